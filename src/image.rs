@@ -1,0 +1,15 @@
+//! The vocabulary of images: names, digests, descriptors, manifests, configs. Pure values, no I/O.
+
+pub mod config;
+pub mod descriptor;
+pub mod digest;
+pub mod manifest;
+pub mod platform;
+pub mod reference;
+
+pub use config::ImageConfig;
+pub use descriptor::Descriptor;
+pub use digest::{Digest, Digester};
+pub use manifest::{Body, ImageManifest, Index, Manifest};
+pub use platform::Platform;
+pub use reference::Reference;

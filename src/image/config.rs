@@ -1,0 +1,97 @@
+//! The config blob of an image: what it runs on, when it was made, and its uncompressed layers.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{Digest, Platform};
+use crate::error::{Error, Kind, Result};
+
+/// The parts of <https://github.com/opencontainers/image-spec/blob/main/config.md> that rdock shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// `None` when absent, unreadable, or Go's zero time.
+    pub created: Option<Timestamp>,
+    pub platform: Platform,
+    /// The digest of each uncompressed layer, base first.
+    pub diff_ids: Vec<Digest>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    created: Option<String>,
+    #[serde(flatten)]
+    platform: Platform,
+    rootfs: Option<RootFs>,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    diff_ids: Option<Vec<Digest>>,
+}
+
+impl ImageConfig {
+    pub fn parse(raw: &[u8]) -> Result<Self> {
+        let wire: Wire = serde_json::from_slice(raw)
+            .map_err(|e| Error::new(Kind::Corrupt, "the image's config is not valid").caused_by(e))?;
+        let created = wire.created.and_then(|text| text.parse::<Timestamp>().ok());
+        let mut platform = wire.platform;
+        // Flattening swept the config's other members in here; a platform has none.
+        platform.rest.clear();
+        Ok(Self {
+            created: created.filter(|t| t.as_second() > GO_ZERO_TIME),
+            platform,
+            diff_ids: wire.rootfs.and_then(|r| r.diff_ids).unwrap_or_default(),
+        })
+    }
+
+    /// The chain ID of each layer, base first: the identity of a layer on top of all below it
+    /// (<https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid>).
+    pub fn chain_ids(&self) -> Vec<Digest> {
+        let mut chain: Vec<Digest> = Vec::with_capacity(self.diff_ids.len());
+        for diff_id in &self.diff_ids {
+            chain.push(match chain.last() {
+                None => diff_id.clone(),
+                Some(below) => Digest::of(format!("{below} {diff_id}").as_bytes()),
+            });
+        }
+        chain
+    }
+}
+
+/// 0001-01-01T00:00:00Z in seconds since 1970: what Go writes for "no time".
+const GO_ZERO_TIME: i64 = -62_135_596_800;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chain_ids_are_those_docker_deletes() {
+        let config = ImageConfig::parse(
+            br#"{"os":"linux","architecture":"amd64","created":"2019-03-26T23:14:53Z","rootfs":{"type":"layers","diff_ids":[
+            "sha256:19509da889ee366a1688b31100244dd2177cfe5e0b1e0767f6d8fbb1d670622f",
+            "sha256:19509da889ee366a1688b31100244dd2177cfe5e0b1e0767f6d8fbb1d670622f"]}}"#,
+        )
+        .unwrap();
+        let chain = config.chain_ids();
+        assert_eq!(chain[0], config.diff_ids[0]);
+        assert_eq!(
+            chain[1],
+            Digest::of(format!("{} {}", config.diff_ids[0], config.diff_ids[1]).as_bytes())
+        );
+        assert_eq!(config.platform.to_string(), "linux/amd64");
+        assert_eq!(config.created.unwrap().to_string(), "2019-03-26T23:14:53Z");
+    }
+
+    #[test]
+    fn no_time_is_no_time() {
+        let created = |text: &str| {
+            ImageConfig::parse(format!(r#"{{"created":"{text}"}}"#).as_bytes())
+                .unwrap()
+                .created
+        };
+        assert_eq!(created("0001-01-01T00:00:00Z"), None);
+        assert!(created("1970-01-01T00:00:00Z").is_some());
+        assert_eq!(created("yesterday"), None);
+    }
+}

@@ -1,0 +1,294 @@
+//! Image names as docker's command line reads, completes and shows them.
+//!
+//! The grammar and the normal form are those of
+//! <https://github.com/distribution/reference>, v0.6.0, which docker 28 uses.
+
+use std::fmt;
+
+use super::Digest;
+use crate::error::{Error, Kind, Result};
+
+/// The domain that a name without one belongs to.
+pub const HUB: &str = "docker.io";
+const OFFICIAL: &str = "library/";
+const DEFAULT_TAG: &str = "latest";
+const MAX_PATH: usize = 255;
+const MAX_TAG: usize = 128;
+
+/// `domain/path[:tag][@digest]`, complete. With both a tag and a digest, only the digest says which image is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    domain: String,
+    path: String,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+impl Reference {
+    /// Reads a name as people type it: `nginx` is `docker.io/library/nginx`. Errors are in docker's words.
+    ///
+    /// Unlike docker, `ho_st.com/foo` is refused: docker takes it for a name with an empty domain.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"),
+            ));
+        }
+        let (domain, remainder) = split_domain(text);
+        let remote = remainder.split(':').next().unwrap_or(&remainder);
+        if remote.chars().any(char::is_uppercase) {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("invalid reference format: repository name ({remote}) must be lowercase"),
+            ));
+        }
+        let (rest, digest) = match remainder.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest)),
+            None => (remainder.as_str(), None),
+        };
+        let (path, tag) = match rest.split_once(':') {
+            Some((path, tag)) => (path, Some(tag)),
+            None => (rest, None),
+        };
+        let fits = is_domain(domain) && is_path(path) && tag.is_none_or(is_tag) && digest.is_none_or(looks_like_digest);
+        if !fits {
+            return Err(Error::new(Kind::Usage, "invalid reference format"));
+        }
+        if path.len() > MAX_PATH {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("repository name must not be more than {MAX_PATH} characters"),
+            ));
+        }
+        Ok(Self {
+            domain: domain.into(),
+            path: path.into(),
+            tag: tag.map(Into::into),
+            digest: digest.map(Digest::parse).transpose()?,
+        })
+    }
+
+    /// `host[:port]`, or `docker.io`.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The repository on its registry: `library/nginx`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    pub fn is_hub(&self) -> bool {
+        self.domain == HUB
+    }
+
+    /// Whether there is neither a tag nor a digest.
+    pub fn is_name_only(&self) -> bool {
+        self.tag.is_none() && self.digest.is_none()
+    }
+
+    /// `docker.io/library/nginx`, without tag and digest.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.domain, self.path)
+    }
+
+    /// The name as docker shows it, without tag and digest: `nginx`.
+    pub fn familiar_name(&self) -> String {
+        if !self.is_hub() {
+            return self.name();
+        }
+        match self.path.strip_prefix(OFFICIAL) {
+            Some(short) if !short.contains('/') => short.into(),
+            _ => self.path.clone(),
+        }
+    }
+
+    /// The whole reference as docker shows it: `nginx:1.17@sha256:…`.
+    pub fn familiar(&self) -> String {
+        format!("{}{}", self.familiar_name(), self.suffix())
+    }
+
+    /// The same with `:latest` when there is neither a tag nor a digest.
+    #[must_use]
+    pub fn or_latest(mut self) -> Self {
+        if self.is_name_only() {
+            self.tag = Some(DEFAULT_TAG.into());
+        }
+        self
+    }
+
+    /// The same repository at this tag alone; an error in docker's words when `tag` is none.
+    pub fn at_tag(&self, tag: &str) -> Result<Self> {
+        if !is_tag(tag) {
+            return Err(Error::new(Kind::Usage, "invalid tag format"));
+        }
+        Ok(Self {
+            tag: Some(tag.into()),
+            digest: None,
+            ..self.clone()
+        })
+    }
+
+    /// The same repository at this digest alone.
+    #[must_use]
+    pub fn at_digest(&self, digest: &Digest) -> Self {
+        Self {
+            tag: None,
+            digest: Some(digest.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// The same repository with neither tag nor digest.
+    #[must_use]
+    pub fn without_version(&self) -> Self {
+        Self {
+            tag: None,
+            digest: None,
+            ..self.clone()
+        }
+    }
+
+    fn suffix(&self) -> String {
+        let tag = self.tag.as_ref().map(|t| format!(":{t}")).unwrap_or_default();
+        let digest = self.digest.as_ref().map(|d| format!("@{d}")).unwrap_or_default();
+        tag + &digest
+    }
+}
+
+/// The full form: `docker.io/library/nginx:latest`.
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name(), self.suffix())
+    }
+}
+
+/// What comes before the first slash is a domain only if it cannot be a Hub namespace.
+fn split_domain(text: &str) -> (&str, String) {
+    let (domain, remainder) = match text.split_once('/') {
+        Some((first, rest))
+            if first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase) =>
+        {
+            (first, rest)
+        }
+        _ => (HUB, text),
+    };
+    let domain = if domain == "index.docker.io" { HUB } else { domain };
+    if domain == HUB && !remainder.contains('/') {
+        return (domain, format!("{OFFICIAL}{remainder}"));
+    }
+    (domain, remainder.into())
+}
+
+fn is_domain(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, after)) => {
+            let is_address = !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+            return is_address && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port));
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let is_label = |label: &str| {
+        let inner = label.as_bytes();
+        inner.first().is_some_and(u8::is_ascii_alphanumeric)
+            && inner.last().is_some_and(u8::is_ascii_alphanumeric)
+            && inner.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+    };
+    host.split('.').all(is_label) && port.is_none_or(is_port)
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_path(text: &str) -> bool {
+    text.split('/').all(is_component)
+}
+
+/// Runs of `[a-z0-9]` joined by one dot, one or two underscores, or any number of dashes.
+fn is_component(text: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    if !(bytes.first().copied().is_some_and(is_word) && bytes.last().copied().is_some_and(is_word)) {
+        return false;
+    }
+    bytes.split(|b| is_word(*b)).all(|separator| match separator {
+        b"" | b"." | b"_" | b"__" => true,
+        dashes => dashes.iter().all(|b| *b == b'-'),
+    })
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    text.len() <= MAX_TAG
+        && text.bytes().next().is_some_and(is_word)
+        && text.bytes().all(|b| is_word(b) || b == b'.' || b == b'-')
+}
+
+/// The grammar's wide idea of a digest; [`Digest::parse`] then says exactly what is wrong.
+fn looks_like_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else {
+        return false;
+    };
+    let is_part = |part: &str| {
+        part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    algorithm.split(['-', '_', '+', '.']).all(is_part) && hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// Docker gives it an empty domain; the reference recommends refusing it.
+    const REFUSED_HERE_ONLY: &str = "ho_st.com/foo";
+
+    #[test]
+    fn every_recorded_vector_of_docker_passes() {
+        let vectors: Vec<Value> =
+            serde_json::from_str(include_str!("../../tests/data/reference-vectors.json")).unwrap();
+        assert_eq!(vectors.len(), 153);
+        for vector in &vectors {
+            let input = vector["input"].as_str().unwrap();
+            match Reference::parse(input) {
+                Err(e) if input == REFUSED_HERE_ONLY => assert_eq!(e.to_string(), "invalid reference format"),
+                Err(e) => assert_eq!(Some(e.to_string().as_str()), vector["parse_error"].as_str(), "{input}"),
+                Ok(reference) => {
+                    assert!(vector["parse_error"].is_null(), "{input} must be refused");
+                    assert_eq!(vector["domain"], reference.domain(), "{input}");
+                    assert_eq!(vector["path"], reference.path(), "{input}");
+                    assert_eq!(vector["tag"].as_str(), reference.tag(), "{input}");
+                    assert_eq!(
+                        vector["digest"].as_str(),
+                        reference.digest().map(Digest::as_str),
+                        "{input}"
+                    );
+                    assert_eq!(vector["familiar"], reference.familiar(), "{input}");
+                    assert_eq!(vector["normalized"], reference.or_latest().to_string(), "{input}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_full_form_reads_back_as_itself() {
+        for text in ["nginx", "[::1]:5000/a/b:c", "Host/x", "a.b:1/c:2", "localhost/x"] {
+            let reference = Reference::parse(text).unwrap().or_latest();
+            assert_eq!(Reference::parse(&reference.to_string()).unwrap(), reference);
+            assert_eq!(Reference::parse(&reference.familiar()).unwrap(), reference);
+        }
+    }
+}
