@@ -12,4 +12,4 @@ pub use descriptor::Descriptor;
 pub use digest::{Digest, Digester};
 pub use manifest::{Body, ImageManifest, Index, Manifest};
 pub use platform::Platform;
-pub use reference::Reference;
+pub use reference::{Reference, Version};

@@ -15,6 +15,22 @@ const DEFAULT_TAG: &str = "latest";
 const MAX_PATH: usize = 255;
 const MAX_TAG: usize = 128;
 
+/// Which of a repository's images is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version<'a> {
+    Tag(&'a str),
+    Digest(&'a Digest),
+}
+
+impl fmt::Display for Version<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Version::Tag(tag) => f.write_str(tag),
+            Version::Digest(digest) => write!(f, "{digest}"),
+        }
+    }
+}
+
 /// `domain/path[:tag][@digest]`, complete. With both a tag and a digest, only the digest says which image is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
@@ -85,6 +101,15 @@ impl Reference {
 
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
+    }
+
+    /// The digest where there is one, else the tag; `latest` stands in for neither.
+    pub fn version(&self) -> Version<'_> {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => Version::Digest(digest),
+            (None, Some(tag)) => Version::Tag(tag),
+            (None, None) => Version::Tag(DEFAULT_TAG),
+        }
     }
 
     pub fn is_hub(&self) -> bool {
