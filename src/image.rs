@@ -3,9 +3,12 @@
 pub mod config;
 pub mod descriptor;
 pub mod digest;
+pub mod glob;
 pub mod manifest;
+pub mod nearest;
 pub mod platform;
 pub mod reference;
+pub mod version_order;
 
 pub use config::ImageConfig;
 pub use descriptor::Descriptor;

@@ -1,6 +1,8 @@
-//! rdock
+//! rdock: docker's registry commands in one daemonless binary.
+
 pub mod backoff;
 pub mod content;
 pub mod error;
 pub mod image;
 pub mod progress;
+pub mod store;

@@ -1,0 +1,285 @@
+//! The local layer cache: an OCI image layout that many processes share and other tools can read.
+//!
+//! Under the root, which is its owner's alone:
+//! ```text
+//! oci-layout        says that this is a layout, and of which version
+//! index.json        one descriptor a name; replaced as a whole
+//! blobs/ALGO/HEX    manifests, configs and layers as they came; each appears whole and verified
+//! ingest/ALGO-HEX   blobs that are not whole yet; the next try goes on where the last one ended
+//! ingest/tmp-*      files on their way to a place of their own
+//! lock              held shared by jobs that add content, exclusively while blobs are freed
+//! index.lock        held while index.json changes
+//! sizes             SIZE DIGEST: what layers unpack to
+//! locations         DOMAIN PATH DIGEST: which repositories are known to hold a blob
+//! ```
+//! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
+
+mod blobs;
+mod catalog;
+mod documents;
+mod index;
+mod ingest;
+mod layout;
+mod ledger;
+mod locations;
+mod lock;
+mod lookup;
+mod naming;
+mod nearest;
+mod partial;
+mod reader;
+mod removal;
+mod sweep;
+mod unpacked;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use catalog::Image;
+pub use lookup::Found;
+pub use removal::{Force, Removed};
+
+use crate::content::{BlobReader, Opener, Outcome, Sink, Source};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
+use catalog::Group;
+use documents::Documents;
+use index::{Edit, Entry, Index};
+use ingest::Ingest;
+use layout::Layout;
+use lock::Lock;
+use sweep::Reach;
+
+/// The images of one root folder. Cheap to clone; clones share what they have read.
+#[derive(Debug, Clone)]
+pub struct Store {
+    layout: Arc<Layout>,
+    documents: Arc<Documents>,
+    has_swept: Arc<AtomicBool>,
+}
+
+impl Store {
+    /// The store under `root`. Nothing is touched yet: a store that is not there reads as an empty one.
+    pub fn at(root: PathBuf) -> Self {
+        let layout = Arc::new(Layout::new(root));
+        Self {
+            documents: Arc::new(Documents::new(Arc::clone(&layout))),
+            layout,
+            has_swept: Arc::default(),
+        }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// Makes the store if need be and begins a job that adds content: until the session is dropped, no process
+    /// frees blobs, not even those that nothing names yet.
+    pub fn begin(&self) -> Result<Session> {
+        self.layout.create()?;
+        Ok(Session {
+            lock: Lock::shared(&self.layout.lock())?,
+            ingest: Ingest::new(Arc::clone(&self.layout)),
+            store: self.clone(),
+        })
+    }
+
+    pub fn has_blob(&self, digest: &Digest) -> bool {
+        blobs::size(&self.layout, digest).is_some()
+    }
+
+    /// Whether the blob is here with as many bytes as it should have. They are not read.
+    pub fn has_whole(&self, blob: &Descriptor) -> bool {
+        blobs::size(&self.layout, &blob.digest) == Some(blob.size)
+    }
+
+    /// A config or another small blob, whole and verified; at most 8 MiB.
+    pub fn blob(&self, descriptor: &Descriptor) -> Result<Bytes> {
+        blobs::read(&self.layout, &descriptor.digest)
+    }
+
+    /// What exactly this name points to; `latest` where it has neither a tag nor a digest.
+    pub fn named(&self, name: &Reference) -> Result<Option<Descriptor>> {
+        let index = Index::read(&self.layout)?;
+        let entry = index.entry(&index::stored_form(name));
+        Ok(entry.map(|entry| entry.descriptor.clone()))
+    }
+
+    /// All images, newest first, then by name. One that cannot be used is among them, with its fault.
+    pub fn images(&self) -> Result<Vec<Image>> {
+        let groups = catalog::group(&Index::read(&self.layout)?, &self.documents);
+        let into_image = |group: Group| group.into_image(&self.documents);
+        let mut images: Vec<Image> = groups.into_iter().map(into_image).collect();
+        catalog::sort(&mut images);
+        Ok(images)
+    }
+
+    /// The image that `text` means: an ID, a stored name, or the beginning of one ID only.
+    pub fn find(&self, text: &str) -> Result<Found> {
+        let index = Index::read(&self.layout)?;
+        let mut groups = catalog::group(&index, &self.documents);
+        let (place, name) = lookup::locate(text, &groups)?;
+        let mut group = groups.swap_remove(place);
+        if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {
+            group.entry = entry.descriptor.clone();
+        }
+        let image = group.into_image(&self.documents);
+        Ok(Found { image, name })
+    }
+
+    /// The tags of this repository, sorted.
+    pub fn tags_of(&self, repository: &Reference) -> Result<Vec<Reference>> {
+        let index = Index::read(&self.layout)?;
+        let names = index.entries.iter().filter_map(|entry| entry.name.as_ref());
+        let mut tags: Vec<Reference> = names
+            .filter(|name| name.digest().is_none() && name.name() == repository.name())
+            .cloned()
+            .collect();
+        tags.sort();
+        Ok(tags)
+    }
+
+    /// Whether all that a named image needs is here.
+    pub fn is_whole(&self, image: &Descriptor) -> bool {
+        let Ok(target) = self.documents.target(image) else {
+            return false;
+        };
+        let mut blobs = target.layers.iter().chain([&target.config]);
+        blobs.all(|blob| self.has_whole(blob))
+    }
+
+    /// The config of an image; one that is no image's config (an artifact's) reads as an empty one.
+    pub fn config(&self, image: &ImageManifest) -> Result<ImageConfig> {
+        self.documents.config(&image.config).map(|config| (*config).clone())
+    }
+
+    /// Lets `name` point to `manifest`, wherever it pointed before.
+    pub fn tag(&self, name: &Reference, manifest: &Descriptor) -> Result<()> {
+        self.name_all(&[(name.clone(), manifest.clone())])
+    }
+
+    /// Lets all names point to their manifests in one step: the commit of a pull.
+    pub fn name_all(&self, names: &[(Reference, Descriptor)]) -> Result<()> {
+        let _session = self.begin()?;
+        let mut edit = Edit::begin(&self.layout)?;
+        if let Some((name, _)) = names.iter().find(|(_, manifest)| !self.has_blob(&manifest.digest)) {
+            let name = name.familiar();
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("the image to be named {name} is not in the store"),
+            ));
+        }
+        naming::name_all(&mut edit.index, names, &self.documents);
+        self.layout.sync_blobs()?;
+        edit.commit()
+    }
+
+    /// Does what `rmi` does for each argument in turn, then frees the blobs that nothing needs any more. For all of
+    /// them the index is read, written and followed once. What could not be removed has its own error.
+    pub fn remove(&self, texts: &[impl AsRef<str>], force: Force) -> Result<Vec<Result<Removed>>> {
+        let texts = texts.iter().map(AsRef::as_ref);
+        if !self.layout.exists()? {
+            // Says in docker's words that there is no such image, and makes no store for it.
+            let missing = |text| lookup::locate(text, &[]).map(|_| Removed::default());
+            return Ok(texts.map(missing).collect());
+        }
+        let mut edit = Edit::begin(&self.layout)?;
+        let mut gone = Vec::new();
+        let mut remove = |text| {
+            let (removed, entries) = removal::remove(text, force, &mut edit.index, &self.documents)?;
+            gone.extend(entries);
+            Ok(removed)
+        };
+        let removed = texts.map(&mut remove).collect();
+        edit.commit()?;
+        if !gone.is_empty() {
+            // The names are gone. That blobs could not be freed changes nothing about it: a later sweep finds them.
+            let _ = self.free(&edit.index, &gone);
+        }
+        Ok(removed)
+    }
+
+    /// Frees what nothing leads to and nobody has touched for `age`, partial blobs too, and says how many bytes that
+    /// were; `None` where another job is under way that may need them.
+    pub fn sweep(&self, age: Duration) -> Result<Option<u64>> {
+        if !self.layout.exists()? {
+            return Ok(Some(0));
+        }
+        let edit = Edit::begin(&self.layout)?;
+        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
+            return Ok(None);
+        };
+        let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
+        sweep::leftovers(&self.layout, &reached, age).map(Some)
+    }
+
+    /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
+    /// index's lock.
+    fn free(&self, index: &Index, gone: &[Entry]) -> Result<()> {
+        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
+            return Ok(());
+        };
+        let reached = Reach::of_index(index, &self.layout, &self.documents)?.into_digests();
+        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.layout, &self.documents)?.into_digests();
+        sweep::free(&self.layout, candidates.difference(&reached));
+        if !self.has_swept.swap(true, Ordering::Relaxed) {
+            sweep::leftovers(&self.layout, &reached, sweep::KEPT_FOR)?;
+        }
+        Ok(())
+    }
+
+    /// Docker's SIZE in bytes for each image, in order: what its layers unpack to. Layers seen for the first time
+    /// are unpacked, two at a time.
+    pub fn sizes(&self, images: &[&Image]) -> Vec<Result<u64>> {
+        usage::sizes(images, &self.layout, &self.documents)
+    }
+
+    /// Notes that the repository `domain`/`path` holds these blobs.
+    pub fn remember_location(&self, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
+        self.layout.create()?;
+        locations::remember(&self.layout, domain, path, blobs)
+    }
+
+    /// For each blob the paths of the repositories on this registry that are known to hold it, the latest first.
+    pub fn locations(&self, domain: &str) -> Result<HashMap<Digest, Vec<String>>> {
+        self.layout.exists()?;
+        Ok(locations::of_domain(&self.layout, domain))
+    }
+}
+
+impl Source for Store {
+    async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
+        self.documents.manifest(digest).map(|manifest| (*manifest).clone())
+    }
+
+    async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+        reader::stream(&self.layout, blob, from)
+    }
+}
+
+/// A job that adds content. While it lives, what it found or brought stays.
+pub struct Session {
+    store: Store,
+    ingest: Ingest,
+    #[expect(dead_code, reason = "held, not used")]
+    lock: Lock,
+}
+
+impl Sink for Session {
+    async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
+        self.ingest.receive(blob, open).await
+    }
+
+    async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
+        blobs::put(&self.store.layout, manifest.digest(), &manifest.raw)
+    }
+}

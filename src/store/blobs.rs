@@ -1,0 +1,79 @@
+//! Finished blobs: looking, opening, reading small ones whole, writing small ones.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use bytes::Bytes;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::layout::Layout;
+use crate::error::{During, Error, Kind, Result};
+use crate::image::{Digest, Digester};
+
+/// The largest blob that is read into memory whole: 8 MiB, far above any config or manifest.
+const MAX_WHOLE: u64 = 8 << 20;
+
+/// The blob's size in bytes, if it is there. A symbolic link is not a blob.
+pub(super) fn size(layout: &Layout, digest: &Digest) -> Option<u64> {
+    let metadata = fs::symlink_metadata(layout.blob(digest)).ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+/// Opens the blob and says how many bytes it has.
+pub(super) fn open(layout: &Layout, digest: &Digest) -> Result<(File, u64)> {
+    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(no_link)
+        .open(layout.blob(digest))
+        .and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    match opened {
+        Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
+        Ok(_) => Err(damaged(digest, "it is not a file")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::new(
+            Kind::NotFound,
+            format!("blob {digest} is missing from the store: remove the image and pull it again"),
+        )),
+        Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Err(damaged(digest, "it is a symbolic link")),
+        Err(e) => Err(e).during(format!("opening blob {digest} of the store")),
+    }
+}
+
+/// The whole blob, which must not be large, checked against its digest.
+pub(super) fn read(layout: &Layout, digest: &Digest) -> Result<Bytes> {
+    let (file, size) = open(layout, digest)?;
+    if size > MAX_WHOLE {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("blob {digest} has {size} bytes: too many for a manifest or a config"),
+        ));
+    }
+    let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    file.take(MAX_WHOLE)
+        .read_to_end(&mut raw)
+        .during(format!("reading blob {digest} of the store"))?;
+    let mut digester = Digester::new(digest.algorithm());
+    digester.update(&raw);
+    if digester.finish() != *digest {
+        return Err(damaged(digest, "its bytes have another digest"));
+    }
+    Ok(raw.into())
+}
+
+/// Puts bytes that were checked against `digest` in their place, unless they are there already.
+pub(super) fn put(layout: &Layout, digest: &Digest, raw: &[u8]) -> Result<()> {
+    if read(layout, digest).is_ok() {
+        return Ok(());
+    }
+    layout.replace(&layout.blob(digest), raw)
+}
+
+/// The words for a stored blob that is not what its digest says.
+pub(super) fn damaged(digest: &Digest, how: &str) -> Error {
+    Error::new(
+        Kind::Corrupt,
+        format!("blob {digest} in the store is damaged ({how}): remove the image and pull it again"),
+    )
+}

@@ -1,0 +1,114 @@
+//! The images of the store: index entries grouped by image ID.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::documents::Documents;
+use super::index::Index;
+use crate::error::Error;
+use crate::image::{Descriptor, Digest, ImageConfig, Reference};
+
+/// One image and all its names.
+#[derive(Debug)]
+pub struct Image {
+    /// The digest of the config; of the manifest where that cannot be read or has the empty config of artifacts.
+    pub id: Digest,
+    /// The manifest for one platform. Under other names the same image may have other manifests.
+    pub manifest: Descriptor,
+    /// Base first.
+    pub layers: Vec<Descriptor>,
+    pub config: ImageConfig,
+    /// Sorted. With neither tags nor digests the image is dangling.
+    pub tags: Vec<Reference>,
+    /// Repository digests, sorted.
+    pub digests: Vec<Reference>,
+    /// Why the image cannot be used: its manifest or config is missing or damaged.
+    pub fault: Option<Error>,
+}
+
+/// The entries of one image, before anything but its ID is known.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) id: Digest,
+    /// One of its entries.
+    pub(super) entry: Descriptor,
+    pub(super) tags: Vec<Reference>,
+    pub(super) digests: Vec<Reference>,
+}
+
+impl Group {
+    fn new(id: Digest, entry: Descriptor) -> Self {
+        Self {
+            id,
+            entry,
+            tags: Vec::new(),
+            digests: Vec::new(),
+        }
+    }
+
+    /// Tags and digests in the order in which docker forgets them.
+    pub(super) fn names(&self) -> Vec<&Reference> {
+        let mut names: Vec<&Reference> = self.tags.iter().chain(&self.digests).collect();
+        names.sort_by_cached_key(ToString::to_string);
+        names
+    }
+
+    /// The image as the group's entry has it.
+    pub(super) fn into_image(self, documents: &Documents) -> Image {
+        let mut image = Image {
+            id: self.id,
+            manifest: self.entry,
+            layers: Vec::new(),
+            config: ImageConfig::default(),
+            tags: self.tags,
+            digests: self.digests,
+            fault: None,
+        };
+        let config = documents.target(&image.manifest).and_then(|target| {
+            image.manifest = target.manifest;
+            image.layers = target.layers;
+            documents.config(&target.config)
+        });
+        match config {
+            Ok(config) => image.config = (*config).clone(),
+            Err(why) => image.fault = Some(why),
+        }
+        image
+    }
+}
+
+/// The images of the index, in its order.
+pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<Digest, usize> = HashMap::new();
+    for entry in &index.entries {
+        let id = documents.id(&entry.descriptor);
+        let place = *places.entry(id.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Group::new(id, entry.descriptor.clone()));
+        }
+        if let Some(name) = &entry.name {
+            let group = &mut groups[place];
+            match name.digest() {
+                Some(_) => group.digests.push(name.clone()),
+                None => group.tags.push(name.clone()),
+            }
+        }
+    }
+    for names in groups
+        .iter_mut()
+        .flat_map(|group| [&mut group.tags, &mut group.digests])
+    {
+        names.sort_by_cached_key(Reference::familiar);
+        names.dedup();
+    }
+    groups
+}
+
+/// Newest first, then by name.
+pub(super) fn sort(images: &mut [Image]) {
+    images.sort_by_cached_key(|image| {
+        let name = image.tags.first().or(image.digests.first()).map(Reference::familiar);
+        (Reverse(image.config.created), name.is_none(), name, image.id.clone())
+    });
+}

@@ -1,0 +1,142 @@
+//! The manifests and configs of the store, each read and parsed once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::blobs;
+use super::layout::Layout;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
+
+/// The config of an artifact that has none (<https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidance-for-an-empty-descriptor>):
+/// it tells no two artifacts apart.
+const EMPTY_CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+/// The config types whose contents must be valid.
+const CONFIG_TYPES: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
+
+/// Manifests and configs by digest. They never change, so neither do these answers; failures are not kept.
+#[derive(Debug)]
+pub(super) struct Documents {
+    layout: Arc<Layout>,
+    manifests: Mutex<HashMap<Digest, Arc<Manifest>>>,
+    configs: Mutex<HashMap<Digest, Arc<ImageConfig>>>,
+}
+
+/// The one image an index entry leads to.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) manifest: Descriptor,
+    pub(super) config: Descriptor,
+    pub(super) layers: Vec<Descriptor>,
+}
+
+impl Target {
+    /// The image ID: the config's digest, or the manifest's where the config is the empty one.
+    pub(super) fn id(&self) -> &Digest {
+        id(&self.manifest.digest, &self.config.digest)
+    }
+}
+
+fn id<'a>(manifest: &'a Digest, config: &'a Digest) -> &'a Digest {
+    if config.as_str() == EMPTY_CONFIG {
+        manifest
+    } else {
+        config
+    }
+}
+
+impl Documents {
+    pub(super) fn new(layout: Arc<Layout>) -> Self {
+        Self {
+            layout,
+            manifests: Mutex::default(),
+            configs: Mutex::default(),
+        }
+    }
+
+    pub(super) fn manifest(&self, digest: &Digest) -> Result<Arc<Manifest>> {
+        let known = || self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(manifest) = known().get(digest) {
+            return Ok(Arc::clone(manifest));
+        }
+        let raw = blobs::read(&self.layout, digest)?;
+        let manifest = Arc::new(Manifest::parse(raw, None, Some(digest))?);
+        known().insert(digest.clone(), Arc::clone(&manifest));
+        Ok(manifest)
+    }
+
+    /// The image behind an entry: of an index, the one for this machine, or any that is here.
+    pub(super) fn target(&self, entry: &Descriptor) -> Result<Target> {
+        let manifest = self.manifest(&entry.digest)?;
+        match &manifest.body {
+            Body::Image(image) => Ok(Target {
+                manifest: Descriptor {
+                    platform: entry.platform.clone(),
+                    ..manifest.descriptor.clone()
+                },
+                config: image.config.clone(),
+                layers: image.layers.clone(),
+            }),
+            Body::Index(index) => {
+                let best = index.choose(&Platform::host()).ok();
+                let others = index.manifests.iter().filter(|child| !child.is_attestation());
+                best.into_iter()
+                    .chain(others)
+                    .find_map(|child| self.child(child))
+                    .ok_or_else(|| {
+                        let index = &entry.digest;
+                        Error::new(
+                            Kind::NotFound,
+                            format!("the store holds none of the images of index {index}"),
+                        )
+                    })
+            }
+        }
+    }
+
+    fn child(&self, child: &Descriptor) -> Option<Target> {
+        let manifest = self.manifest(&child.digest).ok()?;
+        matches!(manifest.body, Body::Image(_)).then(|| self.target(child).ok())?
+    }
+
+    /// What stands for the image in comparisons: its ID, or the entry's own digest where the manifest cannot be read.
+    pub(super) fn id(&self, entry: &Descriptor) -> Digest {
+        let Ok(manifest) = self.manifest(&entry.digest) else {
+            return entry.digest.clone();
+        };
+        match &manifest.body {
+            Body::Image(image) => id(&entry.digest, &image.config.digest).clone(),
+            Body::Index(_) => self
+                .target(entry)
+                .map_or_else(|_| entry.digest.clone(), |target| target.id().clone()),
+        }
+    }
+
+    /// The parsed config of an image; the default for one of an artifact's own sort.
+    pub(super) fn config(&self, config: &Descriptor) -> Result<Arc<ImageConfig>> {
+        let known = || self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parsed) = known().get(&config.digest) {
+            return Ok(Arc::clone(parsed));
+        }
+        let raw = blobs::read(&self.layout, &config.digest)?;
+        let parsed = match ImageConfig::parse(&raw) {
+            Err(_) if !CONFIG_TYPES.contains(&config.media_type.as_str()) => ImageConfig::default(),
+            parsed => parsed?,
+        };
+        let parsed = Arc::new(parsed);
+        known().insert(config.digest.clone(), Arc::clone(&parsed));
+        Ok(parsed)
+    }
+
+    /// The config of the image behind an entry.
+    pub(super) fn config_of(&self, entry: &Descriptor) -> Result<Arc<ImageConfig>> {
+        match &self.manifest(&entry.digest)?.body {
+            Body::Image(image) => self.config(&image.config),
+            Body::Index(_) => self.config(&self.target(entry)?.config),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `index.json`: one descriptor a name, read with tolerance and replaced atomically under a lock.
+//!
+//! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md#indexjson-file>. What other tools wrote
+//! into it stays, understood or not.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::layout::Layout;
+use super::lock::Lock;
+use crate::error::{Clue, Error, Kind, Result};
+use crate::image::manifest::OCI_INDEX;
+use crate::image::{Descriptor, Reference};
+
+/// The full name, as containerd writes it.
+const IMAGE_NAME: &str = "io.containerd.image.name";
+/// The same where skopeo and others look for it.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) entries: Vec<Entry>,
+    /// Members of `manifests` that are no descriptors rdock understands.
+    pub(super) strangers: Vec<Value>,
+    /// The members beside `manifests`.
+    rest: Map<String, Value>,
+}
+
+/// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: Option<Reference>,
+    pub(super) descriptor: Descriptor,
+}
+
+/// The form in which names are stored: a tag or a digest, never both, never neither.
+pub(super) fn stored_form(name: &Reference) -> Reference {
+    match name.digest() {
+        Some(digest) => name.at_digest(digest),
+        None => name.clone().or_latest(),
+    }
+}
+
+impl Entry {
+    /// `name`, in its stored form, for this manifest.
+    pub(super) fn named(name: Reference, manifest: &Descriptor) -> Self {
+        let mut descriptor = bare(manifest);
+        for key in [IMAGE_NAME, REF_NAME] {
+            descriptor.annotations.insert(key.to_owned(), name.to_string());
+        }
+        Self {
+            name: Some(name),
+            descriptor,
+        }
+    }
+
+    pub(super) fn dangling(manifest: &Descriptor) -> Self {
+        Self {
+            name: None,
+            descriptor: bare(manifest),
+        }
+    }
+
+    fn read(descriptor: Descriptor) -> Self {
+        let name = [IMAGE_NAME, REF_NAME]
+            .into_iter()
+            .filter_map(|key| descriptor.annotations.get(key))
+            .find_map(|text| Reference::parse(text).ok())
+            .map(|name| stored_form(&name));
+        Self { name, descriptor }
+    }
+
+    /// Whether another tool gave it a name that is none to rdock.
+    pub(super) fn is_foreign(&self) -> bool {
+        let annotations = &self.descriptor.annotations;
+        self.name.is_none() && (annotations.contains_key(IMAGE_NAME) || annotations.contains_key(REF_NAME))
+    }
+}
+
+/// What says which manifest it is, and nothing else.
+fn bare(manifest: &Descriptor) -> Descriptor {
+    Descriptor {
+        platform: manifest.platform.clone(),
+        ..Descriptor::new(manifest.media_type.clone(), manifest.digest.clone(), manifest.size)
+    }
+}
+
+impl Index {
+    /// The index as it is now; empty where there is none.
+    pub(super) fn read(layout: &Layout) -> Result<Self> {
+        if !layout.exists()? {
+            return Ok(Self::default());
+        }
+        Self::of(layout, read_raw(layout)?.as_deref())
+    }
+
+    fn of(layout: &Layout, raw: Option<&[u8]>) -> Result<Self> {
+        raw.map_or_else(|| Ok(Self::default()), |raw| Self::parse(layout, raw))
+    }
+
+    fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
+        let path = || layout.index().display().to_string();
+        // Nearly always all members are descriptors; only else is each looked at by itself.
+        let wire = serde_json::from_slice::<Wire<Descriptor>>(raw).map(|wire| wire.map(Ok));
+        let wire = wire
+            .or_else(|_| serde_json::from_slice::<Wire<Value>>(raw).map(|wire| wire.map(descriptor)))
+            .map_err(|e| {
+                let why = format!("{} is not a valid OCI index", path());
+                broken(layout, Kind::Corrupt, why).caused_by(e)
+            })?;
+        if wire.schema_version != 2 {
+            let why = format!("{} has schema version {}, not 2", path(), wire.schema_version);
+            return Err(broken(layout, Kind::Unsupported, why));
+        }
+        let mut index = Self {
+            rest: wire.rest,
+            ..Self::default()
+        };
+        for member in wire.manifests.unwrap_or_default() {
+            match member {
+                Ok(descriptor) => index.entries.push(Entry::read(descriptor)),
+                Err(stranger) => index.strangers.push(stranger),
+            }
+        }
+        Ok(index)
+    }
+
+    pub(super) fn entry(&self, name: &Reference) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name.as_ref() == Some(name))
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let entries = self.entries.iter().map(|entry| Member::Ours(&entry.descriptor));
+        let mut rest = self.rest.clone();
+        rest.entry("mediaType").or_insert_with(|| OCI_INDEX.into());
+        let wire = Wire {
+            schema_version: 2,
+            rest,
+            manifests: Some(entries.chain(self.strangers.iter().map(Member::Stranger)).collect()),
+        };
+        serde_json::to_vec(&wire).map_err(|e| Error::new(Kind::Io, "the index cannot be written").caused_by(e))
+    }
+}
+
+/// The document, with members that are understood or not.
+#[derive(Serialize, Deserialize)]
+struct Wire<M> {
+    #[serde(rename = "schemaVersion")]
+    schema_version: u64,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+    manifests: Option<Vec<M>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Member<'a> {
+    Ours(&'a Descriptor),
+    Stranger(&'a Value),
+}
+
+impl<M> Wire<M> {
+    fn map<N>(self, each: impl Fn(M) -> N) -> Wire<N> {
+        Wire {
+            schema_version: self.schema_version,
+            rest: self.rest,
+            manifests: self.manifests.map(|members| members.into_iter().map(each).collect()),
+        }
+    }
+}
+
+/// The member as a descriptor, or as it is.
+fn descriptor(member: Value) -> Result<Descriptor, Value> {
+    Descriptor::deserialize(&member).map_err(|_| member)
+}
+
+/// A change of the index: nobody else changes it before this is dropped.
+#[derive(Debug)]
+pub(super) struct Edit {
+    layout: Arc<Layout>,
+    before: Option<Vec<u8>>,
+    pub(super) index: Index,
+    _lock: Lock,
+}
+
+impl Edit {
+    /// Waits for others who change the index. The store must exist.
+    pub(super) fn begin(layout: &Arc<Layout>) -> Result<Self> {
+        let lock = Lock::exclusive(&layout.index_lock())?;
+        layout.exists()?;
+        let before = read_raw(layout)?;
+        Ok(Self {
+            index: Index::of(layout, before.as_deref())?,
+            layout: Arc::clone(layout),
+            before,
+            _lock: lock,
+        })
+    }
+
+    /// Writes the changed index; without a change, nothing.
+    pub(super) fn commit(&self) -> Result<()> {
+        let bytes = self.index.to_bytes()?;
+        if self.before.as_ref() == Some(&bytes) {
+            return Ok(());
+        }
+        self.layout.replace(&self.layout.index(), &bytes)
+    }
+}
+
+fn read_raw(layout: &Layout) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(layout.index()) {
+        Ok(raw) => Ok(Some(raw)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => {
+            let why = format!("reading {}", layout.index().display());
+            Err(broken(layout, Kind::Io, why).caused_by(e))
+        }
+    }
+}
+
+fn broken(layout: &Layout, kind: Kind, why: String) -> Error {
+    let path = layout.index().display().to_string();
+    Error::new(kind, why).with_clue(Clue::BrokenFile { path })
+}

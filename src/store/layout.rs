@@ -1,0 +1,256 @@
+//! Where each file of the store lies. Nothing else knows a path name.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Clue, During, Error, Kind, Result};
+use crate::image::Digest;
+use crate::image::digest::Algorithm;
+
+const VERSION: &str = "1.0.0";
+const LOCK: &str = "lock";
+const INGEST: &str = "ingest";
+/// What a store that is just being made may hold before its `oci-layout`.
+const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
+const TEMPORARY: &str = "tmp-";
+
+/// The files under one root. Making a `Layout` touches nothing.
+#[derive(Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Marker {
+    #[serde(rename = "imageLayoutVersion")]
+    version: String,
+}
+
+impl Layout {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.root.join("index.json")
+    }
+
+    /// Held shared by jobs that add content, exclusively while blobs are freed.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.root.join(LOCK)
+    }
+
+    pub(super) fn index_lock(&self) -> PathBuf {
+        self.root.join("index.lock")
+    }
+
+    pub(super) fn sizes(&self) -> PathBuf {
+        self.root.join("sizes")
+    }
+
+    pub(super) fn locations(&self) -> PathBuf {
+        self.root.join("locations")
+    }
+
+    pub(super) fn ingest(&self) -> PathBuf {
+        self.root.join(INGEST)
+    }
+
+    pub(super) fn partial(&self, digest: &Digest) -> PathBuf {
+        self.ingest()
+            .join(format!("{}-{}", digest.algorithm().name(), digest.hex()))
+    }
+
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blob_folder(digest.algorithm()).join(digest.hex())
+    }
+
+    fn blob_folder(&self, algorithm: Algorithm) -> PathBuf {
+        self.blobs().join(algorithm.name())
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.root.join("oci-layout")
+    }
+
+    /// Whether there is a store. A folder that is anything else is an error, so that nothing of it is touched.
+    pub(super) fn exists(&self) -> Result<bool> {
+        match fs::read(self.marker()) {
+            Ok(raw) => self.check_version(&raw).map(|()| true),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if self.is_vacant()? {
+                    return Ok(false);
+                }
+                let root = self.root.display();
+                Err(Error::new(
+                    Kind::Conflict,
+                    format!("{root} is not an image store: it holds other files"),
+                ))
+            }
+            Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
+        }
+    }
+
+    fn check_version(&self, raw: &[u8]) -> Result<()> {
+        let path = self.marker().display().to_string();
+        let broken =
+            |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
+        let marker: Marker = serde_json::from_slice(raw)
+            .map_err(|e| broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e))?;
+        if marker.version != VERSION {
+            return Err(broken(
+                Kind::Unsupported,
+                format!("{path} has layout version {:?}, not {VERSION}", marker.version),
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_vacant(&self) -> Result<bool> {
+        let names = fs::read_dir(&self.root).and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.file_name()))
+                .collect::<io::Result<Vec<_>>>()
+        });
+        match names {
+            Ok(names) => Ok(names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
+        }
+    }
+
+    /// Makes the store where there is none. Several processes may do so at once.
+    pub(super) fn create(&self) -> Result<()> {
+        let doing = || format!("making the store {}", self.root.display());
+        if !self.exists()? {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.root)
+                .map_err(|e| self.failure(e).during(doing()))?;
+            let marker = format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}");
+            self.replace(&self.marker(), marker.as_bytes()).during(doing())?;
+        }
+        for folder in [self.ingest(), self.blob_folder(Algorithm::Sha256)] {
+            fs::create_dir_all(folder).map_err(|e| self.failure(e).during(doing()))?;
+        }
+        Ok(())
+    }
+
+    /// Puts these bytes at `path` in one step: whoever reads sees the old file or the new one, even after a power cut.
+    pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.try_replace(path, bytes)
+            .map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
+    }
+
+    fn try_replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(self.ingest())?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(self.ingest())?;
+        file.write_all(bytes)?;
+        settle(file.as_file())?;
+        let parent = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent)?;
+        file.persist(path).map_err(|e| e.error)?;
+        sync_folder(parent)
+    }
+
+    /// Turns the finished partial file into the blob. That it is called so outlasts a power cut only after
+    /// [`Layout::sync_blobs`].
+    pub(super) fn publish(&self, partial: &File, digest: &Digest) -> io::Result<()> {
+        settle(partial)?;
+        let folder = self.blob_folder(digest.algorithm());
+        fs::create_dir_all(&folder)?;
+        fs::rename(self.partial(digest), self.blob(digest))
+    }
+
+    /// Makes sure that all blobs are on the disk by name.
+    pub(super) fn sync_blobs(&self) -> Result<()> {
+        let sync = || {
+            for folder in fs::read_dir(self.blobs())? {
+                sync_folder(&folder?.path())?;
+            }
+            sync_folder(&self.blobs())
+        };
+        sync().map_err(|e: io::Error| self.failure(e).during(format!("writing {}", self.blobs().display())))
+    }
+
+    /// A failed write as an error; a full disk is said with the store's folder.
+    pub(super) fn failure(&self, e: io::Error) -> Error {
+        let error = Error::from(e);
+        if error.kind() != Kind::NoSpace {
+            return error;
+        }
+        let folder = self.root.display().to_string();
+        error.with_clue(Clue::DiskFull { folder })
+    }
+}
+
+/// Finished content: on the disk, and readable by whom the root folder lets in.
+fn settle(file: &File) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.sync_all()
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_other_files_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+        let layout = Layout::new(folder.path().into());
+        for error in [layout.exists().unwrap_err(), layout.create().unwrap_err()] {
+            assert!(
+                error
+                    .to_string()
+                    .ends_with("is not an image store: it holds other files"),
+                "{error}"
+            );
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_layout_of_another_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().into());
+        for (text, kind) in [
+            (r#"{"imageLayoutVersion":"2.0.0"}"#, Kind::Unsupported),
+            ("nonsense", Kind::Corrupt),
+        ] {
+            fs::write(layout.marker(), text).unwrap();
+            let error = layout.create().unwrap_err();
+            assert_eq!(error.kind(), kind);
+            assert!(matches!(error.clue(), Some(Clue::BrokenFile { .. })));
+        }
+    }
+
+    #[test]
+    fn a_new_store_is_its_owner_s_alone_and_making_it_twice_is_harmless() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("a/b"));
+        assert!(!layout.exists().unwrap());
+        assert!(!folder.path().join("a").exists());
+        layout.create().unwrap();
+        layout.create().unwrap();
+        assert!(layout.exists().unwrap());
+        assert_eq!(fs::metadata(layout.root()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,82 @@
+//! Small append-only files of facts, one a line, that several processes write at once.
+//!
+//! Each line must end in a digest: a line that a killed process left torn then never reads as a whole one.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use crate::image::Digest;
+
+/// The facts in the file: what stands before the digest, and the digest. Lines that are none are passed over.
+pub(super) fn read(path: &Path) -> Vec<(String, Digest)> {
+    let Ok(raw) = fs::read(path) else {
+        return Vec::new();
+    };
+    String::from_utf8_lossy(&raw).lines().filter_map(parse).collect()
+}
+
+fn parse(line: &str) -> Option<(String, Digest)> {
+    let (fact, digest) = line.rsplit_once(' ')?;
+    Some((fact.to_owned(), Digest::parse(digest).ok()?))
+}
+
+/// Adds facts in one write.
+pub(super) fn append<'a>(path: &Path, facts: impl IntoIterator<Item = (String, &'a Digest)>) -> io::Result<()> {
+    let lines = facts.into_iter().map(|(fact, digest)| format!("{fact} {digest}\n"));
+    let mut text: String = lines.collect();
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    file.lock()?;
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(-1)).is_ok() {
+        file.read_exact(&mut last)?;
+    }
+    if last != [b'\n'] {
+        text.insert(0, '\n');
+    }
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_torn_line_is_lost_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("facts");
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        append(&path, [("1".to_owned(), &one), ("22".to_owned(), &two)]).unwrap();
+        let torn = fs::read(&path).unwrap();
+        for cut in 0..torn.len() {
+            fs::write(&path, &torn[..cut]).unwrap();
+            append(&path, [("333".to_owned(), &two)]).unwrap();
+            let facts = read(&path);
+            assert_eq!(facts.last().unwrap(), &("333".to_owned(), two.clone()));
+            for (fact, digest) in &facts[..facts.len() - 1] {
+                assert!((fact.as_str(), digest) == ("1", &one) || (fact.as_str(), digest) == ("22", &two));
+            }
+        }
+    }
+
+    #[test]
+    fn many_writers_at_once_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("facts");
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    for n in 0..50 {
+                        append(path, [(format!("{writer} {n}"), &Digest::of(b"x"))]).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(read(&path).len(), 200);
+    }
+}

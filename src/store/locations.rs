@@ -1,0 +1,32 @@
+//! Which repositories of a registry are known to hold a blob, so that a push can ask for a mount instead of sending it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::layout::Layout;
+use super::ledger;
+use crate::error::{During, Result};
+use crate::image::Digest;
+
+/// Notes that the repository `domain`/`path` holds these blobs.
+pub(super) fn remember(layout: &Layout, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
+    let fact = format!("{domain} {path}");
+    let known: HashSet<(String, Digest)> = ledger::read(&layout.locations()).into_iter().collect();
+    let new = blobs
+        .iter()
+        .filter(|blob| !known.contains(&(fact.clone(), (*blob).clone())));
+    ledger::append(&layout.locations(), new.map(|blob| (fact.clone(), blob)))
+        .during(format!("writing {}", layout.locations().display()))
+}
+
+/// For each blob the paths of the repositories on this registry that hold it, the latest noted first.
+pub(super) fn of_domain(layout: &Layout, domain: &str) -> HashMap<Digest, Vec<String>> {
+    let mut paths: HashMap<Digest, Vec<String>> = HashMap::new();
+    for (fact, digest) in ledger::read(&layout.locations()).into_iter().rev() {
+        if let Some((noted, path)) = fact.split_once(' ')
+            && noted == domain
+        {
+            paths.entry(digest).or_default().push(path.to_owned());
+        }
+    }
+    paths
+}

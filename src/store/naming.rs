@@ -1,0 +1,44 @@
+//! Giving names to images: a name moves, and an image that lost its last name stays as a dangling one.
+
+use std::collections::HashSet;
+
+use super::documents::Documents;
+use super::index::{Entry, Index, stored_form};
+use crate::image::{Descriptor, Digest, Reference};
+
+/// Lets each name point to its manifest, wherever it pointed before.
+pub(super) fn name_all(index: &mut Index, names: &[(Reference, Descriptor)], documents: &Documents) {
+    let mut displaced = Vec::new();
+    for (name, manifest) in names {
+        displaced.extend(put(index, &stored_form(name), manifest));
+    }
+    let have_names: HashSet<Digest> = names.iter().map(|(_, manifest)| documents.id(manifest)).collect();
+    index.entries.retain(|entry| {
+        let is_dangling = entry.name.is_none() && !entry.is_foreign();
+        !(is_dangling && have_names.contains(&documents.id(&entry.descriptor)))
+    });
+    for old in displaced {
+        keep(index, &old, documents);
+    }
+}
+
+/// Sets one name, and gives back what it pointed to.
+fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Descriptor> {
+    let entry = Entry::named(name.clone(), manifest);
+    match index.entries.iter_mut().find(|old| old.name.as_ref() == Some(name)) {
+        Some(old) if old.descriptor.digest == manifest.digest => None,
+        Some(old) => Some(std::mem::replace(old, entry).descriptor),
+        None => {
+            index.entries.push(entry);
+            None
+        }
+    }
+}
+
+fn keep(index: &mut Index, old: &Descriptor, documents: &Documents) {
+    let id = documents.id(old);
+    let same_image = |entry: &Entry| entry.descriptor.digest == old.digest || documents.id(&entry.descriptor) == id;
+    if !index.entries.iter().any(same_image) {
+        index.entries.push(Entry::dangling(old));
+    }
+}

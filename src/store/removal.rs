@@ -1,0 +1,99 @@
+//! What `rmi` does to the index for one argument: docker's rules
+//! (<https://github.com/moby/moby/blob/v20.10.24/daemon/images/image_delete.go>) without containers.
+
+use super::catalog::{self, Group};
+use super::documents::Documents;
+use super::index::{Entry, Index};
+use super::lookup;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Digest, Reference};
+
+/// Whether an image with several names may be removed by its ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    No,
+    Yes,
+}
+
+/// What one removal took away, in the order in which docker tells it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    pub untagged: Vec<Reference>,
+    /// The image ID, then the chain IDs of the layers that no other image has, top first. Empty while names remain.
+    pub deleted: Vec<Digest>,
+}
+
+/// Takes what `text` means out of the index. Gives back what to tell, and the entries that went.
+pub(super) fn remove(
+    text: &str,
+    force: Force,
+    index: &mut Index,
+    documents: &Documents,
+) -> Result<(Removed, Vec<Entry>)> {
+    let mut images = catalog::group(index, documents);
+    let (place, name) = lookup::locate(text, &images)?;
+    let image = &images[place];
+    let name = name.filter(|_| !lookup::is_id_prefix(&image.id, text));
+    let untagged = match &name {
+        Some(name) => with_its_digests(name, image),
+        None if force == Force::Yes || is_single(image) => image.names().into_iter().cloned().collect(),
+        None => return Err(conflict(image)),
+    };
+    let names_remain = image.names().len() > untagged.len();
+    let id = image.id.clone();
+    let is_this = |entry: &Entry| documents.id(&entry.descriptor) == id;
+    let loses_its_name = |entry: &Entry| entry.name.as_ref().is_some_and(|name| untagged.contains(name));
+    let mut gone: Vec<Entry> = index.entries.extract_if(.., |e| loses_its_name(e)).collect();
+    // A name that only another tool understands keeps the image, unless the image itself was asked for.
+    let is_foreign = |entry: &Entry| entry.is_foreign() && is_this(entry);
+    let mut deleted = Vec::new();
+    if !names_remain && (name.is_none() || !index.entries.iter().any(is_foreign)) {
+        gone.extend(index.entries.extract_if(.., |e| is_this(e)));
+        let image = images.swap_remove(place);
+        deleted = deleted_ids(image, &images, documents);
+    }
+    Ok((Removed { untagged, deleted }, gone))
+}
+
+/// The name, and the repository's digests with it when it was the repository's last tag.
+fn with_its_digests(name: &Reference, image: &Group) -> Vec<Reference> {
+    let same_repository = |other: &&Reference| other.without_version() == name.without_version();
+    let mut names = vec![name.clone()];
+    let is_last_tag = name.tag().is_some() && image.tags.iter().filter(same_repository).count() == 1;
+    if is_last_tag {
+        names.extend(image.digests.iter().filter(same_repository).cloned());
+    }
+    names
+}
+
+/// Whether the ID alone says clearly enough what is to go: at most one tag, and all names in one repository.
+fn is_single(image: &Group) -> bool {
+    let names = image.names();
+    let one_repository = names
+        .windows(2)
+        .all(|pair| pair[0].without_version() == pair[1].without_version());
+    names.len() <= 1 || (image.tags.len() <= 1 && one_repository)
+}
+
+fn conflict(image: &Group) -> Error {
+    let id = image.id.short();
+    Error::new(
+        Kind::Conflict,
+        format!("conflict: unable to delete {id} (must be forced) - image is referenced in multiple repositories"),
+    )
+}
+
+/// The image ID and the chain IDs that go with it: those above what another image has in common with it.
+fn deleted_ids(image: Group, others: &[Group], documents: &Documents) -> Vec<Digest> {
+    let config = documents.config_of(&image.entry).unwrap_or_default();
+    let others = others.iter().filter_map(|other| documents.config_of(&other.entry).ok());
+    let shared = others.map(|other| {
+        let both = config.diff_ids.iter().zip(&other.diff_ids);
+        both.take_while(|(own, other)| own == other).count()
+    });
+    let shared = shared.max().unwrap_or_default();
+    let chain_ids = config.chain_ids();
+    std::iter::once(image.id)
+        .chain(chain_ids.into_iter().skip(shared).rev())
+        .collect()
+}

@@ -1,0 +1,155 @@
+//! Frees blobs that nothing leads to, and leftovers of killed jobs once they are old.
+
+use std::collections::HashSet;
+use std::fs::{self, Metadata};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::blobs;
+use super::documents::Documents;
+use super::index::{Entry, Index};
+use super::layout::Layout;
+use crate::error::{During, Kind, Result};
+use crate::image::{Body, Digest};
+
+/// How long the next try of a killed job finds what the first one brought.
+pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
+
+/// Everything that can be reached from some entries of the index.
+#[derive(Debug)]
+pub(super) struct Reach<'a> {
+    layout: &'a Layout,
+    documents: &'a Documents,
+    seen: HashSet<Digest>,
+    /// Those of them whose own children were looked at.
+    walked: HashSet<Digest>,
+}
+
+impl<'a> Reach<'a> {
+    /// What the whole index leads to. An error means that something could not be looked at: then nothing may be freed.
+    pub(super) fn of_index(index: &Index, layout: &'a Layout, documents: &'a Documents) -> Result<Self> {
+        let mut reach = Self::of_entries(&index.entries, layout, documents)?;
+        for stranger in &index.strangers {
+            reach.guess(stranger)?;
+        }
+        Ok(reach)
+    }
+
+    pub(super) fn of_entries(entries: &[Entry], layout: &'a Layout, documents: &'a Documents) -> Result<Self> {
+        let mut reach = Self {
+            layout,
+            documents,
+            seen: HashSet::new(),
+            walked: HashSet::new(),
+        };
+        for entry in entries {
+            reach.walk(&entry.descriptor.digest)?;
+            // The document that the name's digest stands for is kept; what else it leads to is not.
+            reach
+                .seen
+                .extend(entry.name.as_ref().and_then(|name| name.digest()).cloned());
+        }
+        Ok(reach)
+    }
+
+    fn walk(&mut self, document: &Digest) -> Result<()> {
+        self.seen.insert(document.clone());
+        if !self.walked.insert(document.clone()) {
+            return Ok(());
+        }
+        match self.documents.manifest(document) {
+            Ok(manifest) => match &manifest.body {
+                Body::Image(image) => {
+                    for blob in image.layers.iter().chain([&image.config]) {
+                        // Most layers are shared: copying each digest anew is what takes time.
+                        if !self.seen.contains(&blob.digest) {
+                            self.seen.insert(blob.digest.clone());
+                        }
+                    }
+                    Ok(())
+                }
+                Body::Index(index) => index.manifests.iter().try_for_each(|child| self.walk(&child.digest)),
+            },
+            Err(e) if e.kind() == Kind::Io => Err(e),
+            // Missing, damaged, or of a sort that rdock cannot use.
+            Err(_) => match blobs::read(self.layout, document) {
+                Ok(raw) => serde_json::from_slice(&raw).map_or(Ok(()), |value| self.guess(&value)),
+                Err(e) if e.kind() == Kind::Io => Err(e),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    /// Takes each digest in a document of an unknown sort for something it leads to.
+    fn guess(&mut self, value: &Value) -> Result<()> {
+        match value {
+            Value::Array(members) => members.iter().try_for_each(|member| self.guess(member)),
+            Value::Object(members) => {
+                if let Some(Ok(digest)) = members.get("digest").and_then(Value::as_str).map(Digest::parse) {
+                    self.walk(&digest)?;
+                }
+                members.values().try_for_each(|member| self.guess(member))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn into_digests(self) -> HashSet<Digest> {
+        self.seen
+    }
+}
+
+/// Removes these blobs, as far as they are there, and says how many bytes that freed.
+pub(super) fn free<'a>(layout: &Layout, digests: impl IntoIterator<Item = &'a Digest>) -> u64 {
+    let mut freed = 0;
+    for digest in digests {
+        let size = blobs::size(layout, digest).unwrap_or_default();
+        // A blob that cannot be removed now is a leftover for a later sweep.
+        if fs::remove_file(layout.blob(digest)).is_ok() {
+            freed += size;
+        }
+    }
+    freed
+}
+
+/// Removes blobs and partial files that nothing leads to and that are older than `age`; says how many bytes were freed.
+pub(super) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duration) -> Result<u64> {
+    let now = SystemTime::now();
+    let is_old = |metadata: &Metadata| {
+        let modified = metadata.modified().unwrap_or(now);
+        now.duration_since(modified).is_ok_and(|old| old >= age)
+    };
+    let mut freed = 0;
+    for folder in files(&layout.blobs())? {
+        let algorithm = folder.file_name().to_string_lossy().into_owned();
+        for file in files(&folder.path())? {
+            let digest = Digest::parse(&format!("{algorithm}:{}", file.file_name().to_string_lossy()));
+            if let Ok(digest) = digest
+                && !reached.contains(&digest)
+                && file.metadata().is_ok_and(|metadata| is_old(&metadata))
+            {
+                freed += free(layout, [&digest]);
+            }
+        }
+    }
+    for file in files(&layout.ingest())? {
+        if let Ok(metadata) = file.metadata()
+            && is_old(&metadata)
+            && fs::remove_file(file.path()).is_ok()
+        {
+            freed += metadata.len();
+        }
+    }
+    Ok(freed)
+}
+
+fn files(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    fs::read_dir(folder)
+        .and_then(Iterator::collect)
+        .during(format!("looking through {}", folder.display()))
+}

@@ -1,0 +1,111 @@
+//! What the tests of the store share: a store in a folder of its own, images made on the spot, streams from memory.
+
+mod images;
+mod ingest;
+mod removal;
+mod sharing;
+
+use std::future::Future;
+
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::content::ByteStream;
+use crate::image::manifest::OCI_MANIFEST;
+
+fn new_store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::at(folder.path().join("store"));
+    (folder, store)
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap().block_on(future)
+}
+
+fn name(text: &str) -> Reference {
+    Reference::parse(text).unwrap()
+}
+
+fn remove(store: &Store, text: &str, force: Force) -> Result<Removed> {
+    store.remove(&[text], force)?.swap_remove(0)
+}
+
+fn descriptor(bytes: &[u8]) -> Descriptor {
+    Descriptor::new("application/octet-stream", Digest::of(bytes), bytes.len() as u64)
+}
+
+/// Chunks of 1000 bytes, as from a network.
+fn stream_of(bytes: &[u8]) -> ByteStream {
+    let chunks: Vec<Result<Bytes>> = bytes.chunks(1000).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
+    Box::pin(stream::iter(chunks))
+}
+
+/// An honest source that can begin anywhere.
+fn source_of(bytes: &[u8]) -> Opener<'_> {
+    Opener::new(move |offset| {
+        Box::pin(async move {
+            let from = usize::try_from(offset).unwrap();
+            Ok(BlobReader {
+                offset,
+                stream: stream_of(&bytes[from..]),
+            })
+        })
+    })
+}
+
+fn add_blob(session: &Session, bytes: &[u8]) -> Descriptor {
+    let blob = descriptor(bytes);
+    wait(session.receive(&blob, &source_of(bytes))).unwrap();
+    blob
+}
+
+/// Puts an image with these layers, each its own diff ID, and this year of making into the store; names nothing.
+fn add_image(store: &Store, layers: &[&str], year: u16) -> Descriptor {
+    let session = store.begin().unwrap();
+    let layers: Vec<Descriptor> = layers
+        .iter()
+        .map(|layer| add_blob(&session, layer.as_bytes()))
+        .collect();
+    let diff_ids: Vec<&Digest> = layers.iter().map(|layer| &layer.digest).collect();
+    let config = json!({
+        "created": format!("{year}-03-26T23:14:53Z"), "os": "linux", "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    let mut config = add_blob(&session, config.to_string().as_bytes());
+    config.media_type = "application/vnd.oci.image.config.v1+json".into();
+    add_manifest(&session, &config, &layers)
+}
+
+fn add_manifest(session: &Session, config: &Descriptor, layers: &[Descriptor]) -> Descriptor {
+    let raw = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
+    let manifest = Manifest::parse(raw.to_string().into_bytes().into(), None, None).unwrap();
+    wait(session.put_manifest(&manifest)).unwrap();
+    manifest.descriptor
+}
+
+fn id_of(store: &Store, manifest: &Descriptor) -> Digest {
+    store.documents.id(manifest)
+}
+
+/// The familiar names of all images in the order of the listing; `<none>` for a dangling one.
+fn listing(store: &Store) -> Vec<String> {
+    let rows = store.images().unwrap().into_iter().map(|image| {
+        let names: Vec<String> = image
+            .tags
+            .iter()
+            .chain(&image.digests)
+            .map(Reference::familiar)
+            .collect();
+        if names.is_empty() {
+            "<none>".to_owned()
+        } else {
+            names.join(" ")
+        }
+    });
+    rows.collect()
+}
