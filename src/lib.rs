@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod content;
+pub mod credentials;
 pub mod error;
 pub mod image;
 pub mod progress;

@@ -1,0 +1,279 @@
+//! Where secrets come from and go to: `DOCKER_AUTH_CONFIG`, credential helpers, Docker's config.json.
+//!
+//! A login made by Docker or podman is found, and one made here is found by them.
+
+mod config_file;
+mod entry;
+mod environment;
+mod helper;
+mod members;
+mod replace;
+mod secret;
+mod server;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use config_file::{Change, ConfigFile, Keeper, Setting};
+use helper::{Helper, Helpers};
+
+pub use secret::{Credential, Secret};
+pub use server::{server_domain, server_key, server_name};
+
+use crate::error::{Clue, During, Error, Kind, Result};
+
+/// All the places a login can be in, as they stood when this was opened.
+pub struct Credentials {
+    path: PathBuf,
+    environment: Vec<(String, Credential)>,
+    file: ConfigFile,
+    helpers: Helpers,
+    warnings: Mutex<Warnings>,
+}
+
+/// Shows where it looks and nothing of what it found.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Warnings {
+    lines: Vec<String>,
+    taken: usize,
+}
+
+/// Where a login went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// Into a credential helper.
+    Helper,
+    /// Into config.json; `plain_text_new` if that is a password which was not there before.
+    File { path: PathBuf, plain_text_new: bool },
+    /// It was in config.json already.
+    Unchanged,
+}
+
+/// What came of a logout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// The server as `Removing login credentials for` names it.
+    pub server: String,
+    /// Docker's lines for stderr when the helper erased nothing.
+    pub warnings: Vec<String>,
+}
+
+struct Chosen {
+    helper: Helper,
+    setting: Setting,
+}
+
+impl Credentials {
+    /// Reads `config.json` in a folder that need not exist. `auth_config` is the value of `DOCKER_AUTH_CONFIG`,
+    /// `search_path` (as `PATH`) is where the helpers are. What cannot be read becomes a warning.
+    pub fn open(config_folder: PathBuf, auth_config: Option<&Secret>, search_path: Option<OsString>) -> Self {
+        let mut path = config_folder;
+        path.push("config.json");
+        let file = ConfigFile::load(&path);
+        let environment = environment::parse(auth_config.map_or("", Secret::expose));
+        let unusable = environment.as_ref().err().map(|reason| {
+            // Two spaces, as Docker prints it.
+            format!("Failed to create credential store from DOCKER_AUTH_CONFIG:  {reason}")
+        });
+        let lines = file.warning(&path).into_iter().chain(unusable).collect();
+        Self {
+            path,
+            environment: environment.unwrap_or_default(),
+            file,
+            helpers: Helpers::new(search_path),
+            warnings: Mutex::new(Warnings { lines, taken: 0 }),
+        }
+    }
+
+    /// The lines for stderr since the last call, each only once. There are new ones after `open`, `find` and `store`.
+    pub fn take_warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = warnings.lines[warnings.taken..].to_vec();
+        warnings.taken = warnings.lines.len();
+        fresh
+    }
+
+    /// The login for a registry, named as in a reference (`docker.io`, `127.0.0.1:5000`): from
+    /// `DOCKER_AUTH_CONFIG`, else from the helper of that registry, else from config.json.
+    ///
+    /// A helper that fails leaves a warning and no login. Only a helper's name that cannot be one is an error.
+    pub async fn find(&self, domain: &str) -> Result<Option<Credential>> {
+        let near = |(key, login)| Some((server::nearness(key, domain)?, login));
+        let given = self
+            .environment
+            .iter()
+            .map(|(key, login)| (key.as_str(), login))
+            .filter_map(near);
+        if let Some((_, login)) = given.min_by_key(|(near, _)| *near) {
+            return Ok(Some(login.clone()));
+        }
+        match self.chosen(&self.file, domain)? {
+            Some(chosen) => Ok(self.ask(&chosen, domain).await),
+            None => Ok(self.file.login(domain)),
+        }
+    }
+
+    /// Fails where [`store`](Self::store) would, because config.json cannot be understood: to be told before a
+    /// password is asked for.
+    pub fn check(&self) -> Result<()> {
+        let understood = ConfigFile::load(&self.path).understood(&self.path);
+        understood.map(drop).during("Error saving credentials")
+    }
+
+    /// Keeps a login under its [`server_key`]. A configured helper that fails is an error, and the secret goes
+    /// nowhere else; one that merely is this system's default gives way to the file, with a warning.
+    pub async fn store(&self, key: &str, credential: &Credential) -> Result<Stored> {
+        // Docker's words; here, so that they stand before whatever went wrong.
+        self.keep(key, credential).await.during("Error saving credentials")
+    }
+
+    /// Forgets the login of a registry under every key that [`find`](Self::find) would read.
+    pub async fn erase(&self, argument: Option<&str>) -> Result<Erased> {
+        let domain = server_domain(argument);
+        let file = ConfigFile::load(&self.path).understood(&self.path)?;
+        let stored = file.erasable_keys(&domain);
+        let failures = match self.chosen(&file, &domain)? {
+            Some(chosen) => chosen.erase(&server::erasable_keys(argument), &stored).await,
+            None => Vec::new(),
+        };
+        if self.path.exists() {
+            ConfigFile::edit(&self.path, |file| {
+                let doomed = file.erasable_keys(&domain);
+                // A helper that kept the login leaves its marker true.
+                Ok(file.remove(|key, login| {
+                    let is_named = argument == Some(key) || doomed.iter().any(|known| known == key);
+                    is_named && (failures.is_empty() || entry::has_login(login))
+                }))
+            })?;
+        }
+        let server = server_name(argument);
+        let heading = (!failures.is_empty()).then(|| "WARNING: could not erase credentials:".to_owned());
+        let warnings = heading.into_iter().chain(failures).collect();
+        Ok(Erased { server, warnings })
+    }
+
+    async fn keep(&self, key: &str, credential: &Credential) -> Result<Stored> {
+        let file = ConfigFile::load(&self.path).understood(&self.path)?;
+        if let Some(Chosen { helper, setting }) = self.chosen(&file, &server_domain(Some(key)))? {
+            match helper.store(key, credential).await {
+                Ok(()) => {
+                    self.mark(key, &helper, &setting)?;
+                    return Ok(Stored::Helper);
+                }
+                Err(failure) if setting == Setting::Default => {
+                    let binary = &helper.binary;
+                    self.warn(format!(
+                        "WARNING: {binary}, the default store here, cannot be used: {failure}"
+                    ));
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(
+            match ConfigFile::edit(&self.path, |file| file.put(key, Some(credential)))? {
+                Change::None => Stored::Unchanged,
+                Change::Made => Stored::File {
+                    path: self.path.clone(),
+                    plain_text_new: matches!(credential, Credential::Basic { .. }),
+                },
+            },
+        )
+    }
+
+    /// Notes in config.json that a helper keeps the login, and which helper if it was not named there before.
+    fn mark(&self, key: &str, helper: &Helper, setting: &Setting) -> Result<()> {
+        ConfigFile::edit(&self.path, |file| {
+            let change = file.put(key, None)?;
+            if *setting == Setting::Default {
+                file.name_store(&helper.name)?;
+            }
+            Ok(change)
+        })?;
+        Ok(())
+    }
+
+    fn chosen(&self, file: &ConfigFile, domain: &str) -> Result<Option<Chosen>> {
+        let (name, setting) = match file.keeper(domain) {
+            Keeper::File => return Ok(None),
+            Keeper::Unset => {
+                let setting = Setting::Default;
+                return Ok(self.helpers.default_store().map(|helper| Chosen { helper, setting }));
+            }
+            Keeper::Helper { name, setting } => (name, setting),
+        };
+        let path = self.path.display().to_string();
+        match self.helpers.named(&name) {
+            Some(helper) => Ok(Some(Chosen { helper, setting })),
+            None => Err(Error::new(
+                Kind::Usage,
+                format!("{setting} in {path} is {name:?}, which cannot be the name of a credential helper"),
+            )
+            .with_clue(Clue::BrokenFile { path })),
+        }
+    }
+
+    /// Asks a helper for the registry's key and, where config.json or its own setting names other spellings, for those.
+    async fn ask(&self, chosen: &Chosen, domain: &str) -> Option<Credential> {
+        let Chosen { helper, setting } = chosen;
+        let mut keys = vec![server_key(Some(domain))];
+        if let Setting::ForHost(key) = setting {
+            keys.push(key.clone());
+        }
+        keys.extend(self.file.keys(domain).into_iter().map(str::to_owned));
+        for (_, key) in keys.iter().enumerate().filter(|(n, key)| !keys[..*n].contains(key)) {
+            match helper.get(key).await {
+                Ok(None) => {}
+                Ok(found) => return found,
+                Err(failure) => {
+                    // Nobody asked for the default store, and most who have it keep nothing there.
+                    if *setting != Setting::Default {
+                        let (binary, path) = (&helper.binary, self.path.display());
+                        self.warn(format!("WARNING: {binary} ({setting} in {path}) failed, going on without credentials for {domain}: {failure}"));
+                    }
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn warn(&self, line: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.lines.contains(&line) {
+            warnings.lines.push(line);
+        }
+    }
+}
+
+impl Chosen {
+    /// Erases the keys that Docker does and those in config.json; the failures if none could be erased.
+    async fn erase(&self, usual: &[String], stored: &[String]) -> Vec<String> {
+        let keys: Vec<&String> = usual
+            .iter()
+            .chain(stored.iter().filter(|key| !usual.contains(key)))
+            .collect();
+        let mut failures = Vec::new();
+        for key in &keys {
+            if let Err(failure) = self.helper.erase(key).await {
+                failures.push(format!("{key}: {failure}"));
+            }
+        }
+        if failures.len() < keys.len() || self.setting == Setting::Default {
+            failures.clear();
+        }
+        failures
+    }
+}
+
+#[cfg(test)]
+mod tests;

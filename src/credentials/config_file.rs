@@ -1,0 +1,263 @@
+//! Docker's config.json: which helper keeps a registry's login, and the logins kept in the file itself.
+//!
+//! Read with Docker's tolerance; changed only where a login changes, and never when it could not be understood.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::value::RawValue;
+
+use super::members::{Fault, Members, indented};
+use super::replace::Place;
+use super::server::{Nearness, is_web_login, nearness};
+use super::{Credential, entry};
+use crate::error::{Clue, During, Error, Kind, Result};
+
+/// The file as it was when it was read; a missing or empty one holds nothing.
+#[derive(Default)]
+pub(super) struct ConfigFile {
+    top: Members,
+    auths: Members,
+    /// `credHelpers`: key and helper.
+    helpers: Vec<(String, String)>,
+    /// `credsStore`, or nothing.
+    store: String,
+    fault: Option<Unusable>,
+}
+
+/// Why the file must not be written.
+struct Unusable {
+    /// How Docker begins its warning about it.
+    action: String,
+    reason: String,
+}
+
+/// Who keeps the login of a registry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Keeper {
+    Helper {
+        name: String,
+        setting: Setting,
+    },
+    File,
+    /// The file says nothing about logins at all: the system's own store, if there is one.
+    Unset,
+}
+
+/// Where a helper is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// `credHelpers`, with its key.
+    ForHost(String),
+    /// `credsStore`.
+    ForAll,
+    /// Nowhere: it is what this system has.
+    Default,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Setting::ForHost(key) => write!(f, "credHelpers[{key:?}]"),
+            Setting::ForAll => f.write_str("credsStore"),
+            Setting::Default => f.write_str("the default store"),
+        }
+    }
+}
+
+/// Whether an edit changed anything; if not, nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Made,
+    None,
+}
+
+impl ConfigFile {
+    /// Never fails: what could not be read is told by [`warning`](Self::warning).
+    pub(super) fn load(path: &Path) -> Self {
+        let parsing = format!("Error parsing config file ({})", path.display());
+        let (action, reason) = match fs::read(path) {
+            Ok(text) => return Self::parse(&text, parsing),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Self::default(),
+            Err(e) if e.kind() == io::ErrorKind::IsADirectory => {
+                (parsing, format!("read {}: is a directory", path.display()))
+            }
+            Err(e) => (
+                "Error loading config file".to_owned(),
+                format!("open {}: {e}", path.display()),
+            ),
+        };
+        let fault = Some(Unusable { action, reason });
+        Self {
+            fault,
+            ..Self::default()
+        }
+    }
+
+    /// Reads the file again and changes it, all under the lock, so that two logins at once both stay.
+    pub(super) fn edit(path: &Path, change: impl FnOnce(&mut Self) -> serde_json::Result<Change>) -> Result<Change> {
+        let writing = || format!("cannot write {}", path.display());
+        let place = Place::lock(path).during(writing())?;
+        let mut file = Self::load(path).understood(path)?;
+        let change = change(&mut file).map_err(io::Error::from)?;
+        if change == Change::Made {
+            let text = file.text().map_err(io::Error::from)?;
+            place.replace(&text).during(writing())?;
+        }
+        Ok(change)
+    }
+
+    /// This file, unless there is something in it that writing it again would lose.
+    pub(super) fn understood(self, path: &Path) -> Result<Self> {
+        let Some(fault) = self.fault else {
+            return Ok(self);
+        };
+        let path = path.display().to_string();
+        let message = format!("{path} cannot be used and was left as it is: {}", fault.reason);
+        Err(Error::new(Kind::Conflict, message).with_clue(Clue::BrokenFile { path }))
+    }
+
+    /// Docker's line about a file that it goes on without, or in part.
+    pub(super) fn warning(&self, path: &Path) -> Option<String> {
+        if let Some(Unusable { action, reason }) = &self.fault {
+            return Some(format!("WARNING: {action}: {reason}"));
+        }
+        let reason = self.auths.iter().find_map(|(_, login)| entry::read(login).err())?;
+        Some(format!(
+            "WARNING: Error parsing config file ({}): {reason}",
+            path.display()
+        ))
+    }
+
+    pub(super) fn keeper(&self, domain: &str) -> Keeper {
+        let by_host = self
+            .helpers
+            .iter()
+            .filter_map(|(key, name)| Some((nearness(key, domain)?, key, name)))
+            .filter(|(near, ..)| *near != Nearness::Below)
+            .min_by_key(|(near, ..)| *near);
+        let (name, setting) = match by_host {
+            Some((_, key, name)) => (name, Setting::ForHost(key.clone())),
+            None => (&self.store, Setting::ForAll),
+        };
+        if !name.is_empty() {
+            let name = name.clone();
+            Keeper::Helper { name, setting }
+        } else if self.auths.is_empty() && self.helpers.is_empty() {
+            Keeper::Unset
+        } else {
+            // An empty name in credHelpers takes its host out of credsStore.
+            Keeper::File
+        }
+    }
+
+    /// The login of a registry that is kept in the file: under the nearest key that holds one.
+    pub(super) fn login(&self, domain: &str) -> Option<Credential> {
+        self.keys(domain)
+            .into_iter()
+            .find_map(|key| entry::read(self.auths.get_exact(key)?).ok()?)
+    }
+
+    /// The keys in `auths` that mean this registry, the nearest first.
+    pub(super) fn keys(&self, domain: &str) -> Vec<&str> {
+        let mut keys: Vec<(Nearness, &str)> = self
+            .auths
+            .iter()
+            .filter_map(|(key, _)| Some((nearness(key, domain)?, key)))
+            .collect();
+        keys.sort_by_key(|(near, _)| *near);
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// The keys in `auths` that logging out of this registry removes: those that would be read, and what a
+    /// login through the browser left.
+    pub(super) fn erasable_keys(&self, domain: &str) -> Vec<String> {
+        let web_login = self
+            .auths
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| is_web_login(key, domain));
+        self.keys(domain)
+            .into_iter()
+            .chain(web_login)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Keeps a login in the file, or with none the marker that a helper keeps it.
+    pub(super) fn put(&mut self, key: &str, login: Option<&Credential>) -> serde_json::Result<Change> {
+        let old = self.auths.get_exact(key);
+        let is_same = match (old, login) {
+            (None, _) => false,
+            (Some(old), None) => !entry::has_login(old),
+            (Some(old), login) => entry::read(old).is_ok_and(|old| old.as_ref() == login),
+        };
+        if is_same {
+            return Ok(Change::None);
+        }
+        let new = entry::written(old, login)?;
+        self.auths.put(key, &new)?;
+        Ok(Change::Made)
+    }
+
+    /// Names the helper for all registries, so that the logins it keeps are looked for there from now on.
+    pub(super) fn name_store(&mut self, name: &str) -> serde_json::Result<()> {
+        self.top.put("credsStore", &name)
+    }
+
+    pub(super) fn remove(&mut self, mut is_doomed: impl FnMut(&str, &RawValue) -> bool) -> Change {
+        let mut change = Change::None;
+        self.auths.retain(|key, login| {
+            let doomed = is_doomed(key, login);
+            if doomed {
+                change = Change::Made;
+            }
+            !doomed
+        });
+        change
+    }
+
+    fn parse(text: &[u8], action: String) -> Self {
+        let mut file = Self::default();
+        let mut reasons = Vec::new();
+        file.top = object("the file", text, &mut reasons);
+        let part = |name: &str| file.top.get(name).map_or("null", RawValue::get).as_bytes();
+        let auths = object("auths", part("auths"), &mut reasons);
+        let helpers = object("credHelpers", part("credHelpers"), &mut reasons);
+        for (key, _) in helpers.iter() {
+            match helpers.text(key) {
+                Some(name) => file.helpers.push((key.to_owned(), name)),
+                None => reasons.push(format!("credHelpers[{key:?}] is not a string")),
+            }
+        }
+        match file.top.text("credsStore") {
+            Some(name) => file.store = name,
+            None => reasons.push("credsStore is not a string".to_owned()),
+        }
+        file.auths = auths;
+        file.fault = reasons.into_iter().next().map(|reason| Unusable { action, reason });
+        file
+    }
+
+    fn text(&mut self) -> serde_json::Result<String> {
+        self.top.put_first("auths", &self.auths)?;
+        Ok(indented(&serde_json::to_string(&self.top)?))
+    }
+}
+
+/// What could be read of an object; why not all of it goes to the `reasons`.
+fn object(what: &str, text: &[u8], reasons: &mut Vec<String>) -> Members {
+    let (members, reason) = match Members::parse(text) {
+        Ok(members) => return members,
+        Err(Fault::Syntax(reason)) => (Members::default(), reason),
+        Err(Fault::NotAnObject) => (Members::default(), format!("{what} is not a JSON object")),
+        Err(Fault::MoreFollows(members)) => (members, format!("{what} goes on after its JSON object")),
+    };
+    reasons.push(reason);
+    members
+}
+
+#[cfg(test)]
+mod tests;
