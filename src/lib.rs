@@ -6,4 +6,5 @@ pub mod credentials;
 pub mod error;
 pub mod image;
 pub mod progress;
+pub mod registry;
 pub mod store;

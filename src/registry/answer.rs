@@ -1,0 +1,105 @@
+//! What came back: status and header lines at once, the body as it is wanted.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Response, StatusCode, Url};
+use tokio::time::timeout;
+
+use super::names::Names;
+use super::plight::describe;
+use crate::content::ByteStream;
+use crate::error::{Error, Kind, Result};
+
+/// The longest silence of the other side.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How much of a refusal is read, in bytes.
+const MAX_REFUSAL: usize = 64 << 10;
+
+/// What came back, its body still to be read.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// Who answered in the end.
+    pub(super) url: Url,
+    /// Whether that is not the origin that was asked.
+    pub(super) is_foreign: bool,
+    response: Response,
+    names: Names,
+}
+
+impl Answer {
+    pub(super) fn new(mut response: Response, url: Url, is_foreign: bool, names: &Names) -> Self {
+        Self {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            url,
+            is_foreign,
+            response,
+            names: names.clone(),
+        }
+    }
+
+    pub(super) fn is_redirect(&self) -> bool {
+        matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308) && self.headers.contains_key(LOCATION)
+    }
+
+    /// The whole body; an error when it is longer than `limit` bytes.
+    pub(super) async fn read(self, limit: usize) -> Result<Bytes> {
+        let (body, is_whole) = self.read_start(limit).await?;
+        if !is_whole {
+            let message = format!("the answer is longer than {limit} bytes");
+            return Err(Error::new(Kind::Corrupt, message));
+        }
+        Ok(body)
+    }
+
+    /// The beginning of a refusal's body, as far as it can be had.
+    pub(super) async fn read_refusal(self) -> Bytes {
+        self.read_start(MAX_REFUSAL)
+            .await
+            .map(|(body, _)| body)
+            .unwrap_or_default()
+    }
+
+    /// Reads to the end where that is near, so that the connection can be used again.
+    pub(super) async fn discard(self) {
+        self.read_refusal().await;
+    }
+
+    async fn read_start(self, limit: usize) -> Result<(Bytes, bool)> {
+        let mut body = BytesMut::new();
+        let mut chunks = self.stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            let room = limit - body.len();
+            if chunk.len() > room {
+                body.extend_from_slice(&chunk[..room]);
+                return Ok((body.freeze(), false));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((body.freeze(), true))
+    }
+
+    /// The body as it comes. A failure ends it and is always one that may pass.
+    pub(super) fn stream(self) -> ByteStream {
+        let parts = (self.response, self.url, self.names);
+        Box::pin(stream::unfold(Some(parts), |parts| async move {
+            let (mut response, url, names) = parts?;
+            match timeout(IDLE_TIMEOUT, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, names)))),
+                Ok(Ok(None)) => None,
+                Ok(Err(e)) => Some((Err(describe(&e, &url, &names)), None)),
+                Err(_) => Some((Err(silent()), None)),
+            }
+        }))
+    }
+}
+
+/// The other side says nothing any more.
+pub(super) fn silent() -> Error {
+    Error::new(Kind::Unavailable, "i/o timeout")
+}

@@ -1,0 +1,208 @@
+//! Which proof a request to a host carries, learned from the host's own challenges.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use tokio::sync::OnceCell;
+
+use super::challenge::{Challenge, Scope};
+use super::endpoint::Host;
+use super::token::{Purpose, Realm, Tokens, basic, bearer, fetch};
+use crate::credentials::{Credential, Credentials, Secret};
+use crate::error::{Clue, Error, Kind, Result};
+
+/// Where the credential comes from.
+#[derive(Debug)]
+pub(super) enum Keys {
+    /// From where the user keeps it; asked for once, and only when a host wants one.
+    Stored(Rc<Credentials>),
+    /// From the user, to be tried.
+    Given(Credential),
+    /// There is none.
+    None,
+}
+
+/// What is known of how a host wants to be convinced.
+#[derive(Debug)]
+pub(super) struct Auth {
+    keys: Keys,
+    found: OnceCell<Option<Credential>>,
+    /// Why there is no credential, or why it is not shown: told when the host insists.
+    trouble: RefCell<Option<String>>,
+    wanted: RefCell<Option<Wanted>>,
+    tokens: Tokens,
+    identity: RefCell<Option<Secret>>,
+}
+
+#[derive(Debug, Clone)]
+enum Wanted {
+    Basic,
+    Bearer(Realm),
+}
+
+/// What a request carries in `Authorization`.
+#[derive(Debug)]
+pub(super) struct Proof {
+    pub(super) header: HeaderValue,
+    /// What the token was asked for; nothing for a password or a token of the user's own.
+    scopes: Option<Vec<Scope>>,
+    is_new: bool,
+}
+
+impl Auth {
+    pub(super) fn new(keys: Keys) -> Self {
+        Self {
+            keys,
+            found: OnceCell::new(),
+            trouble: RefCell::default(),
+            wanted: RefCell::default(),
+            tokens: Tokens::default(),
+            identity: RefCell::default(),
+        }
+    }
+
+    /// The proof to begin with: none before the host has asked for one.
+    pub(super) async fn proof(&self, host: &Host, scopes: &[Scope]) -> Result<Option<Proof>> {
+        let wanted = self.wanted.borrow().clone();
+        match wanted {
+            None => Ok(None),
+            Some(Wanted::Basic) => self.password(host).await.map(Some),
+            Some(Wanted::Bearer(realm)) => self.token(host, &realm, scopes.to_vec(), None).await.map(Some),
+        }
+    }
+
+    /// A better proof than the `last` one, for a host that refused it; none when there is no better one.
+    pub(super) async fn better(
+        &self,
+        host: &Host,
+        base: &Url,
+        challenges: &[Challenge],
+        last: Option<&Proof>,
+        scopes: &[Scope],
+    ) -> Result<Option<Proof>> {
+        let by_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        if let Some(challenge) = by_scheme("bearer") {
+            let realm = Realm::of(challenge, host, base).await?;
+            self.wanted.replace(Some(Wanted::Bearer(realm.clone())));
+            let scopes = Scope::merge(challenge.scopes().into_iter().chain(scopes.iter().cloned()));
+            let is_spent = |last: &Proof| last.is_new && last.scopes.as_ref().is_none_or(|asked| *asked == scopes);
+            if last.is_some_and(is_spent) {
+                return Ok(None);
+            }
+            return self
+                .token(host, &realm, scopes, last.map(|last| &last.header))
+                .await
+                .map(Some);
+        }
+        if by_scheme("basic").is_some() && last.is_none() {
+            self.wanted.replace(Some(Wanted::Basic));
+            return self.password(host).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Whether a credential was found.
+    pub(super) fn has_credential(&self) -> bool {
+        matches!(self.keys, Keys::Given(_)) || self.found.get().is_some_and(Option::is_some)
+    }
+
+    /// What kept the credential from being used.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+
+    /// The identity token that the token server gave for the password.
+    pub(super) fn take_identity(&self) -> Option<Secret> {
+        self.identity.take()
+    }
+
+    async fn password(&self, host: &Host) -> Result<Proof> {
+        let header = match self.credential(host).await {
+            Some(Credential::Basic { username, password }) => basic(username, password)?,
+            Some(Credential::RegistryToken(token)) => bearer(token)?,
+            Some(Credential::IdentityToken(_)) | None => {
+                let domain = host.domain.clone();
+                let error = Error::new(Kind::Unauthorized, "no basic auth credentials")
+                    .with_clue(Clue::LoginNeeded { host: domain });
+                return Err(match self.trouble() {
+                    Some(trouble) => error.caused_by(trouble),
+                    None => error,
+                });
+            }
+        };
+        Ok(Proof {
+            header,
+            scopes: None,
+            is_new: true,
+        })
+    }
+
+    async fn token(
+        &self,
+        host: &Host,
+        realm: &Realm,
+        scopes: Vec<Scope>,
+        refused: Option<&HeaderValue>,
+    ) -> Result<Proof> {
+        let credential = self.credential(host).await;
+        if let Some(Credential::RegistryToken(token)) = credential {
+            return Ok(Proof {
+                header: bearer(token)?,
+                scopes: None,
+                is_new: true,
+            });
+        }
+        let purpose = match self.keys {
+            Keys::Given(_) => Purpose::LogIn,
+            Keys::Stored(_) | Keys::None => Purpose::Work,
+        };
+        if credential.is_some() && !realm.shares_password {
+            let why = format!(
+                "the password was not sent to {}, which names say is not of {}",
+                realm.authority(),
+                host.domain
+            );
+            if purpose == Purpose::LogIn {
+                return Err(Error::new(Kind::Unauthorized, why));
+            }
+            self.trouble.replace(Some(why));
+        }
+        let explained = |e: Error| match (e.kind(), self.trouble()) {
+            (Kind::Unauthorized | Kind::Denied, Some(trouble)) => e.caused_by(trouble),
+            _ => e,
+        };
+        let fetched = self.tokens.take(realm, &scopes, refused, async || {
+            let shared = credential.filter(|_| realm.shares_password);
+            let mut grant = fetch(host, realm, &scopes, shared, purpose).await.map_err(explained)?;
+            if let Some(identity) = grant.identity.take() {
+                self.identity.replace(Some(identity));
+            }
+            Ok(grant)
+        });
+        let (header, is_new) = fetched.await?;
+        Ok(Proof {
+            header,
+            scopes: Some(scopes),
+            is_new,
+        })
+    }
+
+    /// The credential for a host. One that cannot be had is none, as in docker, until the host insists.
+    async fn credential(&self, host: &Host) -> Option<&Credential> {
+        let stored = match &self.keys {
+            Keys::Given(credential) => return Some(credential),
+            Keys::None => return None,
+            Keys::Stored(stored) => stored,
+        };
+        let find = async || match stored.find(&host.domain).await {
+            Ok(found) => found,
+            Err(e) => {
+                self.trouble.replace(Some(e.to_string()));
+                None
+            }
+        };
+        self.found.get_or_init(find).await.as_ref()
+    }
+}

@@ -1,0 +1,357 @@
+//! Where a registry answers: its base URL, how it is reached, and what was learned of it.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+use std::str::FromStr;
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode, Url};
+use tokio::sync::{Mutex, OnceCell as AsyncOnceCell};
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::certificates::Certificates;
+use super::names::Names;
+use super::origin::{Reach, same_origin};
+use super::plight::authority;
+use super::reply::described;
+use super::request::Request;
+use super::tls::{self, Roots};
+use super::transport::{Client, Road, Upload};
+use super::trust::Trust;
+use crate::error::{Error, Kind, Result};
+use crate::image::reference::HUB;
+
+/// Where the Hub's registry answers.
+const HUB_REGISTRY: &str = "registry-1.docker.io";
+/// Where the Hub's search answers.
+pub(super) const HUB_INDEX: &str = "index.docker.io";
+/// How long an insecure host may take to speak TLS before plain HTTP is tried; as long as in docker.
+const TLS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The process's way to all hosts: what is trusted, and what was learned so far.
+#[derive(Debug)]
+pub struct Wire {
+    shared: Rc<Shared>,
+    hosts: RefCell<HashMap<String, Rc<Host>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    trust: Trust,
+    names: Names,
+    roots: OnceCell<Roots>,
+}
+
+impl Wire {
+    pub fn new(trust: Trust) -> Self {
+        let shared = Shared {
+            trust,
+            names: Names::default(),
+            roots: OnceCell::new(),
+        };
+        Self {
+            shared: Rc::new(shared),
+            hosts: RefCell::default(),
+        }
+    }
+
+    /// The host behind a domain, as references spell it.
+    pub(super) fn host(&self, domain: &str) -> Rc<Host> {
+        self.known(domain, || Host::new(domain, None, &self.shared))
+    }
+
+    pub(super) fn mirror(&self, mirror: &Mirror) -> Rc<Host> {
+        let key = mirror.to_string();
+        self.known(&key, || {
+            let domain = authority(&mirror.0);
+            Host::new(&domain, Some(mirror.0.clone()), &self.shared)
+        })
+    }
+
+    fn known(&self, key: &str, make: impl FnOnce() -> Host) -> Rc<Host> {
+        let mut hosts = self.hosts.borrow_mut();
+        if let Some(host) = hosts.get(key) {
+            return host.clone();
+        }
+        let host = Rc::new(make());
+        hosts.insert(key.to_owned(), host.clone());
+        host
+    }
+}
+
+/// A server that is asked before the Hub: an entry of docker's `registry-mirrors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror(Url);
+
+impl FromStr for Mirror {
+    type Err = Error;
+
+    /// Errors are in docker's words.
+    fn from_str(text: &str) -> Result<Self> {
+        let invalid = |why: String| Error::new(Kind::Usage, format!("invalid mirror: {why}"));
+        let url = Url::parse(text).map_err(|_| invalid(format!("\"{text}\" is not a valid URI")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid(format!(
+                "unsupported scheme \"{}\" in \"{text}\"",
+                url.scheme()
+            )));
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            let why = format!("path, query, or fragment at end of the URI \"{text}\"");
+            return Err(invalid(why));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("username/password not allowed in URI".to_owned()));
+        }
+        Ok(Self(url))
+    }
+}
+
+/// With a trailing slash, as docker shows it.
+impl fmt::Display for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One server and what was learned of it.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) domain: String,
+    /// The base URL of a mirror, whose scheme is given.
+    given: Option<Url>,
+    shared: Rc<Shared>,
+    reach: AsyncOnceCell<Reached>,
+    base: Mutex<Option<Url>>,
+    answered: Cell<bool>,
+    tls_failure: RefCell<Option<String>>,
+    /// The longest body that its front lets pass, in bytes, once one was refused.
+    pub(super) longest_chunk: Cell<Option<u64>>,
+}
+
+/// How a host is reached.
+#[derive(Debug)]
+struct Reached {
+    client: Client,
+    road: Road,
+}
+
+impl Host {
+    fn new(domain: &str, given: Option<Url>, shared: &Rc<Shared>) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            given,
+            shared: shared.clone(),
+            reach: AsyncOnceCell::new(),
+            base: Mutex::default(),
+            answered: Cell::new(false),
+            tls_failure: RefCell::default(),
+            longest_chunk: Cell::new(None),
+        }
+    }
+
+    /// Whether the registry has answered anything yet: before that, a failure is told at once.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.get()
+    }
+
+    /// Why TLS was given up for plain HTTP.
+    pub(super) fn tls_failure(&self) -> Option<String> {
+        self.tls_failure.borrow().clone()
+    }
+
+    pub(super) async fn road(&self) -> Result<Road> {
+        Ok(self.reached().await?.road)
+    }
+
+    /// The base URL: https, or for an insecure host what it turned out to speak.
+    pub(super) async fn base(&self) -> Result<Url> {
+        let mut base = self.base.lock().await;
+        if let Some(known) = &*base {
+            return Ok(known.clone());
+        }
+        let reached = self.reached().await?;
+        let found = match &self.given {
+            Some(given) => given.clone(),
+            None if reached.road.insecure => self.choose_scheme(reached).await?,
+            None => self.url("https")?,
+        };
+        *base = Some(found.clone());
+        Ok(found)
+    }
+
+    /// Sends a request. A failure is worded as docker words it: before the first answer all are failures to ask for
+    /// `/v2/`.
+    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&HeaderValue>) -> Result<Answer> {
+        let reached = self.reached().await?;
+        let result = reached.client.exchange(request, url, proof, reached.road).await;
+        self.note(result, &request.method, url).await
+    }
+
+    /// Streams a body to where the registry wants it. A failure of the body's source is told as it is.
+    pub(super) async fn upload(
+        &self,
+        request: &Request,
+        url: &Url,
+        proof: Option<&HeaderValue>,
+        body: Upload,
+    ) -> Result<Answer> {
+        let reached = self.reached().await?;
+        let pulse = body.pulse();
+        let result = reached.client.upload(request, url, proof, body).await;
+        if let Some(failure) = pulse.take_failure() {
+            return Err(failure);
+        }
+        self.note(result, &request.method, url).await
+    }
+
+    async fn note(&self, result: Result<Answer>, method: &Method, url: &Url) -> Result<Answer> {
+        let failure = match result {
+            Ok(answer) => {
+                self.answered.set(true);
+                return Ok(answer);
+            }
+            Err(failure) => failure,
+        };
+        if self.has_answered() {
+            return Err(failure.during(asked(method, url)));
+        }
+        let mut base = self.base.lock().await;
+        let own = base.take().filter(|base| same_origin(base, url));
+        Err(match own.and_then(|base| base.join("v2/").ok()) {
+            Some(ping) => failure.during(asked(&Method::GET, &ping)),
+            None => failure.during(asked(method, url)),
+        })
+    }
+
+    async fn reached(&self) -> Result<&Reached> {
+        self.reach.get_or_try_init(|| self.prepare()).await
+    }
+
+    async fn prepare(&self) -> Result<Reached> {
+        let Shared { trust, names, roots } = &*self.shared;
+        if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
+            let road = Road {
+                insecure: false,
+                reach: Reach::Public,
+            };
+            let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
+            let client = Client::new(&tls, names)?;
+            return Ok(Reached { client, road });
+        }
+        let url = self.url("https")?;
+        let addresses = names.addresses(url.host_str().unwrap_or_default()).await;
+        let insecure = trust.is_insecure(&self.domain, &addresses);
+        let mut reach = addresses
+            .into_iter()
+            .map(Reach::of)
+            .max()
+            .unwrap_or(Reach::of_url(&url));
+        if insecure {
+            reach = reach.max(Reach::Private);
+        }
+        let tls = if insecure {
+            tls::unverified()?
+        } else {
+            let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
+            tls::verified(roots.get_or_init(Roots::load), own)?
+        };
+        let client = Client::new(&tls, names)?;
+        let road = Road { insecure, reach };
+        Ok(Reached { client, road })
+    }
+
+    /// https when a registry answers over it, whoever vouches for its certificate; else plain HTTP.
+    async fn choose_scheme(&self, reached: &Reached) -> Result<Url> {
+        let https = self.url("https")?;
+        let ping = Request::new(Method::GET, "/v2/");
+        let url = ping.url(&https)?;
+        let pinging = reached.client.exchange(&ping, &url, None, reached.road);
+        let why = match timeout(TLS_PATIENCE, pinging).await {
+            Ok(Ok(answer)) if is_registry(&answer) => {
+                answer.discard().await;
+                return Ok(https);
+            }
+            Ok(Ok(answer)) => format!("received unexpected HTTP status: {}", described(answer.status)),
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "net/http: TLS handshake timeout".to_owned(),
+        };
+        *self.tls_failure.borrow_mut() = Some(why);
+        self.url("http")
+    }
+
+    fn url(&self, scheme: &str) -> Result<Url> {
+        let host = match self.domain.as_str() {
+            HUB => HUB_REGISTRY,
+            other => other,
+        };
+        Url::parse(&format!("{scheme}://{host}/"))
+            .ok()
+            .filter(|url| url.path() == "/" && url.username().is_empty())
+            .filter(|url| url.query().is_none() && url.fragment().is_none())
+            .ok_or_else(|| Error::new(Kind::Usage, format!("\"{host}\" is not a valid registry host")))
+    }
+}
+
+/// What a registry answers to `GET /v2/` without a proof.
+fn is_registry(answer: &Answer) -> bool {
+    answer.status.is_success()
+        || [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&answer.status)
+        || answer.headers.contains_key("docker-distribution-api-version")
+}
+
+/// `Get "https://host/v2/"`, without the query, which may be signed.
+pub(super) fn asked(method: &Method, url: &Url) -> String {
+    let name = method.as_str();
+    let verb = name[..1].to_owned() + &name[1..].to_ascii_lowercase();
+    let mut url = url.clone();
+    url.set_query(None);
+    format!("{verb} \"{url}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_is_a_bare_url() {
+        assert_eq!("http://h:5000".parse::<Mirror>().unwrap().to_string(), "http://h:5000/");
+        for (text, why) in [
+            (
+                "http://h/path",
+                "invalid mirror: path, query, or fragment at end of the URI \"http://h/path\"",
+            ),
+            ("ftp://x", "invalid mirror: unsupported scheme \"ftp\" in \"ftp://x\""),
+            ("http://u:p@h", "invalid mirror: username/password not allowed in URI"),
+            ("h", "invalid mirror: \"h\" is not a valid URI"),
+        ] {
+            assert_eq!(text.parse::<Mirror>().unwrap_err().to_string(), why);
+        }
+    }
+
+    #[test]
+    fn a_signed_query_is_not_shown() {
+        let url = Url::parse("https://h/v2/a?sig=secret").unwrap();
+        assert_eq!(asked(&Method::GET, &url), "Get \"https://h/v2/a\"");
+    }
+
+    #[test]
+    fn the_hub_answers_elsewhere_and_nonsense_nowhere() {
+        let wire = Wire::new(Trust::default());
+        assert_eq!(
+            wire.host("docker.io").url("https").unwrap().as_str(),
+            "https://registry-1.docker.io/"
+        );
+        assert_eq!(
+            wire.host("[::1]:5000").url("http").unwrap().as_str(),
+            "http://[::1]:5000/"
+        );
+        for bad in ["", "a b", "h/path", "u:p@h", "h:99999", "h?x"] {
+            assert!(wire.host(bad).url("https").is_err(), "{bad}");
+        }
+    }
+}

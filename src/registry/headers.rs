@@ -1,0 +1,219 @@
+//! The header lines of the protocol, read.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::Url;
+use reqwest::header::{
+    ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RANGE, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
+
+use super::challenge::Challenge;
+use crate::error::{Error, Kind, Result};
+use crate::image::Digest;
+use crate::image::manifest::{DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1, OCI_INDEX, OCI_MANIFEST};
+
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+const LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// Refused after it is read, but better than a registry's "not found" for what is there.
+const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+
+/// Every manifest type in one line: some registries read only the first line.
+pub(super) fn accept_manifests() -> (HeaderName, HeaderValue) {
+    let types = [
+        OCI_INDEX,
+        DOCKER_LIST,
+        OCI_MANIFEST,
+        DOCKER_MANIFEST,
+        OCI_ARTIFACT,
+        DOCKER_SCHEMA1,
+    ];
+    let line = HeaderValue::try_from(types.join(", "));
+    (ACCEPT, line.unwrap_or(HeaderValue::from_static("*/*")))
+}
+
+pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
+    let lines = headers.get_all(WWW_AUTHENTICATE).iter();
+    lines
+        .flat_map(|line| Challenge::parse(&String::from_utf8_lossy(line.as_bytes())))
+        .collect()
+}
+
+pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
+    text(headers, &CONTENT_TYPE)
+}
+
+/// The digest the registry claims; none when it claims none that makes sense.
+pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
+    Digest::parse(text(headers, &CONTENT_DIGEST)?).ok()
+}
+
+/// The smallest chunk but the last that the registry takes, in bytes.
+pub(super) fn chunk_min_length(headers: &HeaderMap) -> Option<u64> {
+    text(headers, &CHUNK_MIN_LENGTH)?.parse().ok()
+}
+
+/// Whether the Hub says that the quota is used up: it stays so for hours.
+pub(super) fn is_quota_used_up(headers: &HeaderMap) -> bool {
+    text(headers, &LIMIT_REMAINING).is_some_and(|left| left.split(';').next() == Some("0"))
+}
+
+/// Seconds, or a date counted from now.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = text(headers, &RETRY_AFTER)?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
+}
+
+/// Where the registry points, resolved against the URL that was asked.
+pub(super) fn location(headers: &HeaderMap, asked: &Url) -> Result<Url> {
+    let missing = |what: &str| Error::new(Kind::Unsupported, format!("the registry's answer has {what} Location"));
+    let target = headers.get(LOCATION).ok_or_else(|| missing("no"))?;
+    let target = target.to_str().map_err(|_| missing("an unreadable"))?;
+    let target = asked.join(target).map_err(|_| missing("an unreadable"))?;
+    match target.scheme() {
+        "http" | "https" if target.host_str().is_some() => Ok(target),
+        _ => Err(missing("a forbidden")),
+    }
+}
+
+/// The next page of a list (RFC 8288).
+pub(super) fn next_page(headers: &HeaderMap, asked: &Url) -> Option<Url> {
+    let lines = headers.get_all(LINK).iter();
+    lines.filter_map(|line| line.to_str().ok()).find_map(|line| {
+        let mut rest = line;
+        while let Some((_, link)) = rest.split_once('<') {
+            let (target, after) = link.split_once('>')?;
+            let parameters = after.split('<').next().unwrap_or(after);
+            let is_next = parameters.split([';', ',']).any(|parameter| {
+                let parameter = parameter.trim().to_ascii_lowercase().replace([' ', '"'], "");
+                parameter == "rel=next"
+            });
+            if is_next {
+                return asked.join(target).ok();
+            }
+            rest = after;
+        }
+        None
+    })
+}
+
+/// `bytes 5-9/10`: where a partial answer begins, and how long the whole is if the server says.
+pub(super) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text(headers, &CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.trim().split_once('-')?;
+    let (start, _): (u64, u64) = (start.parse().ok()?, end.parse().ok()?);
+    let total = match total.trim() {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    Some((start, total))
+}
+
+/// How many bytes an upload session holds: `Range: 0-9` means 10, and `0-0` means none, as registries use it.
+pub(super) fn received(headers: &HeaderMap) -> Option<u64> {
+    let range = text(headers, &RANGE)?;
+    let (start, end) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
+    match (start.parse().ok()?, end.parse::<u64>().ok()?) {
+        (0, 0) => Some(0),
+        (0, end) => end.checked_add(1),
+        _ => None,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::try_from(value).unwrap());
+        headers
+    }
+
+    #[test]
+    fn locations_are_resolved_and_keep_their_query() {
+        let asked = Url::parse("https://h:5000/v2/a/blobs/uploads/").unwrap();
+        let to = |location: &str| location_of(location, &asked);
+        assert_eq!(
+            to("/v2/a/u/1?_state=x%3D").unwrap(),
+            "https://h:5000/v2/a/u/1?_state=x%3D"
+        );
+        assert_eq!(to("https://s.example/x?sig=1").unwrap(), "https://s.example/x?sig=1");
+        assert_eq!(to("?digest=1").unwrap(), "https://h:5000/v2/a/blobs/uploads/?digest=1");
+        for bad in ["file:///etc/passwd", "ftp://h/x", "data:x", "https://", "http://[::"] {
+            assert!(to(bad).is_err(), "{bad}");
+        }
+        assert!(location(&HeaderMap::new(), &asked).is_err());
+    }
+
+    fn location_of(target: &str, asked: &Url) -> Result<String> {
+        location(&headers("location", target), asked).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn the_next_page_is_found_among_links() {
+        let asked = Url::parse("https://h/v2/_catalog?n=2").unwrap();
+        let next = |line: &str| next_page(&headers("link", line), &asked).map(|url| url.to_string());
+        let page = Some("https://h/v2/_catalog?last=b&n=2".to_owned());
+        assert_eq!(next(r#"</v2/_catalog?last=b&n=2>; rel="next""#), page);
+        assert_eq!(next(r#"</x>; rel="prev", <?last=b&n=2>; title="a, b"; Rel=next"#), page);
+        for none in [
+            "",
+            "<",
+            "</x>",
+            r#"</x>; rel="last""#,
+            "</x>; rel=nextish",
+            "rel=next",
+            "<>>>;<<",
+        ] {
+            assert_eq!(next(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_and_nonsense_is_not() {
+        let content = |text: &str| content_range(&headers("content-range", text));
+        assert_eq!(content("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(content("bytes 5-9/*"), Some((5, None)));
+        for bad in ["bytes */10", "5-9/10", "bytes 5-/10", "bytes -1-9/10", "bytes 5-9"] {
+            assert_eq!(content(bad), None, "{bad}");
+        }
+        let session = |text: &str| received(&headers("range", text));
+        assert_eq!(session("0-9"), Some(10));
+        assert_eq!(session("bytes=0-9"), Some(10));
+        assert_eq!(session("0-0"), Some(0));
+        for bad in ["5-9", "0-", "x", "0-18446744073709551615"] {
+            assert_eq!(session(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let wait = |text: &str| retry_after(&headers("retry-after", text));
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(wait("Wed, 21 Oct 2065 07:28:00 GMT").unwrap() > Duration::from_secs(1 << 20));
+        assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn only_a_real_digest_counts() {
+        assert_eq!(content_digest(&headers("docker-content-digest", "sha256:../x")), None);
+        let digest = Digest::of(b"");
+        let line = headers("docker-content-digest", digest.as_str());
+        assert_eq!(content_digest(&line), Some(digest));
+        assert!(is_quota_used_up(&headers("ratelimit-remaining", "0;w=21600")));
+        assert!(!is_quota_used_up(&headers("ratelimit-remaining", "76;w=21600")));
+    }
+}

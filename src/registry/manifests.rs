@@ -1,0 +1,132 @@
+//! Manifests: looked at, read, written.
+
+use reqwest::{Method, StatusCode};
+
+use super::headers;
+use super::reply::may_pass;
+use super::repository::{Repository, media_type};
+use super::request::{Request, Shown};
+use super::site::{Page, Site};
+use crate::error::{Clue, Error, Kind, Result};
+use crate::image::manifest::MAX_SIZE;
+use crate::image::{Digest, Manifest, Version};
+
+impl Repository {
+    /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
+    /// registry does not tell.
+    pub async fn head(&self, version: Version<'_>) -> Result<Option<Digest>> {
+        let request = self.manifest_request(Method::HEAD, version);
+        for mirror in self.registry.mirrors() {
+            match mirror.site.ask(&request).await {
+                Ok(answer) if answer.status.is_success() => {
+                    if let Some(digest) = headers::content_digest(&answer.headers) {
+                        return Ok(Some(digest));
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => mirror.give_up(),
+            }
+        }
+        let site = self.registry.main();
+        let answer = site.send(&request).await?;
+        if answer.status.is_success() {
+            return Ok(headers::content_digest(&answer.headers));
+        }
+        if may_pass(answer.status) {
+            return Err(site.failure(answer).await.first());
+        }
+        // The answer to HEAD has no words; and some servers know GET only.
+        let manifest = self.resolve(version).await?;
+        Ok(Some(manifest.descriptor.digest))
+    }
+
+    /// The manifest or index of a tag or digest. Errors are in docker's final words for pull.
+    pub async fn resolve(&self, version: Version<'_>) -> Result<Manifest> {
+        let request = self.manifest_request(Method::GET, version);
+        for mirror in self.registry.mirrors() {
+            match try_once(&mirror.site, &request).await {
+                Ok(Some(page)) => {
+                    if let Ok(manifest) = read(page, version) {
+                        return Ok(manifest);
+                    }
+                }
+                Ok(None) => {}
+                Err(_) => mirror.give_up(),
+            }
+        }
+        match self.registry.main().fetch(&request, MAX_SIZE).await? {
+            Ok(page) => {
+                let is_web_page = headers::content_type(&page.headers).is_some_and(|it| it.starts_with("text/html"));
+                read(page, version).map_err(|e| {
+                    if !is_web_page {
+                        return e;
+                    }
+                    let host = self.registry.domain().to_owned();
+                    e.with_clue(Clue::NoRegistry { host })
+                })
+            }
+            Err(failure) => Err(self.refused_reading(&failure, Some(version))),
+        }
+    }
+
+    /// Gives a manifest a name: what makes a push count. Its blobs and children are there already.
+    pub async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        self.name.at_tag(tag)?;
+        self.put(manifest, tag).await
+    }
+
+    pub(super) async fn put(&self, manifest: &Manifest, at: &str) -> Result<()> {
+        let request = self
+            .writing(Method::PUT, &format!("manifests/{at}"))
+            .shown(Shown::AsSent)
+            .body(media_type(&manifest.descriptor.media_type), manifest.raw.clone());
+        let site = self.registry.main();
+        let answer = site.send(&request).await?;
+        if !answer.status.is_success() {
+            return Err(site.failure(answer).await.whole());
+        }
+        let ours = manifest.digest();
+        let claimed = headers::content_digest(&answer.headers);
+        answer.discard().await;
+        match claimed {
+            Some(theirs) if theirs.algorithm() == ours.algorithm() && theirs != *ours => Err(Error::new(
+                Kind::Corrupt,
+                format!("the registry stored the manifest {ours} as {theirs}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn manifest_request(&self, method: Method, version: Version<'_>) -> Request {
+        let (name, value) = headers::accept_manifests();
+        let shown = match version {
+            Version::Tag(_) => Shown::AsHead,
+            Version::Digest(_) => Shown::AsSent,
+        };
+        self.reading(method, &format!("manifests/{version}"))
+            .header(name, value)
+            .shown(shown)
+    }
+}
+
+/// Asks a mirror, which is no great loss when it fails.
+async fn try_once(site: &Site, request: &Request) -> Result<Option<Page>> {
+    let answer = site.ask(request).await?;
+    if answer.status != StatusCode::OK {
+        answer.discard().await;
+        return Ok(None);
+    }
+    let (headers, url) = (answer.headers.clone(), answer.url.clone());
+    let body = answer.read(MAX_SIZE).await?;
+    Ok(Some(Page { headers, url, body }))
+}
+
+/// Takes the bytes for what was asked for, or for what the registry says they are.
+fn read(page: Page, version: Version<'_>) -> Result<Manifest> {
+    let claimed = headers::content_digest(&page.headers);
+    let expected = match version {
+        Version::Digest(digest) => Some(digest),
+        Version::Tag(_) => claimed.as_ref(),
+    };
+    Manifest::parse(page.body, headers::content_type(&page.headers), expected)
+}

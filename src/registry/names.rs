@@ -1,0 +1,152 @@
+//! Host names to addresses: asked of the system once, used to connect, to judge loopback, and in messages.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// How long an answer serves: the look-up that judges a host also serves the connection made right after.
+const LIFETIME: Duration = Duration::from_secs(30);
+
+/// The system's resolver with a short memory. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names(Arc<Mutex<HashMap<String, Found>>>);
+
+#[derive(Debug, Clone)]
+struct Found {
+    addresses: Vec<SocketAddr>,
+    at: Instant,
+    /// Whether a connection was tried, and not only the address looked at: through a proxy none is.
+    dialled: bool,
+}
+
+/// The system knows no address of this name.
+#[derive(Debug)]
+pub(super) struct LookupFailed {
+    host: String,
+    why: String,
+}
+
+impl Names {
+    /// The addresses of a host; port 0 stands for the one of the scheme.
+    async fn look_up(&self, host: &str) -> Result<Vec<SocketAddr>, LookupFailed> {
+        if let Some(found) = self.known(host).filter(|found| found.at.elapsed() < LIFETIME) {
+            return Ok(found.addresses);
+        }
+        let failed = |why: String| LookupFailed {
+            host: host.to_owned(),
+            why,
+        };
+        let name = host.to_owned();
+        let addresses: Vec<SocketAddr> = tokio::task::spawn_blocking(move || (name.as_str(), 0).to_socket_addrs())
+            .await
+            .map_err(|e| failed(e.to_string()))?
+            .map_err(|e| failed(in_go_words(&e.to_string())))?
+            .collect();
+        let found = Found {
+            addresses: addresses.clone(),
+            at: Instant::now(),
+            dialled: false,
+        };
+        self.lock().insert(host.to_owned(), found);
+        Ok(addresses)
+    }
+
+    /// The addresses of a host as a URL or a reference names it; none when nobody knows it.
+    pub(super) async fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(literal) = bare.parse() {
+            return vec![literal];
+        }
+        let found = self.look_up(bare).await.unwrap_or_default();
+        found.into_iter().map(|address| address.ip()).collect()
+    }
+
+    /// The address that a connection to this host tries first.
+    pub(super) fn dialled(&self, host: &str) -> Option<IpAddr> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let tried = || {
+            self.known(bare)
+                .filter(|found| found.dialled)?
+                .addresses
+                .first()
+                .map(SocketAddr::ip)
+        };
+        bare.parse().ok().or_else(tried)
+    }
+
+    fn known(&self, host: &str) -> Option<Found> {
+        self.lock().get(host).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Found>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        let names = self.clone();
+        Box::pin(async move {
+            let addresses = names.look_up(name.as_str()).await?;
+            if let Some(found) = names.lock().get_mut(name.as_str()) {
+                found.dialled = true;
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl fmt::Display for LookupFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lookup {}: {}", self.host, self.why)
+    }
+}
+
+impl std::error::Error for LookupFailed {}
+
+/// The C library's words for "no such name" as docker users know them.
+fn in_go_words(text: &str) -> String {
+    let absent = [
+        "Name or service not known",
+        "No address associated",
+        "nodename nor servname",
+    ];
+    if absent.iter().any(|words| text.contains(words)) {
+        return "no such host".to_owned();
+    }
+    text.rsplit(": ").next().unwrap_or(text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn literals_need_no_look_up_and_localhost_is_loopback() {
+        let names = Names::default();
+        assert_eq!(names.addresses("[::1]").await, ["::1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(
+            names.addresses("192.0.2.1").await,
+            ["192.0.2.1".parse::<IpAddr>().unwrap()]
+        );
+        assert!(names.addresses("localhost").await.iter().all(IpAddr::is_loopback));
+        assert_eq!(names.dialled("localhost"), None);
+        names.resolve("localhost".parse().unwrap()).await.map(drop).unwrap();
+        assert!(names.dialled("localhost").is_some_and(|a| a.is_loopback()));
+    }
+
+    #[test]
+    fn the_words_are_docker_s() {
+        let failed = LookupFailed {
+            host: "nosuchhost.invalid".into(),
+            why: in_go_words("failed to lookup address information: Name or service not known"),
+        };
+        assert_eq!(failed.to_string(), "lookup nosuchhost.invalid: no such host");
+        let later = in_go_words("failed to lookup address information: Temporary failure in name resolution");
+        assert_eq!(later, "Temporary failure in name resolution");
+    }
+}

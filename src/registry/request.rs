@@ -1,0 +1,89 @@
+//! A small request that can be sent again.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+
+use super::challenge::Scope;
+use crate::error::{Error, Kind, Result};
+
+/// A request to the registry, or to where it pointed.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    target: Target,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// What a token must be good for.
+    pub(super) scopes: Vec<Scope>,
+    pub(super) shown: Shown,
+}
+
+#[derive(Clone)]
+enum Target {
+    Path(String),
+    Url(Url),
+}
+
+/// How a failure to get a proof names the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// `Get "https://…": why`
+    AsSent,
+    /// `Head "https://…": why`: docker looks at a tag with HEAD first.
+    AsHead,
+    /// The why alone, as docker words failed uploads.
+    Not,
+}
+
+impl Request {
+    /// A request to a path of the registry.
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self::with(method, Target::Path(path.into()))
+    }
+
+    /// A request to where the registry pointed.
+    pub(super) fn to(method: Method, url: Url) -> Self {
+        Self::with(method, Target::Url(url))
+    }
+
+    fn with(method: Method, target: Target) -> Self {
+        Self {
+            method,
+            target,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            scopes: Vec::new(),
+            shown: Shown::AsSent,
+        }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(super) fn body(mut self, media_type: HeaderValue, body: Bytes) -> Self {
+        self.body = body;
+        self.header(CONTENT_TYPE, media_type)
+    }
+
+    pub(super) fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.scopes = Scope::merge(scopes);
+        self
+    }
+
+    pub(super) fn shown(mut self, shown: Shown) -> Self {
+        self.shown = shown;
+        self
+    }
+
+    pub(super) fn url(&self, base: &Url) -> Result<Url> {
+        match &self.target {
+            Target::Url(url) => Ok(url.clone()),
+            Target::Path(path) => base
+                .join(path)
+                .map_err(|e| Error::new(Kind::Usage, format!("cannot ask for {path}")).caused_by(e)),
+        }
+    }
+}

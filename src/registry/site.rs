@@ -1,0 +1,207 @@
+//! A host together with its proofs: sends requests until they are answered for good.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{StatusCode, Url};
+use tokio::time::sleep;
+
+use super::answer::Answer;
+use super::auth::{Auth, Keys, Proof};
+use super::challenge::Challenge;
+use super::endpoint::{Host, asked};
+use super::headers;
+use super::origin::same_origin;
+use super::reply::{Failure, may_pass};
+use super::request::{Request, Shown};
+use super::transport::Upload;
+use crate::backoff::Backoff;
+use crate::error::{Clue, Error, Kind, Result};
+
+/// How often one request is sent at most: without a proof, with one, and with one for what the host says it wants.
+const PROOFS: usize = 3;
+
+/// An answer with its whole body.
+pub(super) struct Page {
+    pub(super) headers: HeaderMap,
+    pub(super) url: Url,
+    pub(super) body: Bytes,
+}
+
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) host: Rc<Host>,
+    pub(super) auth: Auth,
+}
+
+impl Site {
+    pub(super) fn new(host: Rc<Host>, keys: Keys) -> Self {
+        Self {
+            host,
+            auth: Auth::new(keys),
+        }
+    }
+
+    /// Sends a request, and again after failures that may pass. Before the host's first answer ever a failure is
+    /// final: the user wants to know of a wrong name at once.
+    pub(super) async fn send(&self, request: &Request) -> Result<Answer> {
+        let mut backoff = Backoff::default();
+        loop {
+            let is_known = self.host.has_answered();
+            let result = self.ask(request).await;
+            let wait = match &result {
+                Ok(answer) => pause_after(answer, &mut backoff),
+                Err(e) if e.kind() == Kind::Unavailable && (is_known || self.is_busy(e)) => {
+                    backoff.after_failure(e.retry_after())
+                }
+                Err(_) => None,
+            };
+            match wait {
+                Some(wait) => sleep(wait).await,
+                None => return result,
+            }
+        }
+    }
+
+    /// Whether the host answered and its token server did too, with a failure that may pass.
+    fn is_busy(&self, failure: &Error) -> bool {
+        self.host.has_answered() && !matches!(failure.clue(), Some(Clue::Unreachable { .. }))
+    }
+
+    /// Sends a request and reads the whole answer, of at most `limit` bytes; or why there is none.
+    pub(super) async fn fetch(&self, request: &Request, limit: usize) -> Result<Result<Page, Failure>> {
+        let mut backoff = Backoff::default();
+        loop {
+            let answer = self.send(request).await?;
+            if !answer.status.is_success() {
+                return Ok(Err(self.failure(answer).await));
+            }
+            let (headers, url) = (answer.headers.clone(), answer.url.clone());
+            let failure = match answer.read(limit).await {
+                Ok(body) => return Ok(Ok(Page { headers, url, body })),
+                Err(e) => e.during(asked(&request.method, &url)),
+            };
+            let may_pass = failure.kind() == Kind::Unavailable;
+            match may_pass.then(|| backoff.after_failure(None)).flatten() {
+                Some(wait) => sleep(wait).await,
+                None => return Err(failure),
+            }
+        }
+    }
+
+    /// Sends a request once, with the proof that the host turns out to want.
+    pub(super) async fn ask(&self, request: &Request) -> Result<Answer> {
+        let base = self.host.base().await?;
+        let url = request.url(&base)?;
+        let is_own = same_origin(&url, &base);
+        let worded = |e: Error| reworded(e, request, &url);
+        let mut proof = if is_own {
+            self.auth.proof(&self.host, &request.scopes).await.map_err(worded)?
+        } else {
+            None
+        };
+        let mut sent = 1;
+        loop {
+            let header = proof.as_ref().map(|proof| &proof.header);
+            let answer = self.host.exchange(request, &url, header).await?;
+            if sent == PROOFS || !is_own || !wants_proof(&answer) {
+                return Ok(answer);
+            }
+            let better = self.improve(&base, &answer, proof.as_ref(), request);
+            match better.await.map_err(worded)? {
+                Some(better) => proof = Some(better),
+                None => return Ok(answer),
+            }
+            answer.discard().await;
+            sent += 1;
+        }
+    }
+
+    /// Streams a body, once, with the proof at hand. When the host refuses that proof the next try has a new one.
+    pub(super) async fn upload(&self, request: &Request, body: Upload) -> Result<Answer> {
+        let base = self.host.base().await?;
+        let url = request.url(&base)?;
+        let is_own = same_origin(&url, &base);
+        let proof = if is_own {
+            self.auth.proof(&self.host, &request.scopes).await?
+        } else {
+            None
+        };
+        let header = proof.as_ref().map(|proof| &proof.header);
+        let answer = self.host.upload(request, &url, header, body).await?;
+        if is_own && answer.status == StatusCode::UNAUTHORIZED {
+            let better = self.improve(&base, &answer, proof.as_ref(), request).await?;
+            if better.is_some() {
+                return Err(Error::new(Kind::Unavailable, "the token ended during the upload"));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Reads a refusal, with what is known of the credential beside it.
+    pub(super) async fn failure(&self, answer: Answer) -> Failure {
+        let (status, headers, is_foreign) = (answer.status, answer.headers.clone(), answer.is_foreign);
+        let body = answer.read_refusal().await;
+        let mut failure = Failure::new(status, &headers, &body);
+        if is_foreign {
+            failure.hide_storage();
+        }
+        let host = self.host.domain.clone();
+        failure.clue = match (failure.kind(), self.auth.has_credential()) {
+            (Kind::Unauthorized | Kind::Denied, false) => Some(Clue::LoginNeeded { host }),
+            (Kind::Unauthorized, true) if self.auth.trouble().is_none() => Some(Clue::LoginRefused { host }),
+            _ if failure.is_unreadable() => Some(Clue::NoRegistry { host }),
+            _ => None,
+        };
+        if matches!(failure.kind(), Kind::Unauthorized | Kind::Denied) {
+            failure.trouble = self.auth.trouble();
+        }
+        failure
+    }
+
+    async fn improve(
+        &self,
+        base: &Url,
+        answer: &Answer,
+        last: Option<&Proof>,
+        request: &Request,
+    ) -> Result<Option<Proof>> {
+        let challenges = headers::challenges(&answer.headers);
+        self.auth
+            .better(&self.host, base, &challenges, last, &request.scopes)
+            .await
+    }
+}
+
+/// A 401, or a 403 that names the scope it misses.
+fn wants_proof(answer: &Answer) -> bool {
+    let misses_scope = |challenge: &Challenge| challenge.parameter("error") == Some("insufficient_scope");
+    !answer.is_foreign
+        && match answer.status {
+            StatusCode::UNAUTHORIZED => true,
+            StatusCode::FORBIDDEN => headers::challenges(&answer.headers).iter().any(misses_scope),
+            _ => false,
+        }
+}
+
+/// The wait before the same request is sent again; none when this answer is the last word.
+fn pause_after(answer: &Answer, backoff: &mut Backoff) -> Option<std::time::Duration> {
+    let asked = headers::retry_after(&answer.headers);
+    match answer.status {
+        // Without a date there is no telling how long a quota lasts: docker fails at once too.
+        StatusCode::TOO_MANY_REQUESTS if headers::is_quota_used_up(&answer.headers) => None,
+        StatusCode::TOO_MANY_REQUESTS => asked.and_then(|wait| backoff.after_failure(Some(wait))),
+        status if may_pass(status) => backoff.after_failure(asked),
+        _ => None,
+    }
+}
+
+/// A failure to get a proof, with the request it was for in front, as docker's client library puts it.
+fn reworded(error: Error, request: &Request, url: &Url) -> Error {
+    match request.shown {
+        Shown::Not => error,
+        Shown::AsSent => error.during(asked(&request.method, url)),
+        Shown::AsHead => error.during(asked(&reqwest::Method::HEAD, url)),
+    }
+}

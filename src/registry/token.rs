@@ -1,0 +1,348 @@
+//! Bearer tokens: asked of the server that the challenge names, kept while they last
+//! (<https://distribution.github.io/distribution/spec/auth/token/>, <…/oauth/>).
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::challenge::{Challenge, Scope};
+use super::endpoint::{Host, asked};
+use super::origin::{Reach, same_owner};
+use super::plight::authority;
+use super::reply::Failure;
+use super::request::Request;
+use crate::credentials::{Credential, Secret};
+use crate::error::{Clue, Error, Kind, Result};
+
+const MAX_REPLY: usize = 1 << 20;
+/// How long a token lasts when the server does not say, and at least.
+const SHORTEST_LIFE: Duration = Duration::from_mins(1);
+/// A token is not used any more when less than this is left of it.
+const RESERVE: Duration = Duration::from_secs(30);
+/// Who asks, as token servers log it.
+const CLIENT_ID: &str = "rdock";
+
+/// The token server that a challenge names, and whether it may see the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Realm {
+    url: Url,
+    service: Option<String>,
+    pub(super) shares_password: bool,
+}
+
+impl Realm {
+    /// The registry alone chooses this server, so it must not lead to plain HTTP, into the local network, or the
+    /// password to someone else (CVE-2026-48978).
+    pub(super) async fn of(challenge: &Challenge, host: &Host, base: &Url) -> Result<Self> {
+        let unusable = |what: String| {
+            let domain = &host.domain;
+            Error::new(
+                Kind::Unauthorized,
+                format!("{domain} names {what} for its token server"),
+            )
+        };
+        let realm = challenge
+            .parameter("realm")
+            .ok_or_else(|| unusable("no realm".to_owned()))?;
+        let url = base
+            .join(realm)
+            .map_err(|_| unusable("an unreadable realm".to_owned()))?;
+        let road = host.road().await?;
+        if url.scheme() != "https" && (url.scheme() != "http" || base.scheme() != "http") {
+            return Err(unusable(format!(
+                "an unsafe realm ({}://{})",
+                url.scheme(),
+                authority(&url)
+            )));
+        }
+        if Reach::of_url(&url) > road.reach {
+            let what = format!("an address inside the network ({})", authority(&url));
+            return Err(unusable(what));
+        }
+        Ok(Self {
+            shares_password: same_owner(&url, base),
+            service: challenge.parameter("service").map(str::to_owned),
+            url,
+        })
+    }
+
+    /// Who it is, for messages.
+    pub(super) fn authority(&self) -> String {
+        authority(&self.url)
+    }
+}
+
+/// What a token is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Work,
+    /// To see whether the credential is good, and to trade it for an identity token where that is offered.
+    LogIn,
+}
+
+/// A token as the server gave it.
+pub(super) struct Grant {
+    pub(super) token: Secret,
+    life: Duration,
+    /// An identity token, to be kept instead of the password.
+    pub(super) identity: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<f64>,
+    refresh_token: Option<String>,
+}
+
+/// Asks for a token: with an identity token by POST (OAuth 2), else by GET, which every token server offers. The
+/// credential, if there is one, is shown to the server.
+pub(super) async fn fetch(
+    host: &Host,
+    realm: &Realm,
+    scopes: &[Scope],
+    credential: Option<&Credential>,
+    purpose: Purpose,
+) -> Result<Grant> {
+    let (request, proof) = match credential {
+        Some(Credential::IdentityToken(identity)) => (by_oauth(realm, scopes, identity), None),
+        Some(Credential::Basic { username, password }) => {
+            let proof = basic(username, password)?;
+            (by_get(realm, scopes, Some(username), purpose), Some(proof))
+        }
+        _ => (by_get(realm, scopes, None, purpose), None),
+    };
+    let url = request.url(&realm.url)?;
+    let doing = || asked(&request.method, &url);
+    let answer = host.exchange(&request, &url, proof.as_ref()).await?;
+    if !answer.status.is_success() {
+        let (status, headers) = (answer.status, answer.headers.clone());
+        let mut failure = Failure::new(status, &headers, &answer.read_refusal().await);
+        let host = host.domain.clone();
+        failure.clue = match (failure.kind(), credential) {
+            (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
+            // Whoever is just logging in need not be told to.
+            (Kind::Unauthorized, Some(_)) if purpose == Purpose::Work => Some(Clue::LoginRefused { host }),
+            _ => None,
+        };
+        return Err(failure.whole());
+    }
+    let body = answer.read(MAX_REPLY).await.map_err(|e| e.during(doing()))?;
+    let reply: Reply = serde_json::from_slice(&body).map_err(|_| {
+        let message = "the token server's answer is not valid JSON";
+        Error::new(Kind::Unauthorized, message).during(doing())
+    })?;
+    let given = |token: Option<String>| token.filter(|t| !t.is_empty()).map(Secret::new);
+    let token = given(reply.token).or(given(reply.access_token)).ok_or_else(|| {
+        let message = "authorization server did not include a token in the response";
+        Error::new(Kind::Unauthorized, message)
+    })?;
+    let life = reply
+        .expires_in
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok(Grant {
+        token,
+        life: life.unwrap_or(SHORTEST_LIFE).max(SHORTEST_LIFE),
+        identity: given(reply.refresh_token),
+    })
+}
+
+fn by_get(realm: &Realm, scopes: &[Scope], account: Option<&str>, purpose: Purpose) -> Request {
+    let mut url = realm.url.clone();
+    {
+        let mut query = url.query_pairs_mut();
+        query.extend_pairs(account.map(|account| ("account", account)));
+        if purpose == Purpose::LogIn {
+            query.extend_pairs([("client_id", CLIENT_ID), ("offline_token", "true")]);
+        }
+        query.extend_pairs(scopes.iter().map(|scope| ("scope", scope.to_string())));
+        query.extend_pairs(realm.service.iter().map(|service| ("service", service)));
+    }
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    Request::to(Method::GET, url)
+}
+
+fn by_oauth(realm: &Realm, scopes: &[Scope], identity: &Secret) -> Request {
+    let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+    let mut form = realm.url.clone();
+    form.set_query(None);
+    form.query_pairs_mut()
+        .append_pair("grant_type", "refresh_token")
+        .append_pair("service", realm.service.as_deref().unwrap_or_default())
+        .append_pair("client_id", CLIENT_ID)
+        .append_pair("scope", &scopes.join(" "))
+        .append_pair("refresh_token", identity.expose());
+    let body = Bytes::from(form.query().unwrap_or_default().to_owned());
+    let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+    Request::to(Method::POST, realm.url.clone()).body(form_type, body)
+}
+
+/// `Basic` with a user name and a password.
+pub(super) fn basic(username: &str, password: &Secret) -> Result<HeaderValue> {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    let pair = format!("{username}:{}", password.expose());
+    authorization("Basic", &BASE64_STANDARD.encode(pair))
+}
+
+/// `Bearer` with a token.
+pub(super) fn bearer(token: &Secret) -> Result<HeaderValue> {
+    authorization("Bearer", token.expose())
+}
+
+fn authorization(scheme: &str, proof: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("{scheme} {proof}")).map_err(|_| {
+        let message = format!("the {scheme} credential cannot stand in an {AUTHORIZATION} header");
+        Error::new(Kind::Unauthorized, message)
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The tokens in use, one for each set of scopes. The lock is held while one is fetched: many requests that begin at
+/// once need one token.
+#[derive(Debug, Default)]
+pub(super) struct Tokens(Mutex<HashMap<(String, Vec<Scope>), Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    header: HeaderValue,
+    since: Instant,
+    life: Duration,
+}
+
+impl Kept {
+    /// Renewed early, by our own clock: at three quarters of its life, or when little is left.
+    fn is_fresh(&self, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.since);
+        age < self.life.mul_f64(0.75) && age + RESERVE <= self.life
+    }
+}
+
+impl Tokens {
+    /// The token for these scopes and whether it is just fetched. One equal to `refused` is not given again.
+    pub(super) async fn take(
+        &self,
+        realm: &Realm,
+        scopes: &[Scope],
+        refused: Option<&HeaderValue>,
+        fetch: impl AsyncFnOnce() -> Result<Grant>,
+    ) -> Result<(HeaderValue, bool)> {
+        let mut kept = self.0.lock().await;
+        let mut sorted = scopes.to_vec();
+        sorted.sort();
+        let key = (realm.url.to_string(), sorted);
+        if let Some(known) = kept.get(&key)
+            && known.is_fresh(Instant::now())
+            && refused != Some(&known.header)
+        {
+            return Ok((known.header.clone(), false));
+        }
+        let since = Instant::now();
+        let grant = fetch().await?;
+        let header = bearer(&grant.token)?;
+        let life = grant.life;
+        kept.insert(
+            key,
+            Kept {
+                header: header.clone(),
+                since,
+                life,
+            },
+        );
+        Ok((header, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn realm(url: &str) -> Realm {
+        Realm {
+            url: Url::parse(url).unwrap(),
+            service: Some("a service".to_owned()),
+            shares_password: true,
+        }
+    }
+
+    #[test]
+    fn each_scope_is_a_parameter_and_the_realm_s_own_query_stays() {
+        let scopes = [Scope::push("a/b"), Scope::pull("c")];
+        let request = by_get(&realm("https://h/token?x=1"), &scopes, Some("me"), Purpose::LogIn);
+        let url = request.url(&Url::parse("https://h/").unwrap()).unwrap();
+        assert_eq!(
+            url.as_str(),
+            "https://h/token?x=1&account=me&client_id=rdock&offline_token=true\
+             &scope=repository%3Aa%2Fb%3Apull%2Cpush&scope=repository%3Ac%3Apull&service=a+service"
+        );
+        let bare = Realm {
+            service: None,
+            ..realm("https://h/token")
+        };
+        let url = by_get(&bare, &[], None, Purpose::Work).url(&bare.url).unwrap();
+        assert_eq!(url.as_str(), "https://h/token");
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends() {
+        let now = Instant::now();
+        let kept = |life: u64| Kept {
+            header: HeaderValue::from_static("x"),
+            since: now,
+            life: Duration::from_secs(life),
+        };
+        let at = |seconds: u64| now + Duration::from_secs(seconds);
+        assert!(kept(60).is_fresh(at(30)) && !kept(60).is_fresh(at(31)));
+        assert!(kept(300).is_fresh(at(224)) && !kept(300).is_fresh(at(225)));
+    }
+
+    #[tokio::test]
+    async fn one_token_serves_until_it_is_refused() {
+        let tokens = Tokens::default();
+        let realm = realm("https://h/token");
+        let grant = async |token: &str| {
+            Ok(Grant {
+                token: Secret::new(token.to_owned()),
+                life: SHORTEST_LIFE,
+                identity: None,
+            })
+        };
+        let scopes = [Scope::pull("a"), Scope::pull("b")];
+        let swapped = [Scope::pull("b"), Scope::pull("a")];
+        let (first, new) = tokens
+            .take(&realm, &scopes, None, async || grant("1").await)
+            .await
+            .unwrap();
+        assert!(new && first.is_sensitive());
+        let (again, new) = tokens
+            .take(&realm, &swapped, None, async || grant("2").await)
+            .await
+            .unwrap();
+        assert!(!new && again == first);
+        let (other, new) = tokens
+            .take(&realm, &scopes, Some(&first), async || grant("3").await)
+            .await
+            .unwrap();
+        assert!(new && other != first);
+        let (kept, new) = tokens
+            .take(&realm, &scopes, Some(&first), async || grant("4").await)
+            .await
+            .unwrap();
+        assert!(!new && kept == other);
+    }
+
+    #[test]
+    fn a_password_that_breaks_the_header_is_refused_without_being_shown() {
+        let bad = Secret::new("line\nbreak".to_owned());
+        let error = bearer(&bad).unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("break"));
+    }
+}

@@ -1,0 +1,229 @@
+//! One request, one answer: redirects, proofs that stay with their origin, time limits, size limits.
+//!
+//! Nothing here repeats a request; what may be repeated is decided where its meaning is known.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use reqwest::{Method, Url, redirect};
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::answer::{Answer, IDLE_TIMEOUT, silent};
+use super::headers;
+use super::names::Names;
+use super::origin::{Reach, is_loopback, same_origin};
+use super::plight::{authority, describe};
+use super::request::Request;
+use crate::content::ByteStream;
+use crate::error::{Error, Kind, Result};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest wait for the answer to an upload: a registry may have to copy the whole blob first.
+const COMMIT_TIMEOUT: Duration = Duration::from_mins(5);
+const MAX_REDIRECTS: usize = 10;
+
+/// Where a registry may lead us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Road {
+    /// Whether plain HTTP will do after https.
+    pub(super) insecure: bool,
+    /// The nearest addresses that it may name.
+    pub(super) reach: Reach,
+}
+
+impl Road {
+    /// Refuses plain HTTP after https, and addresses that a registry that far away has no business to name.
+    pub(super) fn check(self, from: &Url, to: &Url) -> Result<()> {
+        let refused = |why: &str| {
+            let (from, to) = (authority(from), authority(to));
+            Error::new(Kind::Unsupported, format!("{from} points to {to}, {why}"))
+        };
+        if from.scheme() == "https" && to.scheme() != "https" && !self.insecure {
+            return Err(refused("without encryption: refused"));
+        }
+        if Reach::of_url(to) > self.reach {
+            return Err(refused("an address inside the network: refused"));
+        }
+        Ok(())
+    }
+}
+
+/// The connections to one host and to where it leads.
+#[derive(Debug)]
+pub(super) struct Client {
+    proxied: reqwest::Client,
+    direct: reqwest::Client,
+    names: Names,
+}
+
+impl Client {
+    pub(super) fn new(tls: &ClientConfig, names: &Names) -> Result<Self> {
+        let builder = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("rdock/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .dns_resolver(names.clone())
+        };
+        let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
+        Ok(Self {
+            proxied: builder().build().map_err(failed)?,
+            direct: builder().no_proxy().build().map_err(failed)?,
+            names: names.clone(),
+        })
+    }
+
+    /// Sends a request and follows where it is sent on to. The proof goes to the origin it is meant for only.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        url: &Url,
+        proof: Option<&HeaderValue>,
+        road: Road,
+    ) -> Result<Answer> {
+        let mut at = url.clone();
+        let mut method = request.method.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let is_foreign = !same_origin(&at, url);
+            let keeps_body = method == request.method;
+            if is_foreign && keeps_body && !request.body.is_empty() {
+                let (from, to) = (authority(url), authority(&at));
+                let message = format!("{from} sends an upload on to {to}: refused");
+                return Err(Error::new(Kind::Unsupported, message));
+            }
+            let mut sending = self.begin(&method, &at).headers(request.headers.clone());
+            if let Some(proof) = proof.filter(|_| !is_foreign) {
+                sending = sending.header(AUTHORIZATION, proof);
+            }
+            if keeps_body && takes_body(&method) {
+                sending = sending
+                    .header(CONTENT_LENGTH, request.body.len())
+                    .body(request.body.clone());
+            }
+            let patience = if takes_body(&method) {
+                COMMIT_TIMEOUT
+            } else {
+                IDLE_TIMEOUT
+            };
+            let response = match timeout(CONNECT_TIMEOUT + patience, sending.send()).await {
+                Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.names))?,
+                Err(_) => return Err(silent()),
+            };
+            let answer = Answer::new(response, at.clone(), is_foreign, &self.names);
+            if !answer.is_redirect() {
+                return Ok(answer);
+            }
+            let next = headers::location(&answer.headers, &at)?;
+            road.check(&at, &next)?;
+            if !matches!(answer.status.as_u16(), 307 | 308) && method != Method::HEAD {
+                method = Method::GET;
+            }
+            answer.discard().await;
+            at = next;
+        }
+        let message = format!("stopped after {MAX_REDIRECTS} redirects");
+        Err(Error::new(Kind::Unsupported, message))
+    }
+
+    /// Streams a body of `length` bytes, once; a redirect is an answer like any other.
+    pub(super) async fn upload(
+        &self,
+        request: &Request,
+        url: &Url,
+        proof: Option<&HeaderValue>,
+        body: Upload,
+    ) -> Result<Answer> {
+        let Upload { stream, length, pulse } = body;
+        let beating = pulse.clone();
+        let mut left = length;
+        let watched = stream.map(move |item| {
+            left = left.saturating_sub(item.as_ref().map_or(0, |chunk| chunk.len() as u64));
+            beating.beat(if left == 0 { COMMIT_TIMEOUT } else { IDLE_TIMEOUT }, item)
+        });
+        let mut sending = self
+            .begin(&request.method, url)
+            .headers(request.headers.clone())
+            // Without it the body would go out in chunked encoding, which several registries refuse.
+            .header(CONTENT_LENGTH, length)
+            .body(reqwest::Body::wrap_stream(watched));
+        if let Some(proof) = proof {
+            sending = sending.header(AUTHORIZATION, proof);
+        }
+        let mut sending = std::pin::pin!(sending.send());
+        loop {
+            let deadline = pulse.deadline();
+            match timeout_at(deadline, sending.as_mut()).await {
+                Ok(Ok(response)) => return Ok(Answer::new(response, url.clone(), false, &self.names)),
+                Ok(Err(e)) => return Err(describe(&e, url, &self.names)),
+                Err(_) if pulse.deadline() > deadline => {}
+                Err(_) => return Err(silent()),
+            }
+        }
+    }
+
+    fn begin(&self, method: &Method, url: &Url) -> reqwest::RequestBuilder {
+        let client = if is_loopback(url) { &self.direct } else { &self.proxied };
+        client.request(method.clone(), url.clone())
+    }
+}
+
+fn takes_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Bytes that can be sent once.
+pub(super) struct Upload {
+    stream: ByteStream,
+    length: u64,
+    pulse: Pulse,
+}
+
+impl Upload {
+    pub(super) fn new(stream: ByteStream, length: u64) -> Self {
+        let pulse = Pulse::default();
+        Self { stream, length, pulse }
+    }
+
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+}
+
+/// Watches an upload: while bytes are taken it lives, and a failure of their source is kept to be told as such.
+#[derive(Debug, Clone)]
+pub(super) struct Pulse(Arc<Mutex<(Instant, Option<Error>)>>);
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new((
+            Instant::now() + CONNECT_TIMEOUT + IDLE_TIMEOUT,
+            None,
+        ))))
+    }
+}
+
+impl Pulse {
+    fn beat(&self, patience: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = Instant::now() + patience;
+        item.map_err(|e| {
+            state.1 = Some(e);
+            "the source of the upload failed"
+        })
+    }
+
+    fn deadline(&self) -> Instant {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Why the source of the bytes failed, if it did.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take()
+    }
+}
