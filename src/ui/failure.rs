@@ -1,0 +1,230 @@
+//! The last words of a command that failed: what went wrong, and what to do about it. Advice lives here alone.
+
+use crate::error::{Clue, Error, Kind};
+
+use super::{Screen, sanitize};
+
+/// Where rdock looks for things here, as the user would write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The daemon.json files that are read.
+    pub daemon_configs: Vec<String>,
+    /// The certs.d folders that are read.
+    pub certificate_folders: Vec<String>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let both = |end: &str| vec![format!("/etc/docker/{end}"), format!("~/.config/docker/{end}")];
+        Self {
+            daemon_configs: both("daemon.json"),
+            certificate_folders: both("certs.d"),
+        }
+    }
+}
+
+/// Prints the failure on standard error, below the live bars, and returns the exit code. An interruption is silent.
+pub fn report(screen: &Screen, error: &Error, places: &Places) -> u8 {
+    screen.settle();
+    if error.kind() != Kind::Interrupted {
+        screen.note(&render(error, places));
+    }
+    exit_code(error)
+}
+
+/// 1, or 130 when the user stopped the work, as docker has it.
+pub fn exit_code(error: &Error) -> u8 {
+    match error.kind() {
+        Kind::Interrupted => 130,
+        _ => 1,
+    }
+}
+
+/// The message, and one line of advice where the error holds a clue. No line end after the last line.
+pub fn render(error: &Error, places: &Places) -> String {
+    let message = sanitize(&error.to_string()).into_owned();
+    match error.clue().and_then(|clue| hint(clue, places)) {
+        Some(hint) => format!("{}\nhint: {}", message.trim_end(), sanitize::one_line(&hint)),
+        None => message,
+    }
+}
+
+fn hint(clue: &Clue, places: &Places) -> Option<String> {
+    Some(match clue {
+        Clue::PlainHttp { host } => format!(
+            "this registry speaks plain HTTP: add \"{host}\" to insecure-registries in {}, or pass --insecure",
+            places.daemon_configs.join(" or ")
+        ),
+        Clue::UnknownAuthority { host } => {
+            let files: Vec<String> = places
+                .certificate_folders
+                .iter()
+                .map(|folder| format!("{folder}/{host}/ca.crt"))
+                .collect();
+            format!(
+                "the certificate of {host} is signed by an authority that is not trusted here: put the authority's \
+                 certificate into {}",
+                files.join(" or ")
+            )
+        }
+        Clue::LoginNeeded { host } => format!("{host} wants a login: {}", login(host)),
+        Clue::LoginRefused { host } => {
+            format!(
+                "{host} refuses the stored login, which may have expired: {}",
+                login(host)
+            )
+        }
+        Clue::NearestTags(tags) => format!("existing tags: {}", listed(tags)?),
+        Clue::Platforms(platforms) => format!(
+            "the image exists for {}: choose one with --platform",
+            listed(platforms)?
+        ),
+        Clue::NearestNames(names) => format!("there is {}; rdock images lists all", listed(names)?),
+        Clue::Unreachable { host } => format!(
+            "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
+             between"
+        ),
+        Clue::DiskFull { folder } => format!(
+            "the disk that holds {folder} is full: remove images with rdock rmi, or set RDOCK_HOME to a folder with \
+             more room"
+        ),
+        Clue::BrokenFile { path } => format!("{path} was left as it is: mend it, or move it out of the way"),
+        Clue::NoRegistry { host } => {
+            format!("{host} answers, but not as a registry does: check the name and the port")
+        }
+    })
+}
+
+/// The command that logs in; Docker Hub is where it goes without a name.
+fn login(host: &str) -> String {
+    match host {
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" => "rdock login".to_owned(),
+        host => format!("rdock login {host}"),
+    }
+}
+
+fn listed(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(clue: Clue) -> String {
+        let error = Error::new(Kind::Unavailable, "it failed").with_clue(clue);
+        render(&error, &Places::default())
+    }
+
+    #[track_caller]
+    fn assert_hints<const N: usize>(expected: [(Clue, &str); N]) {
+        for (clue, hint) in expected {
+            assert_eq!(rendered(clue), format!("it failed\nhint: {hint}"));
+        }
+    }
+
+    fn host() -> String {
+        "reg.example.com:5000".to_owned()
+    }
+
+    #[test]
+    fn without_a_clue_there_is_only_docker_s_message() {
+        let text =
+            "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n";
+        assert_eq!(render(&Error::new(Kind::Denied, text), &Places::default()), text);
+    }
+
+    #[test]
+    fn a_host_that_does_not_do_gets_one_line_of_advice() {
+        assert_hints([
+            (
+                Clue::PlainHttp { host: host() },
+                "this registry speaks plain HTTP: add \"reg.example.com:5000\" to insecure-registries in \
+                 /etc/docker/daemon.json or ~/.config/docker/daemon.json, or pass --insecure",
+            ),
+            (
+                Clue::UnknownAuthority { host: host() },
+                "the certificate of reg.example.com:5000 is signed by an authority that is not trusted here: put the \
+                 authority's certificate into /etc/docker/certs.d/reg.example.com:5000/ca.crt or \
+                 ~/.config/docker/certs.d/reg.example.com:5000/ca.crt",
+            ),
+            (
+                Clue::LoginNeeded { host: host() },
+                "reg.example.com:5000 wants a login: rdock login reg.example.com:5000",
+            ),
+            (
+                Clue::LoginNeeded {
+                    host: "docker.io".into(),
+                },
+                "docker.io wants a login: rdock login",
+            ),
+            (
+                Clue::LoginRefused { host: host() },
+                "reg.example.com:5000 refuses the stored login, which may have expired: \
+                 rdock login reg.example.com:5000",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_thing_that_does_not_do_gets_one_line_of_advice() {
+        assert_hints([
+            (
+                Clue::NearestTags(vec!["1.17.5".into(), "1.17".into(), "latest".into()]),
+                "existing tags: 1.17.5, 1.17, latest",
+            ),
+            (
+                Clue::Platforms(vec!["linux/amd64".into(), "linux/arm64/v8".into()]),
+                "the image exists for linux/amd64, linux/arm64/v8: choose one with --platform",
+            ),
+            (
+                Clue::NearestNames(vec!["nginx:1.14".into()]),
+                "there is nginx:1.14; rdock images lists all",
+            ),
+            (
+                Clue::Unreachable { host: host() },
+                "nothing answers at reg.example.com:5000: check the name and the port, and HTTPS_PROXY and NO_PROXY \
+                 if a proxy is between",
+            ),
+            (
+                Clue::DiskFull {
+                    folder: "/data/rdock".into(),
+                },
+                "the disk that holds /data/rdock is full: remove images with rdock rmi, or set RDOCK_HOME to a folder \
+                 with more room",
+            ),
+            (
+                Clue::BrokenFile {
+                    path: "/h/.docker/config.json".into(),
+                },
+                "/h/.docker/config.json was left as it is: mend it, or move it out of the way",
+            ),
+            (
+                Clue::NoRegistry { host: host() },
+                "reg.example.com:5000 answers, but not as a registry does: check the name and the port",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn nothing_near_gives_no_hint() {
+        assert_eq!(rendered(Clue::NearestTags(vec![])), "it failed");
+        assert_eq!(rendered(Clue::NearestNames(vec![])), "it failed");
+    }
+
+    #[test]
+    fn a_server_cannot_steer_the_terminal_through_an_error() {
+        let error =
+            Error::new(Kind::Denied, "denied: \u{1b}[2Jgone").with_clue(Clue::NearestTags(vec!["a\nb\r".into()]));
+        assert_eq!(
+            render(&error, &Places::default()),
+            "denied: \u{fffd}[2Jgone\nhint: existing tags: a b "
+        );
+    }
+
+    #[test]
+    fn docker_s_exit_codes() {
+        assert_eq!(exit_code(&Error::new(Kind::Interrupted, "")), 130);
+        assert_eq!(exit_code(&Error::new(Kind::NotFound, "")), 1);
+    }
+}
