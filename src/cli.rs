@@ -1,0 +1,132 @@
+//! The command tree: `completions/` and `man/` are made from it.
+
+pub mod help;
+pub mod mistake;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::commands::{Context, Status, catalog, images, login, logout, pull, push, rmi, search, tag, tags, version};
+use crate::error::Result;
+use crate::ui::ProgressMode;
+
+/// Docker's registry commands without Docker
+#[derive(Debug, Parser)]
+#[command(
+    name = "rdock",
+    version,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_override_self = true
+)]
+pub struct Cli {
+    /// Print version information and quit
+    #[arg(short, long, action = ArgAction::Version)]
+    version: Option<bool>,
+    /// Location of client config files (default "~/.docker")
+    #[arg(long, value_name = "string", global = true)]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::tree().try_get_matches_from(arguments)?)
+    }
+
+    /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither
+    /// belongs into completions and manual pages.
+    pub fn tree() -> clap::Command {
+        with_docker_s_switches(Self::command().disable_help_subcommand(false))
+    }
+}
+
+fn with_docker_s_switches(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    names.into_iter().fold(command.mut_args(switch), |command, name| {
+        command.mut_subcommand(name, with_docker_s_switches)
+    })
+}
+
+/// A switch as Go's pflag reads it: `--quiet`, `--quiet=false`, never `--quiet false`.
+fn switch(arg: Arg) -> Arg {
+    if !matches!(arg.get_action(), ArgAction::SetTrue) {
+        return arg;
+    }
+    arg.action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_value("false")
+        .default_missing_value("true")
+        .value_parser(ValueParser::from(truth))
+}
+
+/// Go's `strconv.ParseBool`, with its words.
+fn truth(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Catalog(catalog::CatalogArgs),
+    #[command(subcommand)]
+    Image(ImageCommand),
+    Images(images::ImagesArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
+    Rmi(rmi::RmiArgs),
+    Search(search::SearchArgs),
+    Tag(tag::TagArgs),
+    Tags(tags::TagsArgs),
+    Version(version::VersionArgs),
+}
+
+/// Manage images
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    #[command(visible_alias = "list")]
+    Ls(images::ImagesArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
+    #[command(visible_alias = "remove")]
+    Rm(rmi::RmiArgs),
+    Tag(tag::TagArgs),
+}
+
+impl Command {
+    /// How the command's transfers are to be shown.
+    pub fn progress(&self) -> ProgressMode {
+        match self {
+            Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => args.transfer.progress,
+            Command::Push(args) | Command::Image(ImageCommand::Push(args)) => args.transfer.progress,
+            _ => ProgressMode::None,
+        }
+    }
+
+    pub async fn run(self, context: &Context) -> Result<Status> {
+        match self {
+            Command::Catalog(args) => catalog::run(args, context).await,
+            Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
+            Command::Login(args) => login::run(args, context).await,
+            Command::Logout(args) => logout::run(args, context).await,
+            Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => pull::run(args, context).await,
+            Command::Push(args) | Command::Image(ImageCommand::Push(args)) => push::run(args, context).await,
+            Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context),
+            Command::Search(args) => search::run(args, context).await,
+            Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),
+            Command::Tags(args) => tags::run(args, context).await,
+            Command::Version(_) => Ok(version::run(context)),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What every command is given, and how it meets registries and the store.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use clap::Args;
+
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::image::reference::HUB;
+use crate::registry::{Insecure, Mirror, Registry, Trust, Wire};
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::ui::failure::{self, Places};
+use crate::ui::{ProgressMode, Screen};
+
+/// How a command ended that did not end with an [`Error`](crate::error::Error).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Done,
+    /// It failed, and has said why already.
+    Failed,
+}
+
+/// The flags of every command that talks to a registry.
+#[derive(Debug, Args)]
+pub struct RegistryArgs {
+    /// Allow plain HTTP and unverified certificates
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// The flags of every command that moves blobs.
+#[derive(Debug, Args)]
+pub struct TransferArgs {
+    /// Layers in transfer at once (default 4)
+    #[arg(long, value_name = "int", default_value_t = 4, hide_default_value = true)]
+    pub max_concurrent: u16,
+    /// How to show progress: auto, tty, plain, json or none
+    #[arg(long, value_name = "mode", default_value = "auto", hide_default_value = true)]
+    pub progress: ProgressMode,
+}
+
+pub struct Context {
+    pub settings: Settings,
+    pub screen: Screen,
+    credentials: OnceCell<Rc<Credentials>>,
+}
+
+impl Context {
+    pub fn new(settings: Settings, screen: Screen) -> Self {
+        Self {
+            settings,
+            screen,
+            credentials: OnceCell::new(),
+        }
+    }
+
+    /// Read when first needed: commands that talk to no registry touch no config.json.
+    pub fn credentials(&self) -> &Rc<Credentials> {
+        let settings = &self.settings;
+        self.credentials.get_or_init(|| {
+            Rc::new(Credentials::open(
+                settings.config_folder.clone(),
+                settings.auth_config.as_ref(),
+                settings.search_path.clone(),
+            ))
+        })
+    }
+
+    /// The exit code of a command, after what is left to say: its failure, and what went wrong on the way.
+    pub fn end(&self, result: Result<Status>) -> u8 {
+        let result = result.and_then(|status| self.screen.finish().map(|()| status));
+        for warning in self.credentials.get().into_iter().flat_map(|it| it.take_warnings()) {
+            self.screen.note(&warning);
+        }
+        match result {
+            Ok(Status::Done) => 0,
+            Ok(Status::Failed) => 1,
+            Err(e) => self.fail(&e),
+        }
+    }
+
+    /// Says what went wrong, with a way out where there is one; the answer is the exit code.
+    pub fn fail(&self, error: &Error) -> u8 {
+        let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+        let places = Places {
+            daemon_configs: shown(&self.settings.daemon_files),
+            certificate_folders: shown(&self.settings.certificate_folders),
+        };
+        failure::report(&self.screen, error, &places)
+    }
+
+    pub fn store(&self) -> Store {
+        Store::at(self.settings.store_folder.clone())
+    }
+
+    /// The registry of a reference's domain, trusted as daemon.json and the flags say.
+    pub fn registry(&self, domain: &str, args: &RegistryArgs) -> Result<Registry> {
+        let daemon = self.settings.daemon();
+        for warning in &daemon.warnings {
+            self.screen.note(warning);
+        }
+        let trust = Trust {
+            insecure: daemon
+                .insecure_registries
+                .iter()
+                .map(|rule| rule.parse::<Insecure>())
+                .collect::<Result<_>>()?,
+            insecure_everywhere: args.insecure,
+            certificate_folders: self.settings.certificate_folders.clone(),
+        };
+        let mirrors: Vec<Mirror> = match domain {
+            HUB => daemon
+                .registry_mirrors
+                .iter()
+                .map(|url| url.parse())
+                .collect::<Result<_>>()?,
+            _ => Vec::new(),
+        };
+        Ok(Registry::new(
+            domain,
+            &Rc::new(Wire::new(trust)),
+            self.credentials(),
+            &mirrors,
+        ))
+    }
+}

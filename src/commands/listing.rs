@@ -1,0 +1,36 @@
+//! How the commands that list names show them: as a table, bare, or as JSON.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::Context;
+use crate::ui::Table;
+
+#[derive(Debug, Args)]
+pub struct ListingArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Only print the names
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl ListingArgs {
+    /// Prints the names under their header; `json` is what stands for them as JSON.
+    pub fn show(&self, context: &Context, header: &str, names: Vec<String>, json: &Value) {
+        if self.json {
+            context.screen.line(&json.to_string());
+        } else if self.quiet {
+            for name in &names {
+                context.screen.line(name);
+            }
+        } else {
+            let mut table = Table::new(&[header]);
+            for name in names {
+                table.row(vec![name]);
+            }
+            context.screen.print(&table.to_string());
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `rdock login`: asks the server first, and stores only what it accepts.
+
+use std::io::{self, Read};
+
+use clap::Args;
+
+use super::{Context, RegistryArgs, Status};
+use crate::credentials::{Credential, Secret, Stored, server_domain, server_key};
+use crate::error::{Error, Kind, Result};
+use crate::image::reference::HUB;
+use crate::registry::Registry;
+use crate::ui::prompt;
+
+/// Authenticate to a registry
+///
+/// Defaults to Docker Hub if no server is specified.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Username
+    #[arg(short, long, value_name = "string")]
+    username: Option<String>,
+    /// Password or Personal Access Token (PAT)
+    #[arg(short, long, value_name = "string")]
+    password: Option<Secret>,
+    /// Take the Password or Personal Access Token (PAT) from stdin
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[arg(value_name = "SERVER")]
+    server: Option<String>,
+}
+
+/// What the user gave or typed.
+struct Given {
+    username: String,
+    password: Secret,
+}
+
+pub async fn run(args: LoginArgs, context: &Context) -> Result<Status> {
+    let password = password_flag(&args, context)?;
+    context.credentials().check()?;
+    let domain = server_domain(args.server.as_deref());
+    let registry = context.registry(&domain, &args.registry)?;
+    let login = Login {
+        context,
+        registry,
+        key: server_key(args.server.as_deref()),
+        is_hub: domain == HUB,
+    };
+    if args.username.is_none() && password.is_none() && login.with_existing(&domain).await? {
+        context.screen.line("Login Succeeded");
+        return Ok(Status::Done);
+    }
+    let default_user = if args.username.is_none() && password.is_none() {
+        stored_username(context, &domain).await
+    } else {
+        None
+    };
+    let given = login
+        .ask(args.username.as_deref(), password, default_user.as_deref())
+        .await?;
+    let accepted = login.registry.log_in(&given.username, &given.password).await?;
+    let credential = match accepted.identity_token {
+        Some(token) => Credential::IdentityToken(token),
+        None => Credential::Basic {
+            username: given.username,
+            password: given.password,
+        },
+    };
+    login.store(&credential).await?;
+    context.screen.line("Login Succeeded");
+    Ok(Status::Done)
+}
+
+/// The password of the flags, after docker's checks in docker's order.
+fn password_flag(args: &LoginArgs, context: &Context) -> Result<Option<Secret>> {
+    let wrong = |message: &str| Err(Error::new(Kind::Usage, message));
+    if args.password.is_some() && args.password_stdin {
+        return wrong("conflicting options: cannot specify both --password and --password-stdin");
+    }
+    if args.password_stdin && args.username.is_none() {
+        return wrong("the --password-stdin option requires --username to be set");
+    }
+    if args.username.as_deref() == Some("") {
+        return wrong("username is empty");
+    }
+    if args.password.as_ref().is_some_and(|p| p.expose().is_empty()) {
+        return wrong("password is empty");
+    }
+    if args.password.is_some() {
+        context
+            .screen
+            .note("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
+    }
+    if !args.password_stdin {
+        return Ok(args.password.clone());
+    }
+    let mut text = String::new();
+    io::stdin().take(MAX_PASSWORD).read_to_string(&mut text)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    Ok(Some(Secret::new(text)))
+}
+
+/// Far longer than any token.
+const MAX_PASSWORD: u64 = 1 << 20;
+
+async fn stored_username(context: &Context, domain: &str) -> Option<String> {
+    match context.credentials().find(domain).await {
+        Ok(Some(Credential::Basic { username, .. })) => Some(username),
+        _ => None,
+    }
+}
+
+struct Login<'a> {
+    context: &'a Context,
+    registry: Registry,
+    key: String,
+    is_hub: bool,
+}
+
+impl Login<'_> {
+    /// Tries what is stored. Whether that worked; a refusal is told and leads to the prompt.
+    async fn with_existing(&self, domain: &str) -> Result<bool> {
+        let Some(credential) = self.context.credentials().find(domain).await? else {
+            return Ok(false);
+        };
+        let who = match &credential {
+            Credential::Basic { username, .. } => username.as_str(),
+            Credential::IdentityToken(_) => "<token>",
+            Credential::RegistryToken(_) => return Ok(false),
+        };
+        let screen = &self.context.screen;
+        screen.note(&format!(
+            "Authenticating with existing credentials... [Username: {who}]\n"
+        ));
+        screen.note(" Info -> To login with a different account, run 'rdock logout' followed by 'rdock login'\n\n");
+        let answer = match &credential {
+            Credential::Basic { username, password } => self.registry.log_in(username, password).await,
+            Credential::IdentityToken(token) | Credential::RegistryToken(token) => {
+                self.registry.log_in_with_token(token).await
+            }
+        };
+        match answer {
+            Ok(_) => {
+                self.store(&credential).await?;
+                Ok(true)
+            }
+            Err(e) => {
+                screen.note(&format!("Login did not succeed, error: {e}"));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Asks for what was not given; blank counts as not given.
+    async fn ask(&self, username: Option<&str>, password: Option<Secret>, default: Option<&str>) -> Result<Given> {
+        let username = username.map(str::trim).filter(|name| !name.is_empty());
+        let password = password.map(|given| Secret::new(given.expose().trim()));
+        let password = password.filter(|given| !given.expose().is_empty());
+        if (username.is_none() || password.is_none()) && !prompt::is_possible() {
+            return Err(Error::new(
+                Kind::Usage,
+                "Error: Cannot perform an interactive login from a non TTY device",
+            ));
+        }
+        let screen = &self.context.screen;
+        let username = if let Some(username) = username {
+            username.to_owned()
+        } else {
+            if self.is_hub {
+                screen.line(HUB_WELCOME);
+            }
+            prompt::username(screen, default).await?
+        };
+        let password = match password {
+            Some(password) => password,
+            None => Secret::new(prompt::password(screen).await?),
+        };
+        Ok(Given { username, password })
+    }
+
+    async fn store(&self, credential: &Credential) -> Result<()> {
+        let stored = self.context.credentials().store(&self.key, credential).await?;
+        if let Stored::File {
+            path,
+            plain_text_new: true,
+        } = stored
+        {
+            self.context.screen.note(&format!(
+                "\nWARNING! Your credentials are stored unencrypted in '{}'.\n\
+                 Configure a credential helper to remove this warning. See\n\
+                 https://docs.docker.com/go/credential-store/\n",
+                path.display()
+            ));
+        }
+        Ok(())
+    }
+}
+
+const HUB_WELCOME: &str = "Log in with your Docker ID or email address to push and pull images from Docker Hub. \
+If you don't have a Docker ID, head over to https://hub.docker.com/ to create one.\n\
+You can log in with your password or a Personal Access Token (PAT). Using a limited-scope PAT grants better security \
+and is required for organizations using SSO. Learn more at https://docs.docker.com/go/access-tokens/\n";

@@ -1,0 +1,11 @@
+//! Moving an image between two ends: plan what to move, then move it, whatever the ends are.
+//!
+//! Manifests are tiny, so the caller reads them all before; [`Plan`] lists each blob once; [`run`] moves the blobs
+//! in parallel and the child manifests after them. Naming the image is the caller's last step and the commit point.
+
+mod meter;
+mod plan;
+mod run;
+
+pub use plan::Plan;
+pub use run::run;
