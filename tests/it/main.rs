@@ -1,1 +1,28 @@
-//! placeholder
+//! One test binary: every command against real registries, real docker and a fake internet.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod architecture;
+mod bars;
+mod config_file;
+mod credential_helpers;
+mod finding;
+mod generated;
+mod interop;
+mod laboratory;
+mod local_images;
+mod login;
+mod login_terminal;
+mod mistakes;
+mod pulling;
+mod pushing;
+mod readme;
+mod refusals;
+mod resume;
+mod rmi;
+mod shared_store;
+mod sizes;
+mod store_faults;
+mod story;
+mod streams;
+mod support;
+mod wire;

@@ -1,0 +1,86 @@
+//! `completions/` and `man/` are what the command tree makes. `RDOCK_REGENERATE=1 cargo test generated` rewrites them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use rdock::cli::Cli;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn completions() -> Files {
+    [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell]
+        .into_iter()
+        .map(|shell| {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "rdock", &mut script);
+            let name = match shell {
+                Shell::Bash => "rdock.bash",
+                Shell::Zsh => "_rdock",
+                Shell::Fish => "rdock.fish",
+                _ => "_rdock.ps1",
+            };
+            (name.to_owned(), script)
+        })
+        .collect()
+}
+
+fn pages() -> Files {
+    let mut pages = Files::new();
+    let mut tree = Cli::command().disable_help_subcommand(true);
+    tree.build();
+    let mut pending = vec![("rdock".to_owned(), tree)];
+    while let Some((name, command)) = pending.pop() {
+        for child in command.get_subcommands() {
+            pending.push((format!("{name}-{}", child.get_name()), child.clone()));
+        }
+        let mut page = Vec::new();
+        let command = command.name(name.clone());
+        clap_mangen::Man::new(command).render(&mut page).unwrap();
+        pages.insert(format!("{name}.1"), page);
+    }
+    pages
+}
+
+fn assert_same(folder: &str, wanted: &Files) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    if std::env::var_os("RDOCK_REGENERATE").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, content) in wanted {
+            fs::write(folder.join(name), content).unwrap();
+        }
+    }
+    let found: Files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (
+                entry.file_name().into_string().unwrap(),
+                fs::read(entry.path()).unwrap(),
+            )
+        })
+        .collect();
+    let differing: Vec<&String> = wanted
+        .keys()
+        .chain(found.keys())
+        .filter(|name| wanted.get(*name) != found.get(*name))
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "{} is not what the command tree makes: {differing:?}; run RDOCK_REGENERATE=1 cargo test generated",
+        folder.display()
+    );
+}
+
+#[test]
+fn generated_completions_are_those_of_the_command_tree() {
+    assert_same("completions", &completions());
+}
+
+#[test]
+fn generated_man_pages_are_those_of_the_command_tree() {
+    assert_same("man", &pages());
+}

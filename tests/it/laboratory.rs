@@ -1,0 +1,27 @@
+//! The laboratory keeps its promises: each piece is tried with other programs as its clients.
+
+mod hub;
+mod images;
+mod programs;
+mod servers;
+
+use std::process::Command;
+
+use crate::support::layout::Door;
+use crate::support::process::{Run, finish};
+use crate::support::sandbox::LIMIT;
+
+fn run(mut command: Command, arguments: &[&str]) -> Run {
+    command.args(arguments);
+    finish(command, b"", LIMIT)
+}
+
+fn curl(arguments: &[&str]) -> Run {
+    run(Door::default().curl(), arguments)
+}
+
+/// The status of an answer.
+fn status(command: Command, url: &str) -> String {
+    let arguments = ["-o", "/dev/null", "-w", "%{http_code}", url];
+    run(command, &arguments).stdout
+}

@@ -1,0 +1,285 @@
+//! Scripts and odd surroundings: JSON lines, readers that leave, full disks, closed streams, no home.
+
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use serde_json::Value;
+
+use crate::support::image::{Built, Image};
+use crate::support::process::Run;
+use crate::support::registry::Registry;
+use crate::support::runtime::wait_for;
+use crate::support::sandbox::Sandbox;
+use crate::support::terminal::Terminal;
+
+struct Desk {
+    sandbox: Sandbox,
+    registry: Registry,
+    image: Built,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let (sandbox, registry) = (Sandbox::new(), Registry::open());
+        let image = Image::small().write(&sandbox.root().join("image"));
+        registry.push("team/web", "latest", &image);
+        let sandbox = sandbox.env("RDOCK", env!("CARGO_BIN_EXE_rdock"));
+        Self {
+            sandbox,
+            registry,
+            image,
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{}/team/web:latest", self.registry.host())
+    }
+
+    /// Runs a shell's line, in which `$RDOCK` is rdock.
+    #[track_caller]
+    fn sh(&self, line: &str) -> Run {
+        self.sandbox.run("bash", &["-c", &format!("set -o pipefail; {line}")])
+    }
+
+    /// Gives the image so many names that a listing of them fills any pipe.
+    fn with_many_names(self) -> Self {
+        let name = self.name();
+        self.sandbox.rdock(&["pull", "-q", &name]).ok();
+        let path = self.sandbox.store().join("index.json");
+        let mut index: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let manifests = index["manifests"].as_array_mut().unwrap();
+        let mut entry = manifests[0].clone();
+        for number in 0..2000 {
+            let name = format!("registry.example.com/team/a-rather-long-name-for-an-image:{number}");
+            for key in ["io.containerd.image.name", "org.opencontainers.image.ref.name"] {
+                entry["annotations"][key] = Value::from(name.as_str());
+            }
+            manifests.push(entry.clone());
+        }
+        std::fs::write(path, index.to_string()).unwrap();
+        self
+    }
+}
+
+#[test]
+fn json_lines_are_objects_with_stable_fields() {
+    let desk = Desk::new();
+    let name = desk.name();
+    let run = desk.sandbox.rdock(&["pull", "--progress=json", &name]).ok();
+    let events: Vec<Value> = run
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events[0]["event"], "planned");
+    let planned = events[0]["layers"].as_array().unwrap();
+    assert_eq!(planned.len(), desk.image.layers.len());
+    for (event, layer) in planned.iter().zip(&desk.image.layers) {
+        assert_eq!(
+            (event["digest"].as_str(), event["size"].as_u64()),
+            (Some(&*layer.digest), Some(layer.size))
+        );
+        assert_eq!(event["present"], false);
+        let of_layer = |kind: &str| {
+            let mut found = events
+                .iter()
+                .filter(|e| e["event"] == kind && e["digest"] == *layer.digest);
+            found
+                .next_back()
+                .unwrap_or_else(|| panic!("{kind} of {}: {run}", layer.digest))
+        };
+        assert_eq!(of_layer("started")["offset"], 0);
+        assert_eq!(of_layer("advanced")["bytes"], layer.size);
+        assert_eq!(of_layer("finished")["outcome"], "copied");
+    }
+    let digest = format!("Digest: {}", desk.image.digest);
+    let status = format!("Status: Downloaded newer image for {name}");
+    let around = format!("latest: Pulling from team/web\n{digest}\n{status}\n{name}\n");
+    assert_eq!(run.stdout, around);
+
+    let target = format!("{}/other/web:v1", desk.registry.host());
+    desk.sandbox.rdock(&["tag", &name, &target]).ok();
+    let pushed = desk.sandbox.rdock(&["push", "-q", "--progress", "json", &target]).ok();
+    assert_eq!(pushed.stdout, format!("{target}\n"));
+    let events: Vec<Value> = pushed
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events[0]["layers"][0]["diffId"], desk.image.diff_ids[0]);
+    let mounted = events
+        .iter()
+        .filter(|e| e["outcome"] == "mounted" && e["from"] == "team/web")
+        .count();
+    assert!(mounted >= desk.image.layers.len(), "{pushed}");
+
+    for mode in ["tty", "auto", "plain"] {
+        desk.sandbox.rdock(&["rmi", "-f", &name, &target]).ok();
+        let run = desk.sandbox.rdock(&["pull", "--progress", mode, &name]).ok();
+        assert!(
+            !run.stdout.contains('\u{1b}') && run.stdout.contains(": Pull complete\n"),
+            "{run}"
+        );
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let desk = Desk::new().with_many_names();
+    let run = desk.sh("$RDOCK images | head -1").ok();
+    assert!(run.stdout.starts_with("REPOSITORY "), "{run}");
+    assert_eq!((run.stdout.lines().count(), run.stderr.as_str()), (1, ""), "{run}");
+    for line in [
+        "$RDOCK images -q | head -1",
+        "$RDOCK images --help | head -1",
+        "$RDOCK images --no-trunc | true",
+    ] {
+        assert_eq!(desk.sh(line).ok().stderr, "");
+    }
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_told() {
+    let desk = Desk::new();
+    let name = desk.name();
+    for arguments in [
+        format!("pull {name}"),
+        "images".to_owned(),
+        format!("tags {name}"),
+        format!("catalog {}", desk.registry.host()),
+        format!("rmi {name}"),
+    ] {
+        let run = desk.sh(&format!("$RDOCK {arguments} >/dev/full")).fails(1);
+        assert!(run.stderr.starts_with("write to standard output: "), "{run}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run}");
+    }
+}
+
+#[test]
+fn closed_streams_hurt_nobody() {
+    let desk = Desk::new();
+    let name = desk.name();
+    assert_eq!(desk.sh(&format!("$RDOCK pull {name} >&-")).ok().stderr, "");
+    for line in [
+        "$RDOCK images >&-".to_owned(),
+        format!("$RDOCK pull {name} >&- 2>&- <&-"),
+        "$RDOCK --help >&-".to_owned(),
+        "$RDOCK images 2>&-".to_owned(),
+        format!("$RDOCK pull --progress=json {name} 2>/dev/full"),
+    ] {
+        desk.sh(&line).ok();
+    }
+    desk.sh("$RDOCK pull nosuch:bad:ref 2>&-").fails(1);
+    desk.sh("$RDOCK --nosuch 2>/dev/full").fails(125);
+    let login = desk.sh(&format!("$RDOCK login {} <&-", desk.registry.host())).fails(1);
+    assert_eq!(
+        login.stderr,
+        "Error: Cannot perform an interactive login from a non TTY device\n"
+    );
+    assert_eq!(desk.sandbox.rdock(&["images", "-q"]).ok().stdout.lines().count(), 1);
+}
+
+#[test]
+fn the_locale_changes_nothing() {
+    let desk = Desk::new();
+    let name = desk.name();
+    for locale in ["C", "tr_TR.UTF-8", "", "nonsense"] {
+        let line = format!("LC_ALL={locale} LANG={locale} $RDOCK pull {name} && LC_ALL={locale} $RDOCK images");
+        let run = desk.sh(&line).ok();
+        assert!(run.stdout.contains("\nREPOSITORY "), "{run}");
+        assert_eq!(run.stderr, "");
+    }
+}
+
+/// A user that the machine does not know has no home but `HOME`.
+#[test]
+fn without_a_home_rdock_says_what_to_set() {
+    let desk = Desk::new();
+    let binary = desk.sandbox.bin().join("rdock");
+    std::fs::copy(env!("CARGO_BIN_EXE_rdock"), &binary).unwrap();
+    desk.sh(&format!("chmod 755 {}", desk.sandbox.root().display())).ok();
+    let as_nobody = format!(
+        "cd / && setpriv --reuid=54321 --regid=54321 --clear-groups env -i {}",
+        binary.display()
+    );
+    let run = desk.sh(&format!("{as_nobody} images")).fails(1);
+    assert_eq!(
+        run.stderr,
+        "no home folder: set HOME, or DOCKER_CONFIG and RDOCK_HOME\n"
+    );
+    desk.sh(&format!("{as_nobody} --version")).ok();
+    desk.sh(&format!("{as_nobody} pull --help")).ok();
+}
+
+/// What a command needs nothing of it does not open.
+#[test]
+fn local_commands_read_no_config_and_no_daemon_files() {
+    let desk = Desk::new();
+    for path in [".docker/config.json", ".config/docker/daemon.json"] {
+        let path = desk.sandbox.home().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "{ broken").unwrap();
+    }
+    for line in ["--version", "version", "help", "images", "images -q"] {
+        let run = desk.sh(&format!("$RDOCK {line}")).ok();
+        assert_eq!(run.stderr, "", "{run}");
+    }
+    // Whoever opened one of these would wait for ever.
+    desk.sh(
+        "rm .docker/config.json .config/docker/daemon.json && mkfifo .docker/config.json .config/docker/daemon.json",
+    )
+    .ok();
+    for line in ["--version", "images", "image ls -q"] {
+        desk.sh(&format!("timeout 10 $RDOCK {line}")).ok();
+    }
+    for line in ["tag a b", "rmi a"] {
+        desk.sh(&format!("timeout 10 $RDOCK {line}")).fails(1);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_command_that_waits_for_the_disk() {
+    let desk = Desk::new();
+    desk.sandbox.rdock(&["pull", "-q", &desk.name()]).ok();
+    let index = desk.sandbox.store().join("index.json");
+    desk.sh(&format!("rm {0} && mkfifo {0}", index.display())).ok();
+    // More than once: whether a signal was heard was a matter of luck.
+    for _ in 0..6 {
+        let mut terminal = Terminal::start(&desk.sandbox.command(&["images"]), 80, 24);
+        let writer = wait_for("rdock at the index", Duration::from_secs(20), || {
+            rustix::fs::open(
+                &index,
+                OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
+            .ok()
+        });
+        let start = Instant::now();
+        terminal.interrupt();
+        assert_eq!(terminal.finish().code, 130, "{}", terminal.text());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        drop(writer);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_pull_that_waits_for_another_rdock() {
+    let desk = Desk::new();
+    desk.sandbox.rdock(&["pull", "-q", &desk.name()]).ok();
+    let other = format!("{}/other/web:v1", desk.registry.host());
+    desk.registry.push("other/web", "v1", &desk.image);
+    let held = std::fs::File::open(desk.sandbox.store().join("index.lock")).unwrap();
+    held.lock().unwrap();
+    let mut terminal = Terminal::start(&desk.sandbox.command(&["pull", &other]), 80, 24);
+    let asked = || desk.registry.log().matches("/v2/other/web/manifests/v1").count();
+    wait_for("the manifest", Duration::from_secs(20), || (asked() > 0).then_some(()));
+    terminal.wait_text("Pulling from other/web");
+    let start = Instant::now();
+    terminal.interrupt();
+    assert_eq!(terminal.finish().code, 130, "{}", terminal.text());
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+    drop(held);
+    assert!(!desk.sandbox.rdock(&["images"]).ok().stdout.contains("other/web"));
+    desk.sandbox.rdock(&["pull", &other]).ok();
+}

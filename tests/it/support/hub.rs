@@ -1,0 +1,252 @@
+//! A fake Docker Hub on a fake internet: a real registry behind tokens, a token server, search and
+//! a content network.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use super::authority::Authority;
+use super::fault::Reply;
+use super::image::Built;
+use super::internet::Internet;
+use super::recorder::{Recorded, Recorder};
+use super::registry::Registry;
+use super::search::search;
+use super::token::Tokens;
+
+const CDN: &str = "production.cloudflare.docker.com";
+
+/// The Hub with its hosts; users are alice (`s3cret-pw`) and bob (`hunter2:with:colons`).
+///
+/// `library/*` is for reading only, a user writes below the own name, `alice/secret` is private,
+/// and what does not exist is told from what is private by nothing at all.
+pub(crate) struct Hub {
+    registry: Recorder,
+    auth: Recorder,
+    index: Recorder,
+    cdn: Recorder,
+    backend: Registry,
+    internet: Internet,
+    tokens: Arc<Mutex<Tokens>>,
+}
+
+impl Hub {
+    /// An empty Hub.
+    pub(crate) fn new() -> Self {
+        let authority = Authority::new();
+        let backend = Registry::open();
+        let host = backend.host();
+        let front = |upstream, names: &[&str]| Recorder::start(upstream, Some(&authority.issue(names)));
+        let registry = front(Some(host.as_str()), &["registry-1.docker.io"]);
+        let auth = front(None, &["auth.docker.io"]);
+        let index = front(None, &["index.docker.io", "docker.io"]);
+        let cdn = front(Some(host.as_str()), &[CDN]);
+        let internet = Internet::new(&authority)
+            .host("registry-1.docker.io:443", &registry.host())
+            .host("auth.docker.io:443", &auth.host())
+            .host("index.docker.io:443", &index.host())
+            .host("docker.io:443", &index.host())
+            .host(&format!("{CDN}:443"), &cdn.host());
+        let repositories = backend.storage().join("docker/registry/v2/repositories");
+        let tokens = Arc::new(Mutex::new(Tokens::new(repositories)));
+        let hub = Self {
+            registry,
+            auth,
+            index,
+            cdn,
+            backend,
+            internet,
+            tokens,
+        };
+        hub.install();
+        hub
+    }
+
+    fn install(&self) {
+        let tokens = Arc::clone(&self.tokens);
+        self.registry
+            .on(|_| true)
+            .respond(move |request| refusal(&lock(&tokens), request));
+        let tokens = Arc::clone(&self.tokens);
+        self.auth
+            .on(|request| request.path.starts_with("/token"))
+            .respond(move |request| Some(lock(&tokens).answer(request)));
+        self.index.on_path("GET", "/v1/_ping").answer(
+            200,
+            &[("X-Docker-Registry-Version", "0.9")],
+            r#"{"standalone":true}"#,
+        );
+        self.index
+            .on_path("GET", "/v1/search")
+            .respond(|request| Some(search(request)));
+        // Storage services refuse a second way to authenticate beside the signature.
+        self.cdn.on(|_| true).respond(|request| {
+            let bad = request.header("authorization").is_some() || request.method != "GET";
+            bad.then(|| Reply::new(400, "only one auth mechanism allowed\n"))
+        });
+    }
+
+    /// The internet it lives in; `hub.internet().apply(&mut sandbox)` moves a sandbox there.
+    pub(crate) fn internet(&self) -> &Internet {
+        &self.internet
+    }
+
+    /// registry-1.docker.io, for its record and for faults.
+    pub(crate) fn registry(&self) -> &Recorder {
+        &self.registry
+    }
+
+    /// auth.docker.io, for its record and for faults.
+    pub(crate) fn auth(&self) -> &Recorder {
+        &self.auth
+    }
+
+    /// index.docker.io and docker.io, for their record.
+    pub(crate) fn index(&self) -> &Recorder {
+        &self.index
+    }
+
+    /// The content network that blobs may be redirected to, for its record and for faults.
+    pub(crate) fn cdn(&self) -> &Recorder {
+        &self.cdn
+    }
+
+    /// Puts an image into the Hub past all doors, for example as `library/nginx`.
+    pub(crate) fn seed(&self, repository: &str, tag: &str, image: &Built) {
+        self.backend.push(repository, tag, image);
+    }
+
+    /// The open registry behind, to see what really arrived.
+    pub(crate) fn backend(&self) -> &Registry {
+        &self.backend
+    }
+
+    /// Where the registry behind keeps its files.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.backend.storage()
+    }
+
+    /// Hides a repository from all but its owner.
+    pub(crate) fn make_private(&self, repository: &str) {
+        lock(&self.tokens).private.insert(repository.to_owned());
+    }
+
+    /// How many seconds tokens live, those minted before included.
+    pub(crate) fn set_expiry(&self, seconds: u64) {
+        lock(&self.tokens).expires_in = seconds;
+    }
+
+    /// Makes all access tokens worthless now.
+    pub(crate) fn revoke_tokens(&self) {
+        lock(&self.tokens).revoke();
+    }
+
+    /// Gives refresh tokens to those who ask for them.
+    pub(crate) fn give_refresh_tokens(&self) {
+        lock(&self.tokens).refreshes = true;
+    }
+
+    /// Refuses token requests by POST with 405, as some servers do.
+    pub(crate) fn refuse_oauth(&self) {
+        lock(&self.tokens).oauth = false;
+    }
+
+    /// Redirects the reading of blobs to the content network by a signed URL.
+    pub(crate) fn redirect_blobs(&self) {
+        self.registry
+            .on(|request| request.method == "GET" && request.path.contains("/blobs/sha256:"))
+            .respond(|request| {
+                let url = format!("https://{CDN}{}?X-Amz-Signature=s1gn3d", request.path);
+                Some(Reply::new(307, "").header("Location", &url))
+            });
+    }
+
+    /// Every Authorization header with the host that got it.
+    pub(crate) fn authorizations(&self) -> Vec<(String, String)> {
+        [&self.registry, &self.auth, &self.index, &self.cdn]
+            .iter()
+            .flat_map(|recorder| recorder.requests())
+            .filter_map(|request| {
+                let header = request.header("authorization")?.to_owned();
+                Some((request.header("host").unwrap_or_default().to_owned(), header))
+            })
+            .collect()
+    }
+}
+
+fn lock(tokens: &Mutex<Tokens>) -> MutexGuard<'_, Tokens> {
+    tokens.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The 401 for a request whose token is missing, bad or too weak; nothing for one that may pass.
+fn refusal(tokens: &Tokens, request: &Recorded) -> Option<Reply> {
+    let needed = needed(request);
+    let scope = (!needed.is_empty()).then(|| format!(",scope=\"{}\"", scope_text(&needed)));
+    let bearer = request.header("authorization");
+    let token = bearer.and_then(|header| header.strip_prefix("Bearer "));
+    let error = match token.map(|token| tokens.rights(token)) {
+        None => "",
+        Some(None) => ",error=\"invalid_token\"",
+        Some(Some(rights)) => {
+            let covers = needed.iter().all(|(name, actions)| {
+                let mut actions = actions.split(',');
+                actions.all(|action| rights.contains(&(name.clone(), action.to_owned())))
+            });
+            if covers {
+                return None;
+            }
+            ",error=\"insufficient_scope\""
+        }
+    };
+    let challenge = format!(
+        "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\"{}{error}",
+        scope.unwrap_or_default()
+    );
+    let body = json!({"errors": [{
+        "code": "UNAUTHORIZED",
+        "message": "authentication required",
+        "detail": null,
+    }]});
+    Some(
+        Reply::json(401, &body)
+            .header("WWW-Authenticate", &challenge)
+            .header("Docker-Distribution-API-Version", "registry/2.0"),
+    )
+}
+
+/// The repositories a request touches with the actions it needs there; none for the ping.
+fn needed(request: &Recorded) -> Vec<(String, &'static str)> {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let path = path.strip_prefix("/v2/").unwrap_or_default();
+    let actions = match request.method.as_str() {
+        "GET" | "HEAD" => "pull",
+        "DELETE" if !path.contains("/blobs/uploads/") => "delete",
+        _ => "pull,push",
+    };
+    let cuts = ["/manifests/", "/blobs/", "/tags/", "/referrers/"];
+    let name = cuts.iter().find_map(|cut| path.split_once(cut));
+    let mut needed = match name {
+        Some((name, _)) => vec![(name.to_owned(), actions)],
+        None if path.is_empty() => Vec::new(),
+        // Nobody may list the Hub's catalog.
+        None => vec![(path.to_owned(), "*")],
+    };
+    for (key, value) in super::token::pairs(query) {
+        if key == "from" {
+            needed.push((value, "pull"));
+        }
+    }
+    needed
+}
+
+fn scope_text(needed: &[(String, &'static str)]) -> String {
+    let scopes: Vec<String> = needed
+        .iter()
+        .map(|(name, actions)| match name.as_str() {
+            "_catalog" => "registry:catalog:*".to_owned(),
+            name => format!("repository:{name}:{actions}"),
+        })
+        .collect();
+    scopes.join(" ")
+}
