@@ -1,5 +1,6 @@
 //! The command tree: `completions/` and `man/` are made from it.
 
+pub mod complete;
 pub mod help;
 pub mod mistake;
 

@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Names that may stand in one place only.
 const ONE_PLACE: &[(&str, &str)] = &[
+    ("clap_complete::", "cli"),
     ("reqwest::", "registry"),
     ("rustls::", "registry"),
     ("indicatif::", "ui"),

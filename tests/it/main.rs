@@ -3,6 +3,7 @@
 
 mod architecture;
 mod bars;
+mod completion;
 mod config_file;
 mod credential_helpers;
 mod finding;
