@@ -3,6 +3,7 @@
 pub mod candidates;
 pub mod catalog;
 mod context;
+pub mod filter;
 pub mod images;
 mod listing;
 pub mod login;

@@ -47,6 +47,7 @@ const ONE_PLACE: &[(&str, &str)] = &[
     ("reqwest::", "registry"),
     ("rustls::", "registry"),
     ("indicatif::", "ui"),
+    ("gotmpl::", "ui"),
     ("rpassword::", "ui"),
     ("env::var", "settings"),
     ("flate2::", "store"),
