@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{Context, Status, catalog, images, login, logout, pull, push, rmi, search, tag, tags, version};
+use crate::commands::{
+    Context, Status, catalog, copy, digest, images, login, logout, pull, push, rmi, search, tag, tags, version,
+};
 use crate::error::Result;
 use crate::ui::ProgressMode;
 
@@ -79,6 +81,8 @@ fn truth(text: &str) -> Result<bool, String> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Catalog(catalog::CatalogArgs),
+    Copy(copy::CopyArgs),
+    Digest(digest::DigestArgs),
     #[command(subcommand)]
     Image(ImageCommand),
     Images(images::ImagesArgs),
@@ -111,6 +115,7 @@ impl Command {
         match self {
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => args.transfer.progress,
             Command::Push(args) | Command::Image(ImageCommand::Push(args)) => args.transfer.progress,
+            Command::Copy(args) => args.transfer.progress,
             _ => ProgressMode::None,
         }
     }
@@ -118,6 +123,8 @@ impl Command {
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
             Command::Catalog(args) => catalog::run(args, context).await,
+            Command::Copy(args) => copy::run(args, context).await,
+            Command::Digest(args) => digest::run(args, context).await,
             Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,

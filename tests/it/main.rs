@@ -5,6 +5,7 @@ mod architecture;
 mod bars;
 mod completion;
 mod config_file;
+mod copying;
 mod credential_helpers;
 mod finding;
 mod generated;
