@@ -123,14 +123,14 @@ impl Command {
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
             Command::Catalog(args) => catalog::run(args, context).await,
-            Command::Copy(args) => copy::run(args, context).await,
+            Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Digest(args) => digest::run(args, context).await,
             Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => pull::run(args, context).await,
             Command::Push(args) | Command::Image(ImageCommand::Push(args)) => push::run(args, context).await,
-            Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context),
+            Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context).await,
             Command::Search(args) => search::run(args, context).await,
             Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),
             Command::Tags(args) => tags::run(args, context).await,

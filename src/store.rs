@@ -19,6 +19,7 @@ mod catalog;
 mod documents;
 mod index;
 mod ingest;
+mod labels;
 mod layout;
 mod ledger;
 mod locations;

@@ -25,15 +25,8 @@ use target::Target;
 /// Copy images between registries, with all their platforms and without a disk in between
 #[derive(Debug, Args)]
 pub struct CopyArgs {
-    /// Copy every repository of a registry: SOURCE is HOST[:PORT], DESTINATION is HOST[:PORT][/PATH]
-    #[arg(long, conflicts_with = "all_tags")]
-    all: bool,
-    /// Copy all tags of the repository
-    #[arg(short = 'a', long)]
-    all_tags: bool,
-    /// Of all tags, copy only those that match the pattern
-    #[arg(long, value_name = "glob")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    which: Which,
     /// Copy the image for this platform only
     #[arg(long, value_name = "string")]
     platform: Option<String>,
@@ -56,12 +49,33 @@ pub struct CopyArgs {
     destination: String,
 }
 
+/// The flags that name more than one image.
+#[derive(Debug, Args)]
+struct Which {
+    /// Copy every repository of a registry: SOURCE is HOST[:PORT], DESTINATION is HOST[:PORT][/PATH]
+    #[arg(long, conflicts_with = "all_tags")]
+    all: bool,
+    /// Copy all tags of the repository
+    #[arg(short = 'a', long)]
+    all_tags: bool,
+    /// Of all tags, copy only those that match the pattern
+    #[arg(long, value_name = "glob")]
+    filter: Vec<String>,
+}
+
+impl Which {
+    fn is_many(&self) -> bool {
+        self.all || self.all_tags
+    }
+}
+
 pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
-    if !args.filter.is_empty() && !(args.all || args.all_tags) {
+    if !(args.which.filter.is_empty() || args.which.is_many()) {
         return Err(Error::new(Kind::Usage, "--filter goes with --all-tags or --all"));
     }
     // Patterns that cannot be read are refused before anything moves.
-    args.filter
+    args.which
+        .filter
         .iter()
         .try_for_each(|pattern| glob::matches(pattern, "").map(drop))?;
     let job = Job {
@@ -76,7 +90,7 @@ pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
         let pairs = job.pairs(&batch.origin, &from, &to).await?;
         if args.dry_run {
             batch.foresee(&pairs, &mut outlook).await?;
-        } else if batch.copy(&pairs).await? == Status::Failed {
+        } else if Box::pin(batch.copy(&pairs)).await? == Status::Failed {
             status = Status::Failed;
         }
     }
@@ -97,7 +111,7 @@ impl<'a> Job<'a> {
     /// The repositories or folders to copy, and where to.
     async fn places(&self) -> Result<Vec<(Place, Place)>> {
         let (source, destination) = (&self.args.source, &self.args.destination);
-        if !self.args.all {
+        if !self.args.which.all {
             return Ok(vec![(Place::parse(source)?, Place::parse(destination)?)]);
         }
         let domain = server_domain(Some(source));
@@ -150,7 +164,7 @@ impl<'a> Job<'a> {
 
     /// The images to copy, and their new names.
     async fn pairs(&self, origin: &Origin, from: &Place, to: &Place) -> Result<Vec<(Place, Place)>> {
-        if !(self.args.all || self.args.all_tags) {
+        if !self.args.which.is_many() {
             return self.one(from, to).map(|pair| vec![pair]);
         }
         if from.has_version() || to.has_version() {
@@ -193,7 +207,7 @@ impl<'a> Job<'a> {
     }
 
     fn is_wanted(&self, tag: &str) -> Result<bool> {
-        let patterns = &self.args.filter;
+        let patterns = &self.args.which.filter;
         if patterns.is_empty() {
             return Ok(true);
         }

@@ -13,7 +13,7 @@ use super::request::Request;
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest::{MAX_SIZE, OCI_INDEX};
 use crate::image::referral::fallback_tag;
-use crate::image::{Body, Descriptor, Digest, Manifest, Referral, Version};
+use crate::image::{Body, Descriptor, Digest, Index, Manifest, Referral, Version};
 
 impl Repository {
     /// The manifests that speak of `subject`.
@@ -40,7 +40,7 @@ impl Repository {
                 Err(failure) => return Err(failure.first()),
             };
             // A web page or another list is what servers say that know no such call.
-            let Some(manifests) = serde_json::from_slice::<Value>(&page.body).ok().and_then(descriptors) else {
+            let Some(manifests) = descriptors(&page.body) else {
                 return Ok(None);
             };
             listed.extend(manifests);
@@ -97,6 +97,7 @@ fn is_unknown_call(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 404 | 405 | 406 | 501)
 }
 
-fn descriptors(index: Value) -> Option<Vec<Descriptor>> {
-    serde_json::from_value(index.get("manifests")?.clone()).ok()
+fn descriptors(index: &[u8]) -> Option<Vec<Descriptor>> {
+    let index: Index = serde_json::from_slice(index).ok()?;
+    Some(index.manifests)
 }

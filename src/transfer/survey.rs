@@ -45,9 +45,11 @@ impl Plan {
                     plan.blobs.push(blob);
                 }
             }
-            let find = async |child: Descriptor| match has(&child.digest).await? {
-                true => Ok(None),
-                false => source.manifest(&child.digest).await.map(Some),
+            let find = async |child: Descriptor| {
+                if has(&child.digest).await? {
+                    return Ok(None);
+                }
+                source.manifest(&child.digest).await.map(Some)
             };
             let found: Vec<Option<Manifest>> = stream::iter(manifests)
                 .map(find)

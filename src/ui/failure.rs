@@ -100,7 +100,7 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
             "rdock sends a manifest as it is, so that its digest stays: the registry has to be set up to take \
              {media_type}"
         ),
-        Clue::Siblings(names) => format!("to remove {} as well, pass --force", listed(names)?),
+        Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
     })
 }
 

@@ -49,7 +49,9 @@ impl Scene {
     fn copy(&self, arguments: &[&str]) -> Run {
         let fill = |it: &&str| it.replace("FROM", &self.from.host()).replace("TO", &self.to.host());
         let arguments: Vec<String> = arguments.iter().map(fill).collect();
-        let arguments: Vec<&str> = std::iter::once("copy").chain(arguments.iter().map(String::as_str)).collect();
+        let arguments: Vec<&str> = std::iter::once("copy")
+            .chain(arguments.iter().map(String::as_str))
+            .collect();
         self.sandbox.rdock(&arguments)
     }
 
@@ -82,7 +84,10 @@ fn a_whole_index_is_copied_once_and_then_costs_a_handful_of_small_requests() {
     assert_eq!(remote_digest(&scene.to.host(), "other/app:v2"), scene.index.digest);
     let out = format!("dir:{}", scene.sandbox.root().join("out").display());
     skopeo::copy(&format!("docker://{}/other/app:v2", scene.to.host()), &out);
-    assert!(!scene.sandbox.store().join("oci-layout").exists(), "nothing of it came to the store");
+    assert!(
+        !scene.sandbox.store().join("oci-layout").exists(),
+        "nothing of it came to the store"
+    );
 
     scene.clear();
     let again = scene.copy(&["FROM/team/app:v1", "TO/other/app:v2"]).ok();
@@ -96,13 +101,23 @@ fn a_whole_index_is_copied_once_and_then_costs_a_handful_of_small_requests() {
 fn a_second_copy_moves_only_what_the_first_did_not() {
     let scene = Scene::new();
     let last = scene.index.children[2].layers[0].digest.clone();
-    scene.from.on_path("GET", &last).answer(404, &[], "{\"errors\":[{\"code\":\"BLOB_UNKNOWN\"}]}");
+    scene
+        .from
+        .on_path("GET", &last)
+        .answer(404, &[], "{\"errors\":[{\"code\":\"BLOB_UNKNOWN\"}]}");
     scene.copy(&["FROM/team/app:v1", "TO/team/app:v1"]).fails(1);
-    assert_eq!(scene.to.count(|it| it.method == "PUT" && it.path.ends_with("/manifests/v1")), 0);
+    assert_eq!(
+        scene
+            .to
+            .count(|it| it.method == "PUT" && it.path.ends_with("/manifests/v1")),
+        0
+    );
     let fresh = Recorder::front(&scene.source.host());
     let here = fresh.host();
     scene.to.clear();
-    let run = scene.copy(&["-q", &format!("{here}/team/app:v1"), "TO/team/app:v1"]).ok();
+    let run = scene
+        .copy(&["-q", &format!("{here}/team/app:v1"), "TO/team/app:v1"])
+        .ok();
     assert_eq!(run.stdout, format!("{}/team/app:v1\n", scene.to.host()));
     assert!(fresh.count(|it| it.is("GET", "/blobs/")) <= 8, "{:?}", fresh.requests());
     assert_eq!(fresh.count(|it| it.is("GET", &last)), 1);
@@ -126,7 +141,10 @@ fn within_one_registry_blobs_are_mounted_and_a_second_tag_moves_nothing() {
     let scene = Scene::new();
     let run = scene.copy(&["FROM/team/app:v1", "FROM/mirror/app:v1"]).ok();
     assert!(run.stdout.contains(": Mounted from team/app\n"), "{run}");
-    assert_eq!(scene.from.count(|it| it.is("GET", "/blobs/") || it.method == "PATCH"), 0);
+    assert_eq!(
+        scene.from.count(|it| it.is("GET", "/blobs/") || it.method == "PATCH"),
+        0
+    );
     scene.clear();
     scene.copy(&["FROM/team/app:v1", "FROM/team/app:v2"]).ok();
     assert_eq!(scene.from.count(|it| it.path.contains("/blobs/")), 0);
@@ -137,11 +155,22 @@ fn within_one_registry_blobs_are_mounted_and_a_second_tag_moves_nothing() {
 fn one_platform_can_be_copied_alone() {
     let scene = Scene::new();
     let arm = &scene.index.children[1].digest;
-    let run = scene.copy(&["--platform", "linux/arm64", "FROM/team/app:v1", "TO/arm"]).ok();
-    assert!(run.stdout.starts_with("Using default tag for the destination: latest\n"), "{run}");
+    let run = scene
+        .copy(&["--platform", "linux/arm64", "FROM/team/app:v1", "TO/arm"])
+        .ok();
+    assert!(
+        run.stdout
+            .starts_with("Using default tag for the destination: latest\n"),
+        "{run}"
+    );
     assert_eq!(&remote_digest(&scene.to.host(), "arm:latest"), arm);
-    let wrong = scene.copy(&["--platform", "s390x", "FROM/team/app:v1", "TO/x:1"]).fails(1);
-    assert!(wrong.stderr.starts_with("no matching manifest for linux/s390x"), "{wrong}");
+    let wrong = scene
+        .copy(&["--platform", "s390x", "FROM/team/app:v1", "TO/x:1"])
+        .fails(1);
+    assert!(
+        wrong.stderr.starts_with("no matching manifest for linux/s390x"),
+        "{wrong}"
+    );
     let single = scene.copy(&["--platform", "s390x", "TO/arm", "TO/x:1"]).fails(1);
     let words = "the image is not for linux/s390x\n\
                  hint: the image exists for linux/arm64/v8: choose one with --platform\n";
@@ -157,20 +186,38 @@ fn all_tags_go_even_past_one_that_cannot() {
     }
     scene.from.on_path("GET", "/manifests/edge").answer(
         200,
-        &[("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")],
+        &[(
+            "Content-Type",
+            "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        )],
         "{\"schemaVersion\":1,\"fsLayers\":[]}",
     );
     let run = scene.copy(&["--all-tags", "FROM/team/app", "TO/mirror/app"]).fails(1);
-    assert!(scene.shown(&run.stderr).starts_with("copying FROM/team/app:edge: this is a schema 1 manifest"), "{run}");
-    let tags = scene.sandbox.rdock(&["tags", "-q", &format!("{}/mirror/app", scene.to.host())]).ok();
+    assert!(
+        scene
+            .shown(&run.stderr)
+            .starts_with("copying FROM/team/app:edge: this is a schema 1 manifest"),
+        "{run}"
+    );
+    let tags = scene
+        .sandbox
+        .rdock(&["tags", "-q", &format!("{}/mirror/app", scene.to.host())])
+        .ok();
     assert_eq!(tags.stdout, "1.9\n1.10\nv1\n");
     scene.to.clear();
     scene.copy(&["-a", "--filter", "1.*", "FROM/team/app", "TO/few"]).ok();
-    let tags = scene.sandbox.rdock(&["tags", "-q", &format!("{}/few", scene.to.host())]).ok();
+    let tags = scene
+        .sandbox
+        .rdock(&["tags", "-q", &format!("{}/few", scene.to.host())])
+        .ok();
     assert_eq!(tags.stdout, "1.9\n1.10\n");
     let layer = &small.layers[0].digest;
     let asked = |method: &str| scene.to.count(|it| it.method == method && it.path.contains(layer));
-    assert_eq!(asked("HEAD"), 1, "what the first tag brought is not asked for by the second");
+    assert_eq!(
+        asked("HEAD"),
+        1,
+        "what the first tag brought is not asked for by the second"
+    );
 }
 
 #[test]
@@ -196,13 +243,22 @@ fn a_dry_run_tells_the_bytes_and_writes_nothing() {
         .iter()
         .flat_map(|child| {
             let config = fs::metadata(child.blob(&child.config_digest)).unwrap().len();
-            child.layers.iter().map(|layer| layer.size).chain([config]).collect::<Vec<_>>()
+            child
+                .layers
+                .iter()
+                .map(|layer| layer.size)
+                .chain([config])
+                .collect::<Vec<_>>()
         })
         .collect();
     let bytes: u64 = blobs.iter().sum();
     let count = blobs.len();
     let told = format!("To copy:       {count} blobs, ");
-    let line = run.stdout.lines().find(|line| line.starts_with(&told)).unwrap_or_default();
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.starts_with(&told))
+        .unwrap_or_default();
     assert!(line.ends_with(&format!("({bytes} bytes)")), "{bytes}: {run}");
     assert!(run.stdout.contains("To write:      4 manifests, "), "{run}");
     let mounted = scene.copy(&["--dry-run", "FROM/team/app:v1", "FROM/other:v1"]).ok();
@@ -226,10 +282,18 @@ fn a_layout_is_a_place_like_any_other() {
     assert_eq!(remote_digest(&scene.to.host(), "theirs:v1"), scene.index.digest);
     let again = scene.copy(&["FROM/team/app:v1", &there]).ok();
     assert!(again.stdout.contains("Status: Image is up to date for oci:"), "{again}");
-    let none = scene.copy(&[&format!("oci:{}:v9", folder.display()), "TO/x:1"]).fails(1);
-    assert!(none.stderr.ends_with("is not there\nhint: existing tags: v1\n"), "{none}");
+    let none = scene
+        .copy(&[&format!("oci:{}:v9", folder.display()), "TO/x:1"])
+        .fails(1);
+    assert!(
+        none.stderr.ends_with("is not there\nhint: existing tags: v1\n"),
+        "{none}"
+    );
     let stranger = scene.copy(&["dir:/x", "TO/x:1"]).fails(1);
-    assert_eq!(stranger.stderr, "rdock copies no dir: images: name a registry or oci:DIR[:TAG]\n");
+    assert_eq!(
+        stranger.stderr,
+        "rdock copies no dir: images: name a registry or oci:DIR[:TAG]\n"
+    );
 }
 
 /// Puts a manifest that speaks of `subject` into the source, with one small blob.
@@ -248,7 +312,12 @@ fn referrer(scene: &Scene, subject: &Built, kind: &str) -> Built {
     Built {
         config_digest: empty.digest,
         layers: vec![blob],
-        ..Built::of(&layout, &manifest, "application/vnd.oci.image.manifest.v1+json", Vec::new())
+        ..Built::of(
+            &layout,
+            &manifest,
+            "application/vnd.oci.image.manifest.v1+json",
+            Vec::new(),
+        )
     }
 }
 
@@ -267,7 +336,11 @@ fn signatures_and_sboms_come_along() {
         scene.source.push("team/app", &subject.digest.replace(':', "-"), &list);
     }
     let cosign = format!("{}.sig", scene.index.digest.replace(':', "-"));
-    scene.source.push("team/app", &cosign, &Image::small().write(&scene.sandbox.root().join("sig")));
+    scene.source.push(
+        "team/app",
+        &cosign,
+        &Image::small().write(&scene.sandbox.root().join("sig")),
+    );
 
     let run = scene.copy(&["--referrers", "FROM/team/app:v1", "TO/app:v1"]).ok();
     assert!(run.stdout.contains("v1: copied with 3 referrers\n"), "{run}");
@@ -278,7 +351,12 @@ fn signatures_and_sboms_come_along() {
         let list: Value = serde_json::from_slice(&raw).unwrap();
         assert_eq!(list["manifests"].as_array().unwrap().len(), 1);
         assert_eq!(list["manifests"][0]["digest"], it.digest.as_str());
-        assert!(list["manifests"][0]["artifactType"].as_str().unwrap().starts_with("application/x-"));
+        assert!(
+            list["manifests"][0]["artifactType"]
+                .as_str()
+                .unwrap()
+                .starts_with("application/x-")
+        );
         assert_eq!(remote_digest(&there, &format!("app@{}", it.digest)), it.digest);
     }
     remote_digest(&there, &format!("app:{cosign}"));
@@ -319,9 +397,18 @@ fn what_does_not_fit_together_is_refused_before_anything_moves() {
     let zeros = crate::support::shelf::ZEROS;
     let other = format!("TO/app@{zeros}");
     for (arguments, words) in [
-        (vec!["-a", "FROM/team/app:v1", "TO/app"], "tag can't be used with --all-tags/-a\n"),
-        (vec!["--filter", "x", "FROM/team/app", "TO/app"], "--filter goes with --all-tags or --all\n"),
-        (vec!["-a", "--filter", "[", "FROM/team/app", "TO/app"], "syntax error in pattern\n"),
+        (
+            vec!["-a", "FROM/team/app:v1", "TO/app"],
+            "tag can't be used with --all-tags/-a\n",
+        ),
+        (
+            vec!["--filter", "x", "FROM/team/app", "TO/app"],
+            "--filter goes with --all-tags or --all\n",
+        ),
+        (
+            vec!["-a", "--filter", "[", "FROM/team/app", "TO/app"],
+            "syntax error in pattern\n",
+        ),
         (vec!["FROM/team/app:v2", "TO/app:v2"], "hint: existing tags: v1\n"),
         (vec!["FROM/team/app:v1", &other], "FROM/team/app:v1 has the digest "),
     ] {

@@ -9,6 +9,7 @@ mod copying;
 mod credential_helpers;
 mod finding;
 mod generated;
+mod housekeeping;
 mod interop;
 mod laboratory;
 mod local_images;

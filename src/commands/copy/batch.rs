@@ -193,9 +193,10 @@ impl<'a> Batch<'a> {
             format!("{tag}: ")
         };
         self.say(&format!("{lead}digest: {} size: {}", root.digest(), root.raw.len()));
-        let attached = match self.args.referrers {
-            true => self.attach(&root, to, cosign_tags).await?,
-            false => 0,
+        let attached = if self.args.referrers {
+            self.attach(&root, to, cosign_tags).await?
+        } else {
+            0
         };
         if attached > 0 {
             self.say(&format!(
