@@ -7,6 +7,7 @@
 //! blobs/ALGO/HEX    manifests, configs and layers as they came; each appears whole and verified
 //! ingest/ALGO-HEX   blobs that are not whole yet; the next try goes on where the last one ended
 //! ingest/tmp-*      files on their way to a place of their own
+//! ingest/job-*      what a job has read from an archive and not judged yet
 //! lock              held shared by jobs that add content, exclusively while blobs are freed
 //! index.lock        held while index.json changes
 //! sizes             SIZE DIGEST: what layers unpack to
@@ -19,7 +20,6 @@ mod catalog;
 mod documents;
 mod index;
 mod ingest;
-mod labels;
 mod layout;
 mod ledger;
 mod locations;
@@ -30,6 +30,7 @@ mod nearest;
 mod partial;
 mod reader;
 mod removal;
+mod scratch;
 mod sweep;
 mod unpacked;
 mod usage;
@@ -48,8 +49,9 @@ use bytes::Bytes;
 pub use catalog::Image;
 pub use lookup::Found;
 pub use removal::{Force, Removed};
+pub use scratch::Scratch;
 
-use crate::content::{BlobReader, Opener, Outcome, Sink, Source};
+use crate::content::{BlobReader, Kept, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use catalog::Group;
@@ -94,6 +96,15 @@ impl Store {
         })
     }
 
+    /// The same, after what killed jobs left of their archives is gone, if no other job is under way.
+    pub fn begin_afresh(&self) -> Result<Session> {
+        self.layout.create()?;
+        if let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? {
+            scratch::clear(&self.layout);
+        }
+        self.begin()
+    }
+
     pub fn has_blob(&self, digest: &Digest) -> bool {
         blobs::size(&self.layout, digest).is_some()
     }
@@ -101,6 +112,11 @@ impl Store {
     /// Whether the blob is here with as many bytes as it should have. They are not read.
     pub fn has_whole(&self, blob: &Descriptor) -> bool {
         blobs::size(&self.layout, &blob.digest) == Some(blob.size)
+    }
+
+    /// The stored manifest with this digest.
+    pub fn manifest_of(&self, digest: &Digest) -> Result<Manifest> {
+        self.documents.manifest(digest).map(|manifest| (*manifest).clone())
     }
 
     /// A config or another small blob, whole and verified; at most 8 MiB.
@@ -133,8 +149,9 @@ impl Store {
         if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {
             group.entry = entry.descriptor.clone();
         }
+        let root = group.entry.clone();
         let image = group.into_image(&self.documents);
-        Ok(Found { image, name })
+        Ok(Found { image, root, name })
     }
 
     /// The tags of this repository, sorted.
@@ -147,6 +164,14 @@ impl Store {
             .collect();
         tags.sort();
         Ok(tags)
+    }
+
+    /// Every blob that is here and that an image leads to.
+    pub fn held(&self) -> Result<HashSet<Digest>> {
+        let index = Index::read(&self.layout)?;
+        let mut digests = Reach::of_index(&index, &self.layout, &self.documents)?.into_digests();
+        digests.retain(|digest| self.has_blob(digest));
+        Ok(digests)
     }
 
     /// Whether all that a named image needs is here.
@@ -170,6 +195,11 @@ impl Store {
 
     /// Lets all names point to their manifests in one step: the commit of a pull.
     pub fn name_all(&self, names: &[(Reference, Descriptor)]) -> Result<()> {
+        self.list(names, &[])
+    }
+
+    /// The same, and keeps the `nameless` images in that step: the commit of a load.
+    pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<()> {
         let _session = self.begin()?;
         let mut edit = Edit::begin(&self.layout)?;
         if let Some((name, _)) = names.iter().find(|(_, manifest)| !self.has_blob(&manifest.digest)) {
@@ -180,6 +210,9 @@ impl Store {
             ));
         }
         naming::name_all(&mut edit.index, names, &self.documents);
+        for image in nameless {
+            naming::keep(&mut edit.index, image, &self.documents);
+        }
         self.layout.sync_blobs()?;
         edit.commit()
     }
@@ -259,7 +292,7 @@ impl Store {
 
 impl Source for Store {
     async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
-        self.documents.manifest(digest).map(|manifest| (*manifest).clone())
+        self.manifest_of(digest)
     }
 
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
@@ -273,6 +306,21 @@ pub struct Session {
     ingest: Ingest,
     #[expect(dead_code, reason = "held, not used")]
     lock: Lock,
+}
+
+impl Session {
+    /// A place for what has yet to be judged. It lasts no longer than the session may.
+    pub fn scratch(&self) -> Result<Scratch> {
+        Scratch::new(&self.store.layout)
+    }
+
+    /// Makes what a scratch place keeps the blob of its digest, unless that is there.
+    pub fn publish(&self, kept: &Kept) -> Result<()> {
+        if blobs::size(&self.store.layout, &kept.digest) == Some(kept.size) {
+            return Ok(());
+        }
+        scratch::publish(&self.store.layout, kept)
+    }
 }
 
 impl Sink for Session {

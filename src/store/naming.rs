@@ -35,10 +35,11 @@ fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Des
     }
 }
 
-fn keep(index: &mut Index, old: &Descriptor, documents: &Documents) {
-    let id = documents.id(old);
-    let same_image = |entry: &Entry| entry.descriptor.digest == old.digest || documents.id(&entry.descriptor) == id;
+/// Lists an image without a name, unless it is listed already.
+pub(super) fn keep(index: &mut Index, image: &Descriptor, documents: &Documents) {
+    let id = documents.id(image);
+    let same_image = |entry: &Entry| entry.descriptor.digest == image.digest || documents.id(&entry.descriptor) == id;
     if !index.entries.iter().any(same_image) {
-        index.entries.push(Entry::dangling(old));
+        index.entries.push(Entry::dangling(image));
     }
 }
