@@ -3,21 +3,21 @@
 pub mod candidates;
 pub mod catalog;
 mod context;
-pub mod copy;
-pub mod digest;
-pub mod filter;
 pub mod images;
 mod listing;
+pub mod load;
 pub mod login;
 pub mod logout;
-mod nearest;
 pub mod pull;
 pub mod push;
 pub mod rmi;
+pub mod save;
 pub mod search;
 pub mod tag;
 pub mod tags;
 pub mod version;
+
+use context::in_go_s_words;
 
 pub use context::{Context, RegistryArgs, Status, TransferArgs};
 pub use listing::ListingArgs;

@@ -8,7 +8,6 @@ pub mod manifest;
 pub mod nearest;
 pub mod platform;
 pub mod reference;
-pub mod referral;
 pub mod version_order;
 
 pub use config::ImageConfig;
@@ -17,4 +16,3 @@ pub use digest::{Digest, Digester};
 pub use manifest::{Body, ImageManifest, Index, Manifest};
 pub use platform::Platform;
 pub use reference::{Reference, Version};
-pub use referral::Referral;

@@ -7,7 +7,6 @@
 mod bars;
 mod board;
 pub mod failure;
-mod format;
 mod frame;
 pub mod human;
 mod jsonl;
@@ -17,8 +16,6 @@ pub mod prompt;
 mod sanitize;
 mod speed;
 mod table;
-mod tabs;
-pub mod template;
 mod terminal;
 
 use std::io::{self, Write};
@@ -31,7 +28,6 @@ use crate::progress::{Event, Progress};
 use bars::Bars;
 use output::{Output, lock};
 
-pub use format::{Columns, Format};
 pub use sanitize::{one_line, sanitize};
 pub use table::{Table, ellipsis};
 
@@ -77,6 +73,8 @@ impl FromStr for ProgressMode {
 pub enum Direction {
     Pull,
     Push,
+    /// From an archive: shown on a terminal only.
+    Load,
 }
 
 /// The one place that writes. Clones share the streams and the live bars.
@@ -149,6 +147,7 @@ impl Screen {
                 *lock(&self.shared.bars) = Some(Arc::clone(&bars));
                 bars
             }
+            ProgressMode::Auto | ProgressMode::Plain if direction == Direction::Load => Arc::new(Silent),
             ProgressMode::Auto | ProgressMode::Plain => Arc::new(plain::Plain::new(direction, output)),
         }
     }

@@ -68,12 +68,7 @@ impl Plan {
         Ok(())
     }
 
-    pub(super) fn add(
-        &mut self,
-        image: &ImageManifest,
-        config: Option<&ImageConfig>,
-        has: impl Fn(&Descriptor) -> bool,
-    ) {
+    fn add(&mut self, image: &ImageManifest, config: Option<&ImageConfig>, has: impl Fn(&Descriptor) -> bool) {
         let mut planned: HashSet<Digest> = self.blobs.iter().map(|b| b.digest.clone()).collect();
         let diff_ids = config.map(|c| c.diff_ids.as_slice()).unwrap_or_default();
         let mut all_below = true;
@@ -98,4 +93,4 @@ impl Plan {
 }
 
 /// Far more than any index has: a guard against an index that never ends.
-pub(super) const MAX_CHILDREN: usize = 1000;
+const MAX_CHILDREN: usize = 1000;

@@ -2,14 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod architecture;
+mod archives;
 mod bars;
 mod completion;
 mod config_file;
-mod copying;
 mod credential_helpers;
 mod finding;
 mod generated;
-mod housekeeping;
 mod interop;
 mod laboratory;
 mod local_images;
