@@ -11,6 +11,7 @@
 //! lock              held shared by jobs that add content, exclusively while blobs are freed
 //! index.lock        held while index.json changes
 //! sizes             SIZE DIGEST: what layers unpack to
+//! summaries         what `images` and `rmi` ask of each image, and by which signs it is still true
 //! locations         DOMAIN PATH DIGEST: which repositories are known to hold a blob
 //! ```
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
@@ -31,6 +32,7 @@ mod partial;
 mod reader;
 mod removal;
 mod scratch;
+mod summaries;
 mod sweep;
 mod unpacked;
 mod usage;
@@ -137,6 +139,7 @@ impl Store {
         let into_image = |group: Group| group.into_image(&self.documents);
         let mut images: Vec<Image> = groups.into_iter().map(into_image).collect();
         catalog::sort(&mut images);
+        self.documents.keep_summaries();
         Ok(images)
     }
 
@@ -151,6 +154,7 @@ impl Store {
         }
         let root = group.entry.clone();
         let image = group.into_image(&self.documents);
+        self.documents.keep_summaries();
         Ok(Found { image, root, name })
     }
 
@@ -214,7 +218,9 @@ impl Store {
             naming::keep(&mut edit.index, image, &self.documents);
         }
         self.layout.sync_blobs()?;
-        edit.commit()
+        edit.commit()?;
+        self.documents.keep_summaries();
+        Ok(())
     }
 
     /// Does what `rmi` does for each argument in turn, then frees the blobs that nothing needs any more. For all of
@@ -227,9 +233,10 @@ impl Store {
             return Ok(texts.map(missing).collect());
         }
         let mut edit = Edit::begin(&self.layout)?;
+        let mut images = catalog::group(&edit.index, &self.documents);
         let mut gone = Vec::new();
         let mut remove = |text| {
-            let (removed, entries) = removal::remove(text, force, &mut edit.index, &self.documents)?;
+            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.documents)?;
             gone.extend(entries);
             Ok(removed)
         };
@@ -267,7 +274,9 @@ impl Store {
         sweep::free(&self.layout, candidates.difference(&reached));
         if !self.has_swept.swap(true, Ordering::Relaxed) {
             sweep::leftovers(&self.layout, &reached, sweep::KEPT_FOR)?;
+            self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
         }
+        self.documents.keep_summaries();
         Ok(())
     }
 

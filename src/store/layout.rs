@@ -56,6 +56,10 @@ impl Layout {
         self.root.join("sizes")
     }
 
+    pub(super) fn summaries(&self) -> PathBuf {
+        self.root.join("summaries")
+    }
+
     pub(super) fn locations(&self) -> PathBuf {
         self.root.join("locations")
     }
