@@ -55,7 +55,7 @@ pub use scratch::Scratch;
 
 use crate::content::{BlobReader, Kept, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
+use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use catalog::Group;
 use documents::Documents;
 use index::{Edit, Entry, Index};
@@ -178,18 +178,39 @@ impl Store {
         Ok(digests)
     }
 
-    /// Whether all that a named image needs is here.
+    /// Whether all that a named image needs is here: of an index, everything it leads to.
     pub fn is_whole(&self, image: &Descriptor) -> bool {
-        let Ok(target) = self.documents.target(image) else {
-            return false;
-        };
-        let mut blobs = target.layers.iter().chain([&target.config]);
-        blobs.all(|blob| self.has_whole(blob))
+        let mut seen: HashSet<Digest> = HashSet::new();
+        let mut pending = vec![image.digest.clone()];
+        while let Some(digest) = pending.pop() {
+            let Ok(manifest) = self.documents.manifest(&digest) else {
+                return false;
+            };
+            match &manifest.body {
+                Body::Image(image) => {
+                    let mut blobs = image.layers.iter().chain([&image.config]);
+                    if !blobs.all(|blob| self.has_whole(blob)) {
+                        return false;
+                    }
+                }
+                Body::Index(index) => {
+                    let children = index.manifests.iter().map(|child| child.digest.clone());
+                    pending.extend(children.filter(|child| seen.insert(child.clone())));
+                }
+            }
+        }
+        true
     }
 
     /// The config of an image; one that is no image's config (an artifact's) reads as an empty one.
     pub fn config(&self, image: &ImageManifest) -> Result<ImageConfig> {
         self.documents.config(&image.config).map(|config| (*config).clone())
+    }
+
+    /// The config of a listed image.
+    pub fn config_of(&self, image: &Image) -> Result<ImageConfig> {
+        let target = self.documents.target(&image.manifest)?;
+        self.documents.config(&target.config).map(|config| (*config).clone())
     }
 
     /// Lets `name` point to `manifest`, wherever it pointed before.

@@ -154,7 +154,8 @@ fn like(found: Option<&Error>, message: String) -> Error {
 
 /// What to save of an index: all of it if all of it is here, else the image for this machine; the platform asked for.
 async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, text: &str) -> Result<(Manifest, Plan)> {
-    let plan = async |manifest: &Manifest| Plan::for_tree(store, manifest, |image| store.config(image)).await;
+    let plan =
+        async |manifest: &Manifest| Plan::for_tree(store, manifest, |image| store.config(image), |_| false).await;
     let absent = |wanted: &Platform| {
         Error::new(
             Kind::NotFound,

@@ -112,7 +112,7 @@ impl Documents {
 
     /// Drops what is remembered of manifests that are not `live` any more.
     pub(super) fn shrink_summaries(&self, live: impl Fn(&Digest) -> bool) -> Result<()> {
-        self.summaries.shrink(&self.layout, live)
+        Summaries::shrink(&self.layout, live)
     }
 
     /// The image behind an entry: of an index, the one for this machine, or any that is here.
@@ -142,6 +142,14 @@ impl Documents {
                     })
             }
         }
+    }
+
+    /// Whether an index names this manifest.
+    pub(super) fn is_child(&self, manifest: &Digest, index: &Descriptor) -> bool {
+        self.manifest(&index.digest).is_ok_and(|index| match &index.body {
+            Body::Index(index) => index.manifests.iter().any(|child| child.digest == *manifest),
+            Body::Image(_) => false,
+        })
     }
 
     fn child(&self, child: &Descriptor) -> Option<Target> {

@@ -17,8 +17,10 @@ pub(super) fn name_all(index: &mut Index, names: &[(Reference, Descriptor)], doc
         let is_dangling = entry.name.is_none() && !entry.is_foreign();
         !(is_dangling && have_names.contains(&documents.id(&entry.descriptor)))
     });
-    for old in displaced {
-        keep(index, &old, documents);
+    // What an index leads to needs no entry of its own.
+    let is_part = |old: &Descriptor| names.iter().any(|(_, whole)| documents.is_child(&old.digest, whole));
+    for old in displaced.iter().filter(|old| !is_part(old)) {
+        keep(index, old, documents);
     }
 }
 

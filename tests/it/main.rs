@@ -15,6 +15,7 @@ mod local_images;
 mod login;
 mod login_terminal;
 mod mistakes;
+mod platforms;
 mod pulling;
 mod pushing;
 mod readme;
