@@ -1,0 +1,148 @@
+"""The clients that are compared. Each knows how to begin anew, to pull, and to push what it has pulled."""
+
+import os
+import shutil
+import subprocess
+import time
+
+
+class Figures:
+    """What one run cost: wall seconds, CPU seconds, MiB at the peak. `None` where a daemon does the work."""
+
+    def __init__(self, wall, cpu=None, memory=None):
+        self.wall, self.cpu, self.memory = wall, cpu, memory
+
+
+def run(arguments, environment=None):
+    """Runs a command to its end and measures the whole process."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        arguments,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - began
+    if status:
+        raise SystemExit(f"bench: {' '.join(arguments)} failed:\n{output.decode(errors='replace')[-2000:]}")
+    return Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+class Tool:
+    def __init__(self, program, folder):
+        self.program, self.folder = program, os.path.join(folder, type(self).__name__.lower())
+
+    def begin_anew(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def forget_pushes(self):
+        """Lets the next push know nothing of where the blobs are."""
+
+
+class Rdock(Tool):
+    def run(self, *arguments):
+        return run([self.program, *arguments], {"RDOCK_HOME": self.folder, "HOME": self.folder + "-home"})
+
+    def pull(self, name):
+        return self.run("pull", "-q", name)
+
+    def push(self, source, target):
+        self.run("tag", source, target)
+        return self.run("push", "-q", target)
+
+    def forget_pushes(self):
+        for name in ["locations", "uploads"]:
+            if os.path.exists(os.path.join(self.folder, name)):
+                os.remove(os.path.join(self.folder, name))
+
+
+class Skopeo(Tool):
+    def pull(self, name):
+        options = ["--src-tls-verify=false"]
+        return run([self.program, "copy", "-q", *options, "docker://" + name, f"oci:{self.folder}:latest"])
+
+    def push(self, _, target):
+        options = ["--dest-tls-verify=false"]
+        return run([self.program, "copy", "-q", *options, f"oci:{self.folder}:latest", "docker://" + target])
+
+
+class Crane(Tool):
+    def pull(self, name):
+        return run([self.program, "pull", "--insecure", "--platform=linux/amd64", "--format=oci", name, self.folder])
+
+    def push(self, _, target):
+        return run([self.program, "push", "--insecure", self.folder, target])
+
+
+class Regctl(Tool):
+    def run(self, *arguments):
+        home = self.folder + "-home"
+        os.makedirs(home + "/.regctl", exist_ok=True)
+        host = next(a for a in arguments if a.startswith("127.")).split("/")[0]
+        with open(home + "/.regctl/config.json", "w") as file:
+            file.write('{"hosts": {"%s": {"tls": "disabled"}}}' % host)
+        return run([self.program, *arguments], {"HOME": home})
+
+    def pull(self, name):
+        return self.run("image", "copy", "--platform=linux/amd64", name, f"ocidir://{self.folder}:latest")
+
+    def push(self, _, target):
+        return self.run("image", "copy", f"ocidir://{self.folder}:latest", target)
+
+
+class Oras(Tool):
+    def pull(self, name):
+        options = ["--from-plain-http", "--to-oci-layout", "--platform=linux/amd64"]
+        return run([self.program, "cp", *options, name, self.folder + ":latest"])
+
+    def push(self, _, target):
+        return run([self.program, "cp", "--from-oci-layout", "--to-plain-http", self.folder + ":latest", target])
+
+
+class Podman(Tool):
+    """It unpacks what it pulls: another job, shown for orientation."""
+
+    def run(self, *arguments):
+        options = ["--storage-driver=vfs", "--root", self.folder, "--runroot", self.folder + "-run"]
+        return run([self.program, *options, *arguments])
+
+    def begin_anew(self):
+        subprocess.run(["rm", "-rf", self.folder, self.folder + "-run"], check=False)
+
+    def pull(self, name):
+        return self.run("pull", "-q", "--tls-verify=false", name)
+
+
+class Docker(Tool):
+    """The engine does the work, so only the wall time tells anything. It unpacks too."""
+
+    def begin_anew(self):
+        listed = subprocess.run([self.program, "images", "-qa"], capture_output=True, text=True, check=True)
+        if ids := set(listed.stdout.split()):
+            subprocess.run([self.program, "rmi", "-f", *ids], capture_output=True, check=False)
+
+    def pull(self, name):
+        return Figures(run([self.program, "pull", "-q", name]).wall)
+
+    def push(self, source, target):
+        run([self.program, "tag", source, target])
+        return Figures(run([self.program, "push", "-q", target]).wall)
+
+
+PEERS = {"skopeo": Skopeo, "crane": Crane, "regctl": Regctl, "oras": Oras, "podman": Podman, "docker": Docker}
+# Those whose work is the same as rdock's: the targets are ratios to the best of them.
+RIVALS = ["skopeo", "crane", "regctl", "oras"]
+
+
+def find(folder, rdock, wanted):
+    """rdock, and all peers that are installed and wanted."""
+    tools = {"rdock": Rdock(rdock, folder)}
+    for name, tool in PEERS.items():
+        program = shutil.which(name)
+        if program and (not wanted or name in wanted):
+            tools[name] = tool(program, folder)
+    return tools
