@@ -4,13 +4,13 @@
 //! job can use it.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::ops::Range;
 use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Manifest};
 
 /// The bytes of a blob from `offset` on. Chunks are tens of KiB or more; nothing is verified yet.
@@ -20,20 +20,69 @@ pub struct BlobReader {
     pub stream: ByteStream,
 }
 
+/// A span of a blob's bytes. It begins elsewhere than asked, or is longer, when the place knows no spans.
+pub struct Span {
+    pub bytes: Range<u64>,
+    pub stream: ByteStream,
+}
+
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Result<BlobReader>> + 'a>>;
+type Opening<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
 /// Opens one blob of the source, as often as the sink needs to, each time at the offset the sink names.
-pub struct Opener<'a>(Box<dyn Fn(u64) -> Opening<'a> + 'a>);
+pub struct Opener<'a> {
+    open: Box<dyn Fn(u64) -> Opening<'a, BlobReader> + 'a>,
+    spans: Option<Spans<'a>>,
+}
+
+struct Spans<'a> {
+    open: Box<dyn Fn(Range<u64>) -> Opening<'a, Span> + 'a>,
+    width: Box<dyn Fn(u64) -> usize + 'a>,
+}
 
 impl<'a> Opener<'a> {
-    pub fn new(open: impl Fn(u64) -> Opening<'a> + 'a) -> Self {
-        Self(Box::new(open))
+    pub fn new(open: impl Fn(u64) -> Opening<'a, BlobReader> + 'a) -> Self {
+        Self {
+            open: Box::new(open),
+            spans: None,
+        }
+    }
+
+    /// With a second way: several spans at once. `width` says how many streams are worth it just now, of so many bytes
+    /// that are still to come.
+    #[must_use]
+    pub fn with_spans(
+        mut self,
+        open: impl Fn(Range<u64>) -> Opening<'a, Span> + 'a,
+        width: impl Fn(u64) -> usize + 'a,
+    ) -> Self {
+        self.spans = Some(Spans {
+            open: Box::new(open),
+            width: Box::new(width),
+        });
+        self
     }
 
     pub async fn at(&self, offset: u64) -> Result<BlobReader> {
-        (self.0)(offset).await
+        (self.open)(offset).await
+    }
+
+    /// Whether spans can be had.
+    pub fn has_spans(&self) -> bool {
+        self.spans.is_some()
+    }
+
+    pub async fn span(&self, bytes: Range<u64>) -> Result<Span> {
+        match &self.spans {
+            Some(spans) => (spans.open)(bytes).await,
+            None => Err(Error::new(Kind::Unsupported, "this source gives no spans")),
+        }
+    }
+
+    /// How many streams at once are worth it just now, when so many bytes are still to come.
+    pub fn width(&self, left: u64) -> usize {
+        self.spans.as_ref().map_or(1, |spans| (spans.width)(left).max(1))
     }
 }
 
@@ -48,6 +97,18 @@ pub trait Source {
 
     /// The blob's bytes from offset `from` on, or from 0 where that is not possible.
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader>;
+
+    /// Whether several streams of one blob may bring it quicker than one.
+    fn has_spans(&self) -> bool {
+        false
+    }
+
+    /// The bytes of a span of the blob; more, or others, where that is not possible.
+    async fn open_span(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+        let BlobReader { offset, stream } = self.open(blob, bytes.start).await?;
+        let bytes = offset..blob.size;
+        Ok(Span { bytes, stream })
+    }
 }
 
 /// Where content goes to. The sink pulls: it alone knows what it lacks.
@@ -62,15 +123,6 @@ pub trait Sink {
 
     /// Takes in a manifest whose blobs and children are there already; names nothing.
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()>;
-}
-
-/// Bytes that lie in a file of a job's own until it is known whether they are wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// What they hash to.
-    pub digest: Digest,
-    pub size: u64,
-    pub path: PathBuf,
 }
 
 /// How a blob came to be at the sink.

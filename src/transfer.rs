@@ -6,6 +6,9 @@
 mod meter;
 mod plan;
 mod run;
+mod slots;
+mod throttle;
+mod width;
 
 pub use plan::Plan;
-pub use run::run;
+pub use run::{Limits, run};

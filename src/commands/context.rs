@@ -1,12 +1,14 @@
 //! What every command is given, and how it meets registries and the store.
 
 use std::cell::OnceCell;
-use std::io;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::limits;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::image::reference::HUB;
@@ -24,15 +26,6 @@ pub enum Status {
     Failed,
 }
 
-/// What the system said, as Go says it and so docker.
-pub(super) fn in_go_s_words(e: &io::Error) -> String {
-    let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-    first.into_iter().chain(letters).collect()
-}
-
 /// The flags of every command that talks to a registry.
 #[derive(Debug, Args)]
 pub struct RegistryArgs {
@@ -44,9 +37,18 @@ pub struct RegistryArgs {
 /// The flags of every command that moves blobs.
 #[derive(Debug, Args)]
 pub struct TransferArgs {
-    /// Layers in transfer at once (default 4)
-    #[arg(long, value_name = "int", default_value_t = 4, hide_default_value = true)]
-    pub max_concurrent: u16,
+    /// Connections at once at most (default: as many as help, up to 16)
+    #[arg(long, value_name = "int")]
+    pub max_concurrent: Option<u16>,
+    /// Bytes a second at most, such as 500k or 2.5m
+    #[arg(long, value_name = "rate", value_parser = limits::parse_rate)]
+    pub limit_rate: Option<NonZeroU64>,
+    /// Reconnect when no byte has come for so long
+    #[arg(long, value_name = "duration", default_value = "30s", hide_default_value = true, value_parser = limits::parse_duration)]
+    pub stall_timeout: Duration,
+    /// Give up after so long, such as 90s or 10m
+    #[arg(long, value_name = "duration", value_parser = limits::parse_duration)]
+    pub timeout: Option<Duration>,
     /// How to show progress: auto, tty, plain, json or none
     #[arg(long, value_name = "mode", default_value = "auto", hide_default_value = true)]
     pub progress: ProgressMode,
@@ -108,6 +110,15 @@ impl Context {
 
     /// The registry of a reference's domain, trusted as daemon.json and the flags say.
     pub fn registry(&self, domain: &str, args: &RegistryArgs) -> Result<Registry> {
+        self.registry_over(domain, args, Wire::new)
+    }
+
+    /// The same, for a job that moves blobs.
+    pub fn registry_for(&self, domain: &str, args: &RegistryArgs, transfer: &TransferArgs) -> Result<Registry> {
+        self.registry_over(domain, args, |trust| Wire::patient(trust, transfer.stall_timeout))
+    }
+
+    fn registry_over(&self, domain: &str, args: &RegistryArgs, wire: impl FnOnce(Trust) -> Wire) -> Result<Registry> {
         let daemon = self.settings.daemon();
         for warning in &daemon.warnings {
             self.screen.note(warning);
@@ -131,7 +142,7 @@ impl Context {
         };
         Ok(Registry::new(
             domain,
-            &Rc::new(Wire::new(trust)),
+            &Rc::new(wire(trust)),
             self.credentials(),
             &mirrors,
         ))

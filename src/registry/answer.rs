@@ -13,8 +13,8 @@ use super::plight::describe;
 use crate::content::ByteStream;
 use crate::error::{Error, Kind, Result};
 
-/// The longest silence of the other side.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest silence of the other side, where the user does not say otherwise.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a refusal is read, in bytes.
 const MAX_REFUSAL: usize = 64 << 10;
 
@@ -28,6 +28,7 @@ pub(super) struct Answer {
     pub(super) is_foreign: bool,
     response: Response,
     names: Names,
+    patience: Duration,
 }
 
 impl Answer {
@@ -39,7 +40,13 @@ impl Answer {
             is_foreign,
             response,
             names: names.clone(),
+            patience: IDLE_TIMEOUT,
         }
+    }
+
+    /// The same, with another longest silence.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     pub(super) fn is_redirect(&self) -> bool {
@@ -86,10 +93,11 @@ impl Answer {
 
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(super) fn stream(self) -> ByteStream {
+        let patience = self.patience;
         let parts = (self.response, self.url, self.names);
-        Box::pin(stream::unfold(Some(parts), |parts| async move {
+        Box::pin(stream::unfold(Some(parts), move |parts| async move {
             let (mut response, url, names) = parts?;
-            match timeout(IDLE_TIMEOUT, response.chunk()).await {
+            match timeout(patience, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, names)))),
                 Ok(Ok(None)) => None,
                 Ok(Err(e)) => Some((Err(describe(&e, &url, &names)), None)),

@@ -1,5 +1,7 @@
 //! Blobs, read from any offset.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
@@ -8,61 +10,82 @@ use reqwest::{Method, StatusCode};
 use super::headers;
 use super::repository::Repository;
 use super::site::Site;
-use crate::content::{BlobReader, ByteStream};
+use crate::content::{ByteStream, Span};
 use crate::error::{Error, Kind, Result};
 use crate::image::Descriptor;
 
 impl Repository {
-    pub(super) async fn open_blob(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
-        if from > 0 && from == blob.size {
+    /// A span of a blob. A server that knows no ranges gives it from its start to its end.
+    pub(super) async fn open_blob(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+        if bytes.start > 0 && bytes.start == blob.size {
             // Asking for nothing is an error to HTTP.
-            return Ok(BlobReader {
-                offset: from,
-                stream: Box::pin(stream::empty()),
-            });
+            let stream = Box::pin(stream::empty());
+            return Ok(Span { bytes, stream });
         }
         // A blob that is begun anew was not what its digest says: the mirror has had its chance.
-        let is_again = from == 0 && !self.begun.borrow_mut().insert(blob.digest.clone());
+        let is_again = bytes.start == 0 && !self.begun.borrow_mut().insert(blob.digest.clone());
         for mirror in self.registry.mirrors().filter(|_| !is_again) {
-            match self.open_at(&mirror.site, blob, from).await {
-                Ok(BlobReader { offset, stream }) => {
+            match self.open_at(&mirror.site, blob, bytes.clone()).await {
+                Ok(Span { bytes, stream }) => {
                     let stream = mirror.watch(stream);
-                    return Ok(BlobReader { offset, stream });
+                    return Ok(Span { bytes, stream });
                 }
                 Err(e) if e.kind() == Kind::NotFound => {}
                 Err(_) => mirror.give_up(),
             }
         }
-        self.open_at(self.registry.main(), blob, from).await
+        self.open_at(self.registry.main(), blob, bytes).await
     }
 
-    async fn open_at(&self, site: &Site, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+    async fn open_at(&self, site: &Site, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
         let mut request = self
             .reading(Method::GET, &format!("blobs/{}", blob.digest))
             // A digest is over the very bytes: nobody on the way may pack them.
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if from > 0 {
-            let range = HeaderValue::try_from(format!("bytes={from}-"));
-            request = request.header(RANGE, range.unwrap_or(HeaderValue::from_static("bytes=0-")));
+        if let Some(range) = range(&bytes, blob.size) {
+            request = request.header(RANGE, range);
         }
         let answer = site.ask(&request).await?;
-        let offset = match answer.status {
-            StatusCode::PARTIAL_CONTENT => partial_offset(&answer.headers, blob, from)?,
-            StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => return Box::pin(self.open_at(site, blob, 0)).await,
-            status if status.is_success() => 0,
+        let got = match answer.status {
+            StatusCode::PARTIAL_CONTENT => {
+                let start = partial_offset(&answer.headers, blob, bytes.start)?;
+                match length(&answer.headers) {
+                    // A server may give less of a span than it was asked for.
+                    Some(length) if bytes.end < blob.size => start..bytes.end.min(start.saturating_add(length)),
+                    _ => start..bytes.end,
+                }
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if bytes != (0..blob.size) => {
+                return Box::pin(self.open_at(site, blob, 0..blob.size)).await;
+            }
+            status if status.is_success() => 0..blob.size,
             _ => return Err(site.failure(answer).await.first()),
         };
-        let expected = blob.size.saturating_sub(offset);
+        let expected = got.end.saturating_sub(got.start);
         if let Some(length) = length(&answer.headers)
             && length != expected
         {
-            return Err(wrong_size(blob, offset.saturating_add(length)));
+            return Err(wrong_size(
+                blob,
+                blob.size.saturating_sub(expected).saturating_add(length),
+            ));
         }
-        Ok(BlobReader {
-            offset,
+        Ok(Span {
+            bytes: got,
             stream: measured(answer.stream(), blob.clone(), expected),
         })
     }
+}
+
+/// The header line that asks for these bytes; none for all of them.
+fn range(bytes: &Range<u64>, size: u64) -> Option<HeaderValue> {
+    let start = bytes.start;
+    let text = match bytes.end {
+        end if end < size => format!("bytes={start}-{}", end.saturating_sub(1)),
+        _ if start > 0 => format!("bytes={start}-"),
+        _ => return None,
+    };
+    HeaderValue::try_from(text).ok()
 }
 
 /// The offset of a partial answer, which must be the one asked for and of the blob asked for.

@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode, Url};
 use tokio::sync::{Mutex, OnceCell as AsyncOnceCell};
 use tokio::time::timeout;
 
-use super::answer::Answer;
+use super::answer::{Answer, IDLE_TIMEOUT};
 use super::certificates::Certificates;
 use super::names::Names;
 use super::origin::{Reach, same_origin};
@@ -42,14 +42,21 @@ pub struct Wire {
 #[derive(Debug)]
 struct Shared {
     trust: Trust,
+    patience: Duration,
     names: Names,
     roots: OnceCell<Roots>,
 }
 
 impl Wire {
     pub fn new(trust: Trust) -> Self {
+        Self::patient(trust, IDLE_TIMEOUT)
+    }
+
+    /// The way out of someone who bears so long a silence of the other side.
+    pub fn patient(trust: Trust, patience: Duration) -> Self {
         let shared = Shared {
             trust,
+            patience,
             names: Names::default(),
             roots: OnceCell::new(),
         };
@@ -233,14 +240,19 @@ impl Host {
     }
 
     async fn prepare(&self) -> Result<Reached> {
-        let Shared { trust, names, roots } = &*self.shared;
+        let Shared {
+            trust,
+            patience,
+            names,
+            roots,
+        } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
             let road = Road {
                 insecure: false,
                 reach: Reach::Public,
             };
             let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
-            let client = Client::new(&tls, names)?;
+            let client = Client::new(&tls, names, *patience)?;
             return Ok(Reached { client, road });
         }
         let url = self.url("https")?;
@@ -260,7 +272,7 @@ impl Host {
             let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
             tls::verified(roots.get_or_init(Roots::load), own)?
         };
-        let client = Client::new(&tls, names)?;
+        let client = Client::new(&tls, names, *patience)?;
         let road = Road { insecure, reach };
         Ok(Reached { client, road })
     }

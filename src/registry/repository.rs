@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 
 use reqwest::header::HeaderValue;
@@ -12,7 +13,7 @@ use super::Registry;
 use super::challenge::Scope;
 use super::reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN};
 use super::request::{Request, Shown};
-use crate::content::{BlobReader, Opener, Outcome, Sink, Source};
+use crate::content::{BlobReader, Opener, Outcome, Sink, Source, Span};
 use crate::error::{Error, Result};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 
@@ -103,7 +104,17 @@ impl Source for Repository {
     }
 
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
-        self.open_blob(blob, from).await
+        let Span { bytes, stream } = self.open_blob(blob, from..blob.size).await?;
+        let offset = bytes.start;
+        Ok(BlobReader { offset, stream })
+    }
+
+    fn has_spans(&self) -> bool {
+        true
+    }
+
+    async fn open_span(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+        self.open_blob(blob, bytes).await
     }
 }
 

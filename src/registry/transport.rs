@@ -12,7 +12,7 @@ use reqwest::{Method, Url, redirect};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Answer, IDLE_TIMEOUT, silent};
+use super::answer::{Answer, silent};
 use super::headers;
 use super::names::Names;
 use super::origin::{Reach, is_loopback, same_origin};
@@ -58,17 +58,19 @@ pub(super) struct Client {
     proxied: reqwest::Client,
     direct: reqwest::Client,
     names: Names,
+    /// The longest silence of the other side.
+    patience: Duration,
 }
 
 impl Client {
-    pub(super) fn new(tls: &ClientConfig, names: &Names) -> Result<Self> {
+    pub(super) fn new(tls: &ClientConfig, names: &Names, patience: Duration) -> Result<Self> {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
                 .user_agent(concat!("rdock/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT)
+                .connect_timeout(CONNECT_TIMEOUT.min(patience))
                 .dns_resolver(names.clone())
         };
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
@@ -76,6 +78,7 @@ impl Client {
             proxied: builder().build().map_err(failed)?,
             direct: builder().no_proxy().build().map_err(failed)?,
             names: names.clone(),
+            patience,
         })
     }
 
@@ -109,13 +112,13 @@ impl Client {
             let patience = if takes_body(&method) {
                 COMMIT_TIMEOUT
             } else {
-                IDLE_TIMEOUT
+                self.patience
             };
-            let response = match timeout(CONNECT_TIMEOUT + patience, sending.send()).await {
+            let response = match timeout(CONNECT_TIMEOUT.min(patience) + patience, sending.send()).await {
                 Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.names))?,
                 Err(_) => return Err(silent()),
             };
-            let answer = Answer::new(response, at.clone(), is_foreign, &self.names);
+            let answer = Answer::new(response, at.clone(), is_foreign, &self.names).patient(self.patience);
             if !answer.is_redirect() {
                 return Ok(answer);
             }
@@ -140,11 +143,13 @@ impl Client {
         body: Upload,
     ) -> Result<Answer> {
         let Upload { stream, length, pulse } = body;
+        let patience = self.patience;
+        pulse.begin(CONNECT_TIMEOUT.min(patience) + patience);
         let beating = pulse.clone();
         let mut left = length;
         let watched = stream.map(move |item| {
             left = left.saturating_sub(item.as_ref().map_or(0, |chunk| chunk.len() as u64));
-            beating.beat(if left == 0 { COMMIT_TIMEOUT } else { IDLE_TIMEOUT }, item)
+            beating.beat(if left == 0 { COMMIT_TIMEOUT } else { patience }, item)
         });
         let mut sending = self
             .begin(&request.method, url)
@@ -159,7 +164,7 @@ impl Client {
         loop {
             let deadline = pulse.deadline();
             match timeout_at(deadline, sending.as_mut()).await {
-                Ok(Ok(response)) => return Ok(Answer::new(response, url.clone(), false, &self.names)),
+                Ok(Ok(response)) => return Ok(Answer::new(response, url.clone(), false, &self.names).patient(patience)),
                 Ok(Err(e)) => return Err(describe(&e, url, &self.names)),
                 Err(_) if pulse.deadline() > deadline => {}
                 Err(_) => return Err(silent()),
@@ -201,14 +206,15 @@ pub(super) struct Pulse(Arc<Mutex<(Instant, Option<Error>)>>);
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new((
-            Instant::now() + CONNECT_TIMEOUT + IDLE_TIMEOUT,
-            None,
-        ))))
+        Self(Arc::new(Mutex::new((Instant::now(), None))))
     }
 }
 
 impl Pulse {
+    fn begin(&self, patience: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = Instant::now() + patience;
+    }
+
     fn beat(&self, patience: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 = Instant::now() + patience;

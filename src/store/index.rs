@@ -69,10 +69,7 @@ impl Entry {
             .into_iter()
             .filter_map(|key| descriptor.annotations.get(key))
             .find_map(|text| Reference::parse(text).ok())
-            .map(|name| match name.digest() {
-                Some(_) => stored_form(&name),
-                None => name.or_latest(),
-            });
+            .map(|name| stored_form(&name));
         Self { name, descriptor }
     }
 

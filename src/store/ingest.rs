@@ -3,27 +3,24 @@
 //! The bytes go from the reactor through a bounded channel to one blocking thread a blob, which hashes and writes them
 //! in large pieces: memory stays flat, and a slow disk slows the stream down.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::{task, time};
 
 use super::blobs;
+use super::lanes::{Came, Lanes};
 use super::layout::Layout;
 use super::partial::{Partial, Progress};
-use crate::content::{BlobReader, ByteStream, Opener, Outcome};
+use crate::content::{BlobReader, Opener, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
 /// How often to look whether another process has finished the same blob.
 const POLL: Duration = Duration::from_millis(100);
-/// Chunks are handed to the writing thread in batches of at least this many bytes: to wake it for each chunk costs as
-/// much as to hash 16 KiB.
-const BATCH: usize = 256 << 10;
 /// Batches between the reactor and the writing thread.
 const QUEUE: usize = 4;
 
@@ -92,66 +89,61 @@ impl Ingest {
         self.on_disk(catch_up).await.map(Some)
     }
 
-    /// Adds the bytes that are missing, and says how many were there before.
-    async fn fill(&self, mut partial: Partial, open: &Opener<'_>) -> Result<(Partial, u64)> {
-        let kept = partial.progress.len;
-        if kept == partial.size {
+    /// Adds the bytes that are missing, and says how many there were before.
+    async fn fill(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, u64)> {
+        let kept = partial.held().total();
+        if partial.is_whole() {
             return Ok((partial, kept));
         }
-        let reader = match open.at(kept).await {
-            Ok(reader) => reader,
-            Err(e) => {
-                self.remember(&partial);
-                return Err(e);
-            }
+        let (partial, came) = self.fetch(partial, open).await?;
+        let Came::FromStart(stream) = came else {
+            return Ok((partial, kept));
         };
-        let BlobReader { offset, stream } = reader;
-        if offset == 0 && kept > 0 {
-            partial = self.restart(partial).await?;
-        } else if offset != kept {
-            return Err(Error::new(
+        // What is there is of no use to a source that begins at the start: the stream that it gave is used up first.
+        let stream = RefCell::new(Some(stream));
+        let again = Opener::new(|offset| {
+            let stream = stream.take().filter(|_| offset == 0);
+            Box::pin(async move {
+                match stream {
+                    Some(stream) => Ok(BlobReader { offset, stream }),
+                    None => open.at(offset).await,
+                }
+            })
+        });
+        let partial = self.restart(partial).await?;
+        match self.fetch(partial, &again).await? {
+            (partial, Came::All) => Ok((partial, 0)),
+            (partial, _) => Err(Error::new(
                 Kind::Unavailable,
-                format!(
-                    "blob {} was asked for from byte {kept}, but came from {offset}",
-                    partial.digest()
-                ),
-            ));
+                format!("blob {} does not come in one piece", partial.digest()),
+            )),
         }
-        self.pump(partial, stream).await.map(|partial| (partial, offset))
     }
 
-    /// Moves the stream into the partial file.
-    async fn pump(&self, partial: Partial, stream: ByteStream) -> Result<Partial> {
-        let missing = partial.size - partial.progress.len;
+    /// Lets the bytes come, and writes them on a thread of its own.
+    async fn fetch(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, Came)> {
+        let (digest, size, held) = (partial.digest().clone(), partial.size, partial.held().clone());
         let (sender, mut receiver) = mpsc::channel(QUEUE);
         let writer = task::spawn_blocking(move || {
             let mut partial = partial;
             let written = partial.take(&mut receiver);
             (partial, written)
         });
-        let passed = pass(stream, sender, missing).await;
+        let came = Lanes::new(&digest, size, &held, open, sender).run().await;
         let (partial, written) = writer.await.map_err(lost)?;
-        written.map_err(|e| said(self.layout.failure(e), &format!("storing blob {}", partial.digest())))?;
-        let why = match passed {
-            Ok(passed) if passed == missing => return Ok(partial),
-            Ok(passed) if passed > missing => {
-                let why = format!("blob {} is longer than its {} bytes", partial.digest(), partial.size);
+        written.map_err(|e| said(self.layout.failure(e), &format!("storing blob {digest}")))?;
+        match came {
+            Ok(Came::TooMuch) => {
                 self.on_disk(move || partial.discard()).await?;
-                return Err(Error::new(Kind::Corrupt, why));
+                let why = format!("blob {digest} is longer than its {size} bytes");
+                Err(Error::new(Kind::Corrupt, why))
             }
-            Ok(_) => Error::new(
-                Kind::Unavailable,
-                format!(
-                    "blob {} ended after {} of {} bytes",
-                    partial.digest(),
-                    partial.progress.len,
-                    partial.size
-                ),
-            ),
-            Err(why) => why,
-        };
-        self.remember(&partial);
-        Err(why)
+            Ok(came) => Ok((partial, came)),
+            Err(why) => {
+                self.remember(&partial);
+                Err(why)
+            }
+        }
     }
 
     async fn restart(&self, partial: Partial) -> Result<Partial> {
@@ -180,37 +172,6 @@ impl Ingest {
             .map_err(lost)?
             .map_err(|e| self.layout.failure(e))
     }
-}
-
-/// Hands the stream to the writer, and says how many bytes passed; a chunk with which they are more than are `missing`
-/// is counted and not handed over.
-async fn pass(mut stream: ByteStream, sender: mpsc::Sender<Vec<Bytes>>, missing: u64) -> Result<u64> {
-    let mut passed = 0;
-    let mut batch = Vec::new();
-    let mut waiting = 0;
-    let ended = loop {
-        match stream.next().await {
-            None => break Ok(()),
-            Some(Err(why)) => break Err(why),
-            Some(Ok(chunk)) => {
-                passed += chunk.len() as u64;
-                if passed > missing {
-                    break Ok(());
-                }
-                waiting += chunk.len();
-                batch.push(chunk);
-            }
-        }
-        if waiting >= BATCH {
-            waiting = 0;
-            if sender.send(std::mem::take(&mut batch)).await.is_err() {
-                break Ok(());
-            }
-        }
-    };
-    // It fails when the writer has failed, which tells why.
-    let _ = sender.send(batch).await;
-    ended.map(|()| passed)
 }
 
 /// The failure of the local disk with what was being done; other failures tell that themselves.

@@ -1,19 +1,47 @@
 //! One partial blob on disk: locked, hashed as it grows, kept for resuming until it is whole.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 
+use super::extents::{Extents, MAP_LEN};
 use super::layout::Layout;
 use crate::image::{Descriptor, Digest, Digester};
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
+
+/// Bytes of a blob, and where in it they belong.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) offset: u64,
+    pub(super) length: usize,
+    chunks: Vec<Bytes>,
+}
+
+impl Batch {
+    pub(super) fn at(offset: u64) -> Self {
+        Self {
+            offset,
+            length: 0,
+            chunks: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        self.length += chunk.len();
+        self.chunks.push(chunk);
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.offset + self.length as u64
+    }
+}
 
 /// A partial file that this process alone writes to. All methods block.
 pub(super) struct Partial {
@@ -23,19 +51,24 @@ pub(super) struct Partial {
     /// What the whole blob will have, in bytes.
     pub(super) size: u64,
     pub(super) progress: Progress,
+    /// Whether the file has its full length and a map behind it.
+    is_mapped: bool,
+    buffer: Vec<u8>,
 }
 
-/// How much of a blob is on disk, and the hash of that much.
+/// Which bytes of a blob are on disk, and the hash of the first of them.
 #[derive(Clone)]
 pub(super) struct Progress {
-    pub(super) len: u64,
+    pub(super) held: Extents,
+    hashed: u64,
     digester: Digester,
 }
 
 impl Progress {
     fn none(digest: &Digest) -> Self {
         Self {
-            len: 0,
+            held: Extents::default(),
+            hashed: 0,
             digester: Digester::new(digest.algorithm()),
         }
     }
@@ -68,63 +101,125 @@ impl Partial {
                     digest: blob.digest.clone(),
                     size: blob.size,
                     progress: Progress::none(&blob.digest),
+                    is_mapped: false,
+                    buffer: Vec::new(),
                 }));
             }
         }
     }
 
-    /// Takes over what an earlier try left: `known` where it says how far that was, else the file is read and hashed.
+    /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(super) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
         let len = self.file.metadata()?.len();
-        if len > self.size {
+        self.is_mapped = len == self.size.saturating_add(MAP_LEN as u64);
+        let held = if self.is_mapped {
+            let mut map = vec![0; MAP_LEN];
+            self.file.read_exact_at(&mut map, self.size)?;
+            Extents::of_map(&map, self.size)
+        } else {
+            let mut held = Extents::default();
+            held.add(0..len);
+            (len <= self.size).then_some(held)
+        };
+        let Some(held) = held else {
             return self.restart();
+        };
+        match known.filter(|known| known.held == held) {
+            Some(known) => self.progress = known,
+            None => self.progress.held = held,
         }
-        if let Some(known) = known.filter(|known| known.len == len) {
-            self.progress = known;
-            self.file.seek(SeekFrom::Start(len))?;
-            return Ok(());
-        }
-        self.file.seek(SeekFrom::Start(0))?;
-        let mut buffer = vec![0; PIECE];
-        loop {
-            let n = self.file.read(&mut buffer)?;
-            if n == 0 {
-                return Ok(());
-            }
-            self.progress.digester.update(&buffer[..n]);
-            self.progress.len += n as u64;
-        }
+        self.hash(u64::MAX)
     }
 
     /// Forgets all bytes.
     pub(super) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
+        self.is_mapped = false;
         self.progress = Progress::none(&self.digest);
         Ok(())
     }
 
-    /// Writes and hashes what comes until the channel closes.
-    pub(super) fn take(&mut self, batches: &mut mpsc::Receiver<Vec<Bytes>>) -> io::Result<()> {
-        let mut buffer: Vec<u8> = Vec::new();
-        while let Some(batch) = batches.blocking_recv() {
-            if let [chunk] = &batch[..] {
-                self.write(chunk)?;
-                continue;
+    /// Writes and hashes what comes until the channel closes. Bytes that came before those in front of them are hashed
+    /// when these are there, a little with each batch and the rest while nothing comes.
+    pub(super) fn take(&mut self, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
+        loop {
+            let is_behind = self.progress.hashed < self.progress.held.front();
+            let batch = match batches.try_recv() {
+                Ok(batch) => Some(batch),
+                Err(mpsc::error::TryRecvError::Empty) if is_behind => {
+                    self.hash(PIECE as u64)?;
+                    continue;
+                }
+                Err(_) => batches.blocking_recv(),
+            };
+            let Some(Batch { offset, chunks, .. }) = batch else {
+                return self.hash(u64::MAX);
+            };
+            let written = match &chunks[..] {
+                [chunk] => self.write(offset, chunk),
+                chunks => {
+                    let mut buffer = std::mem::take(&mut self.buffer);
+                    buffer.clear();
+                    for chunk in chunks {
+                        buffer.extend_from_slice(chunk);
+                    }
+                    let written = self.write(offset, &buffer);
+                    self.buffer = buffer;
+                    written
+                }
+            };
+            written?;
+            if is_behind {
+                self.hash(2 * PIECE as u64)?;
             }
-            buffer.clear();
-            for chunk in &batch {
-                buffer.extend_from_slice(chunk);
-            }
-            self.write(&buffer)?;
+        }
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = offset + bytes.len() as u64;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let is_next = offset == self.progress.held.front() && self.progress.held.is_one();
+        if !is_next && !self.is_mapped {
+            // First, or a file that is cut off here would seem to be whole up to these bytes.
+            let mut map = self.progress.held.to_map();
+            map.resize(MAP_LEN, 0);
+            self.file.write_all_at(&map, self.size)?;
+            self.is_mapped = true;
+        }
+        self.file.write_all_at(bytes, offset)?;
+        self.progress.held.add(offset..end);
+        if self.is_mapped {
+            self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
+        }
+        if self.progress.hashed == offset {
+            self.progress.digester.update(bytes);
+            self.progress.hashed = end;
         }
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.progress.digester.update(bytes);
-        self.progress.len += bytes.len() as u64;
+    /// Hashes at most so many bytes more of what is there without a gap.
+    fn hash(&mut self, most: u64) -> io::Result<()> {
+        let end = self
+            .progress
+            .held
+            .front()
+            .min(self.progress.hashed.saturating_add(most));
+        if self.progress.hashed >= end {
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(PIECE, 0);
+        while self.progress.hashed < end {
+            let left = usize::try_from(end - self.progress.hashed).unwrap_or(PIECE);
+            let piece = &mut buffer[..left.min(PIECE)];
+            self.file.read_exact_at(piece, self.progress.hashed)?;
+            self.progress.digester.update(piece);
+            self.progress.hashed += piece.len() as u64;
+        }
+        self.buffer = buffer;
         Ok(())
     }
 
@@ -132,13 +227,25 @@ impl Partial {
         &self.digest
     }
 
+    pub(super) fn held(&self) -> &Extents {
+        &self.progress.held
+    }
+
+    /// Whether all bytes are there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.held().front() == self.size
+    }
+
     /// Whether the bytes hash to the blob's digest.
     pub(super) fn is_right(&self) -> bool {
-        self.progress.len == self.size && self.progress.digester.clone().finish() == self.digest
+        self.is_whole() && self.progress.digester.clone().finish() == self.digest
     }
 
     /// Makes the whole and right partial file the blob.
     pub(super) fn publish(self) -> io::Result<()> {
+        if self.is_mapped {
+            self.file.set_len(self.size)?;
+        }
         self.layout.publish(&self.file, &self.digest)
     }
 
@@ -163,9 +270,13 @@ mod tests {
             size: 1,
             progress: Progress::none(&digest),
             digest,
+            is_mapped: false,
+            buffer: Vec::new(),
         };
         let (sender, mut batches) = mpsc::channel(1);
-        sender.try_send(vec![Bytes::from_static(b"x")]).unwrap();
+        let mut batch = Batch::at(0);
+        batch.push(Bytes::from_static(b"x"));
+        sender.try_send(batch).unwrap();
         drop(sender);
         let error = layout.failure(partial.take(&mut batches).unwrap_err());
         assert_eq!(error.kind(), Kind::NoSpace);

@@ -1,42 +1,56 @@
 //! The one loop that moves blobs: in parallel up to a limit, each tried again while trying helps.
 
+use std::cell::{Cell, RefCell};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::Plan;
-use super::meter::Meter;
+use super::meter::{Meter, Totals};
+use super::slots::Slots;
+use super::throttle::Throttle;
+use super::width::{Moment, Width};
 use crate::backoff::Backoff;
-use crate::content::{Opener, Outcome, Sink, Source};
+use crate::content::{Opener, Outcome, Sink, Source, Span};
 use crate::error::{Error, Kind, Result};
 use crate::image::Descriptor;
 use crate::progress::{Event, Progress};
 
-/// Moves all of `plan` from `source` to `sink`, at most `limit` blobs at once. The first failure ends the work;
-/// what has arrived stays for the next try.
+/// How hard the line may be used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Connections at once, instead of as many as help.
+    pub streams: Option<usize>,
+    pub bytes_per_second: Option<NonZeroU64>,
+}
+
+/// Moves all of `plan` from `source` to `sink`. The first failure ends the work; what has arrived stays for the next
+/// try.
 pub async fn run(
     plan: &Plan,
     source: &impl Source,
     sink: &impl Sink,
-    limit: usize,
+    limits: Limits,
     progress: &Arc<dyn Progress>,
 ) -> Result<()> {
     progress.on(Event::Planned(&plan.layers));
-    let limit = limit.max(1);
-    for blob in plan.blobs.iter().skip(limit) {
-        progress.on(Event::Waiting { blob: &blob.digest });
-    }
-    let mut waiting = plan.blobs.iter();
-    let mut under_way: FuturesUnordered<_> = waiting
-        .by_ref()
-        .take(limit)
-        .map(|blob| move_blob(blob, source, sink, progress))
-        .collect();
+    let job = Job {
+        source,
+        sink,
+        progress,
+        slots: Slots::new(limits.streams),
+        width: RefCell::new(Width::new(limits.streams)),
+        throttle: limits.bytes_per_second.map(Throttle::new),
+        totals: Arc::default(),
+    };
+    let mut under_way: FuturesUnordered<_> = plan.blobs.iter().map(|blob| job.run(blob)).collect();
     while let Some(moved) = under_way.next().await {
         moved?;
-        under_way.extend(waiting.next().map(|blob| move_blob(blob, source, sink, progress)));
     }
     for child in &plan.children {
         sink.put_manifest(child).await?;
@@ -44,62 +58,113 @@ pub async fn run(
     Ok(())
 }
 
-/// Moves one blob. A failure that may pass is followed by another try, from where the sink has got to.
-async fn move_blob(
-    blob: &Descriptor,
-    source: &impl Source,
-    sink: &impl Sink,
-    progress: &Arc<dyn Progress>,
-) -> Result<Outcome> {
-    let meter = Meter::new(progress);
-    let opener = Opener::new(|from| Box::pin(meter.open(source, blob, from)));
-    let mut backoff = Backoff::default();
-    let mut is_second_chance = false;
-    loop {
-        let began = Instant::now();
-        let failure = match sink.receive(blob, &opener).await {
-            Ok(outcome) => {
-                progress.on(Event::Finished {
-                    blob: &blob.digest,
-                    outcome: &outcome,
-                });
-                return Ok(outcome);
-            }
-            Err(failure) => failure,
-        };
-        if meter.take() >= REAL_PROGRESS || began.elapsed() >= LONG_TRY {
-            backoff.reset();
-        }
-        let wait = if failure.kind() == Kind::Corrupt && !is_second_chance {
-            // Once: a mirror may have lied, or bytes may have been hurt on the way.
-            is_second_chance = true;
-            continue;
-        } else if may_pass(&failure) {
-            backoff.after_failure(failure.retry_after())
+/// What the blobs of one run share.
+struct Job<'a, From, To> {
+    source: &'a From,
+    sink: &'a To,
+    progress: &'a Arc<dyn Progress>,
+    slots: Slots,
+    width: RefCell<Width>,
+    throttle: Option<Throttle>,
+    totals: Arc<Totals>,
+}
+
+impl<From: Source, To: Sink> Job<'_, From, To> {
+    async fn run(&self, blob: &Descriptor) -> Result<()> {
+        let slot = if let Some(slot) = self.slots.try_take(blob.size) {
+            slot
         } else {
-            None
+            self.progress.on(Event::Waiting { blob: &blob.digest });
+            self.slots.take(blob.size).await
         };
-        let Some(wait) = wait else {
-            return Err(failure);
-        };
-        progress.on(Event::Retrying {
+        let outcome = self.move_blob(blob).await?;
+        drop(slot);
+        self.progress.on(Event::Finished {
             blob: &blob.digest,
-            wait,
-            why: &failure,
+            outcome: &outcome,
         });
+        Ok(())
+    }
+
+    /// Moves one blob. A failure that may pass is followed by another try, from where the sink has got to.
+    async fn move_blob(&self, blob: &Descriptor) -> Result<Outcome> {
+        let meter = Meter::new(blob, self.progress, self.throttle.as_ref(), &self.totals);
+        let left = Cell::new(blob.size);
+        let opener = self.opener(&meter, &left);
+        let mut backoff = Backoff::default();
+        let mut is_second_chance = false;
+        loop {
+            let began = Instant::now();
+            let failure = match self.sink.receive(blob, &opener).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(failure) => failure,
+            };
+            let advance = meter.advance();
+            let has_moved_on = advance >= REAL_PROGRESS || (advance > 0 && began.elapsed() >= LONG_TRY);
+            if has_moved_on {
+                backoff.reset();
+            }
+            let wait = if failure.kind() == Kind::Corrupt && !is_second_chance {
+                // Once: a mirror may have lied, or bytes may have been hurt on the way.
+                is_second_chance = true;
+                continue;
+            } else if failure.kind() == Kind::RateLimited && failure.retry_after().is_some() {
+                self.slots.narrow();
+                backoff.after_failure(failure.retry_after())
+            } else if failure.kind() != Kind::Unavailable {
+                None
+            } else if has_moved_on && failure.retry_after().is_none() && self.source.has_spans() {
+                // The line breaks, but it carries: what is left comes over the next connection. How much of an upload
+                // the other side has is not known, so that one waits.
+                Some(Duration::ZERO)
+            } else {
+                backoff.after_failure(failure.retry_after())
+            };
+            let Some(wait) = wait else {
+                return Err(failure);
+            };
+            if !wait.is_zero() {
+                self.retry(blob, wait, &failure).await;
+            }
+        }
+    }
+
+    async fn retry(&self, blob: &Descriptor, wait: Duration, why: &Error) {
+        let blob = &blob.digest;
+        self.progress.on(Event::Retrying { blob, wait, why });
         tokio::time::sleep(wait).await;
     }
-}
 
-/// A try that moved this many bytes, or lasted this long, makes the failures before it forgotten
-/// (podman's rule, which lets a long download over a bad line end well).
-const REAL_PROGRESS: u64 = 1 << 20;
-const LONG_TRY: Duration = Duration::from_mins(1);
+    async fn open_span(&self, meter: &Meter<'_>, bytes: Range<u64>, left: u64) -> Result<Span> {
+        let span = meter.open_span(self.source, bytes, left).await;
+        if matches!(&span, Err(e) if matches!(e.kind(), Kind::RateLimited | Kind::Unavailable)) {
+            self.width.borrow_mut().narrow(Instant::now());
+        }
+        span
+    }
 
-fn may_pass(failure: &Error) -> bool {
-    match failure.kind() {
-        Kind::Unavailable => true,
-        Kind::RateLimited => failure.retry_after().is_some(),
-        _ => false,
+    fn opener<'b>(&'b self, meter: &'b Meter<'b>, left: &'b Cell<u64>) -> Opener<'b> {
+        let opener = Opener::new(move |from| Box::pin(meter.open(self.source, from)));
+        if !self.source.has_spans() {
+            return opener;
+        }
+        opener.with_spans(
+            move |bytes| Box::pin(self.open_span(meter, bytes, left.get())),
+            move |bytes_left| {
+                left.set(bytes_left);
+                self.width.borrow_mut().advise(Moment {
+                    now: Instant::now(),
+                    passed: self.totals.passed.load(Ordering::Relaxed),
+                    streams: self.totals.streams.load(Ordering::Relaxed),
+                    blobs: self.slots.taken(),
+                    left: bytes_left,
+                })
+            },
+        )
     }
 }
+
+/// A try that came this many bytes further than any before, or a little further in a long time, makes the failures
+/// before it forgotten (podman's rule, which lets a long download over a bad line end well).
+const REAL_PROGRESS: u64 = 1 << 20;
+const LONG_TRY: Duration = Duration::from_mins(1);

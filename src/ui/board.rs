@@ -26,8 +26,6 @@ pub(super) enum Status {
     LayerAlreadyExists,
     MountedFrom(String),
     SkippedForeignLayer,
-    Loading,
-    Loaded,
 }
 
 impl Status {
@@ -48,14 +46,13 @@ impl Status {
             Status::LayerAlreadyExists => "Layer already exists",
             Status::MountedFrom(repository) => return format!("Mounted from {repository}"),
             Status::SkippedForeignLayer => "Skipped foreign layer",
-            Status::Loading | Status::Loaded => "Loading layer",
         }
         .to_owned()
     }
 
     /// Whether bytes are moving, so that numbers belong to it.
     pub(super) fn is_moving(&self) -> bool {
-        matches!(self, Status::Downloading | Status::Pushing | Status::Loading)
+        matches!(self, Status::Downloading | Status::Pushing)
     }
 
     /// Whether nothing more will happen to the layer.
@@ -68,7 +65,6 @@ impl Status {
                 | Status::LayerAlreadyExists
                 | Status::MountedFrom(_)
                 | Status::SkippedForeignLayer
-                | Status::Loaded
         )
     }
 }
@@ -142,7 +138,7 @@ impl Board {
             }
             Event::Verifying { blob } => match self.direction {
                 Direction::Pull => self.set(blob, Status::VerifyingChecksum),
-                Direction::Push | Direction::Load => Vec::new(),
+                Direction::Push => Vec::new(),
             },
             Event::Retrying { blob, wait, .. } => self.set(blob, Status::Retrying { until: now + wait }),
             Event::Finished { blob, outcome } => self.finish(blob, outcome),
@@ -157,7 +153,7 @@ impl Board {
         let mut changes = Vec::new();
         let mut chain = VecDeque::new();
         let in_order: Box<dyn Iterator<Item = &Layer>> = match self.direction {
-            Direction::Pull | Direction::Load => Box::new(layers.iter()),
+            Direction::Pull => Box::new(layers.iter()),
             Direction::Push => Box::new(layers.iter().rev()),
         };
         for layer in in_order {
@@ -183,7 +179,6 @@ impl Board {
             Direction::Pull if layer.present => (&layer.digest, Status::AlreadyExists),
             Direction::Pull => (&layer.digest, Status::PullingFsLayer),
             Direction::Push => (layer.diff_id.as_ref().unwrap_or(&layer.digest), Status::Preparing),
-            Direction::Load => (&layer.digest, Status::Loading),
         };
         Line {
             id: named_by.short().to_owned(),
@@ -198,7 +193,6 @@ impl Board {
         let moving = match self.direction {
             Direction::Pull => Status::Downloading,
             Direction::Push => Status::Pushing,
-            Direction::Load => Status::Loading,
         };
         if let Some(line) = self.open_line(blob) {
             line.done = offset;
@@ -211,7 +205,6 @@ impl Board {
         let status = match (self.direction, outcome) {
             (_, Outcome::Skipped) => Status::SkippedForeignLayer,
             (Direction::Pull, _) => Status::DownloadComplete,
-            (Direction::Load, _) => Status::Loaded,
             (Direction::Push, Outcome::Copied) => Status::Pushed,
             (Direction::Push, Outcome::AlreadyPresent) => Status::LayerAlreadyExists,
             (Direction::Push, Outcome::Mounted { from }) => Status::MountedFrom(from.clone()),

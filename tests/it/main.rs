@@ -2,20 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod architecture;
-mod archives;
 mod bars;
-mod completion;
 mod config_file;
 mod credential_helpers;
 mod finding;
 mod generated;
 mod interop;
 mod laboratory;
+mod limits;
 mod local_images;
 mod login;
 mod login_terminal;
 mod mistakes;
-mod platforms;
 mod pulling;
 mod pushing;
 mod readme;

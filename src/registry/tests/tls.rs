@@ -64,7 +64,7 @@ fn trusting(authorities: &[CertificateDer<'static>]) -> Certificates {
 
 async fn ask(domain: &str, own: Certificates) -> Result<u16> {
     let tls = verified(&Roots::load(), own).unwrap();
-    let client = Client::new(&tls, &Names::default()).unwrap();
+    let client = Client::new(&tls, &Names::default(), std::time::Duration::from_secs(5)).unwrap();
     let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
     let road = Road {
         insecure: false,
@@ -170,5 +170,12 @@ async fn a_client_certificate_is_shown_to_who_knows_it() {
 
 #[tokio::test]
 async fn the_http_client_takes_our_tls_set_up() {
-    assert!(Client::new(&unverified().unwrap(), &Names::default()).is_ok());
+    assert!(
+        Client::new(
+            &unverified().unwrap(),
+            &Names::default(),
+            std::time::Duration::from_secs(5)
+        )
+        .is_ok()
+    );
 }

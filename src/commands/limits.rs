@@ -1,0 +1,130 @@
+//! How hard a transfer may use the line, and for how long: rates and times as they are typed.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::TransferArgs;
+use crate::error::{Error, Kind, Result};
+use crate::transfer::Limits;
+
+impl TransferArgs {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            streams: self.max_concurrent.map(usize::from),
+            bytes_per_second: self.limit_rate,
+        }
+    }
+
+    /// Does the work, unless the user's time for all of it ends first.
+    pub async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(time) = self.timeout else {
+            return work.await;
+        };
+        match tokio::time::timeout(time, work).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(
+                Kind::Unavailable,
+                format!(
+                    "not done after {time:?} (--timeout): what has arrived is kept, the same command goes on from there"
+                ),
+            )),
+        }
+    }
+}
+
+/// Bytes a second: a number with `k`, `m` or `g` (powers of 1000), as curl has it, or `ki`, `mi`, `gi` (of 1024).
+pub(super) fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
+    let wrong = || format!("invalid rate {text:?}: use bytes a second, such as 500k, 2.5m or 1Mi");
+    let lower = text.to_ascii_lowercase();
+    let lower = lower.trim_end_matches("/s").trim_end_matches('b');
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u32 = match &lower[digits.len()..] {
+        "" => 1,
+        "k" => 1000,
+        "m" => 1_000_000,
+        "g" => 1_000_000_000,
+        "ki" => 1 << 10,
+        "mi" => 1 << 20,
+        "gi" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let bytes = number * f64::from(unit);
+    if !bytes.is_finite() || !(1.0..1e15).contains(&bytes) {
+        return Err(wrong());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in the range that was just checked"
+    )]
+    NonZeroU64::new(bytes as u64).ok_or_else(wrong)
+}
+
+/// A time as Go writes it, `1m30s`; a bare number is seconds.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("invalid duration {text:?}: use a number with a unit, such as 30s, 10m or 1h30m");
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(unit_at);
+        let next = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(next);
+        let seconds = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "" if number.len() == text.len() => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return Err(wrong()),
+        };
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        total += Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+        rest = after;
+    }
+    // Longer than a year is a slip of the finger, and clocks cannot count it.
+    if total.is_zero() || total > Duration::from_hours(24 * 366) {
+        return Err(wrong());
+    }
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_and_nonsense_is_not() {
+        let rate = |text: &str| parse_rate(text).map(NonZeroU64::get);
+        for (text, bytes) in [
+            ("1", 1),
+            ("500k", 500_000),
+            ("2.5m", 2_500_000),
+            ("1Mi", 1 << 20),
+            ("3MB/s", 3_000_000),
+            ("1g", 1_000_000_000),
+        ] {
+            assert_eq!(rate(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "k", "0", "-1", "0.1", "1x", "1e400", "inf", "nan", "1 k k"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        for (text, millis) in [
+            ("30", 30_000),
+            ("30s", 30_000),
+            ("1m30s", 90_000),
+            ("250ms", 250),
+            ("1.5h", 5_400_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "s", "0", "-5s", "1x", "1m30", "infs", "1e300s", "99999h"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}
