@@ -1,5 +1,6 @@
 //! The command tree: `completions/` and `man/` are made from it.
 
+pub mod complete;
 pub mod help;
 pub mod mistake;
 
@@ -9,7 +10,9 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{Context, Status, catalog, images, login, logout, pull, push, rmi, search, tag, tags, version};
+use crate::commands::{
+    Context, Status, catalog, images, load, login, logout, pull, push, rmi, save, search, tag, tags, version,
+};
 use crate::error::Result;
 use crate::ui::ProgressMode;
 
@@ -81,11 +84,13 @@ pub enum Command {
     #[command(subcommand)]
     Image(ImageCommand),
     Images(images::ImagesArgs),
+    Load(load::LoadArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
     Rmi(rmi::RmiArgs),
+    Save(save::SaveArgs),
     Search(search::SearchArgs),
     Tag(tag::TagArgs),
     Tags(tags::TagsArgs),
@@ -95,12 +100,14 @@ pub enum Command {
 /// Manage images
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
+    Load(load::LoadArgs),
     #[command(visible_alias = "list")]
     Ls(images::ImagesArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
     #[command(visible_alias = "remove")]
     Rm(rmi::RmiArgs),
+    Save(save::SaveArgs),
     Tag(tag::TagArgs),
 }
 
@@ -110,6 +117,7 @@ impl Command {
         match self {
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => args.transfer.progress,
             Command::Push(args) | Command::Image(ImageCommand::Push(args)) => args.transfer.progress,
+            Command::Load(_) | Command::Image(ImageCommand::Load(_)) => ProgressMode::Auto,
             _ => ProgressMode::None,
         }
     }
@@ -118,11 +126,13 @@ impl Command {
         match self {
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
+            Command::Load(args) | Command::Image(ImageCommand::Load(args)) => load::run(args, context).await,
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => pull::run(args, context).await,
             Command::Push(args) | Command::Image(ImageCommand::Push(args)) => push::run(args, context).await,
             Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context),
+            Command::Save(args) | Command::Image(ImageCommand::Save(args)) => save::run(args, context).await,
             Command::Search(args) => search::run(args, context).await,
             Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),
             Command::Tags(args) => tags::run(args, context).await,

@@ -1,19 +1,24 @@
 //! One file a command: its arguments and what it does. Commands alone bring the neighbours together.
 
+pub mod candidates;
 pub mod catalog;
 mod context;
 pub mod images;
 mod limits;
 mod listing;
+pub mod load;
 pub mod login;
 pub mod logout;
 pub mod pull;
 pub mod push;
 pub mod rmi;
+pub mod save;
 pub mod search;
 pub mod tag;
 pub mod tags;
 pub mod version;
+
+use context::in_go_s_words;
 
 pub use context::{Context, RegistryArgs, Status, TransferArgs};
 pub use listing::ListingArgs;

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -123,6 +124,15 @@ pub trait Sink {
 
     /// Takes in a manifest whose blobs and children are there already; names nothing.
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()>;
+}
+
+/// Bytes that lie in a file of a job's own until it is known whether they are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What they hash to.
+    pub digest: Digest,
+    pub size: u64,
+    pub path: PathBuf,
 }
 
 /// How a blob came to be at the sink.

@@ -11,6 +11,7 @@ mod replace;
 mod secret;
 mod server;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -121,6 +122,13 @@ impl Credentials {
             Some(chosen) => Ok(self.ask(&chosen, domain).await),
             None => Ok(self.file.login(domain)),
         }
+    }
+
+    /// The registries that `DOCKER_AUTH_CONFIG` and config.json name, as in a reference. No helper is asked.
+    pub fn servers(&self) -> BTreeSet<String> {
+        let given = self.environment.iter().map(|(key, _)| key.as_str());
+        let keys = given.chain(self.file.all_keys());
+        keys.map(|key| server_domain(Some(key))).collect()
     }
 
     /// Fails where [`store`](Self::store) would, because config.json cannot be understood: to be told before a

@@ -62,6 +62,10 @@ pub enum Clue {
     BrokenFile { path: String },
     /// The host answers, but not as a registry does.
     NoRegistry { host: String },
+    /// The archive is damaged, incomplete, or none at all; nothing of it was loaded.
+    BadArchive,
+    /// A delta archive needs the layers that it left out.
+    BaseNeeded,
 }
 
 /// A failure: its message is a whole sentence without a full stop, its sources are the causes.

@@ -16,7 +16,7 @@
 //! Who may use whom, only downward (a test reads the `use` lines and keeps it so):
 //! ```text
 //! main → cli → commands → settings
-//! transfer   registry   store   ui      neighbours, blind to each other
+//! transfer   registry   store   archive   ui      neighbours, blind to each other
 //! credentials   progress → content   backoff
 //! image → error
 //! ```
@@ -30,6 +30,7 @@
 //! - the image store in `$RDOCK_HOME`, else the user's data folder (`~/.local/share/rdock`): an OCI image layout with
 //!   a few files beside it. See [`store`].
 
+pub mod archive;
 pub mod backoff;
 pub mod cli;
 pub mod commands;

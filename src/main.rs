@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use rdock::cli::mistake::{self, Stream};
-use rdock::cli::{Cli, Command};
+use rdock::cli::{Cli, Command, complete};
 use rdock::commands::Context;
 use rdock::error::Error;
 use rdock::settings::Settings;
@@ -14,6 +14,11 @@ use rdock::ui::Screen;
 use tokio::task::yield_now;
 
 fn main() -> ExitCode {
+    match complete::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(e) => return refuse(&e),
+    }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(e) => return refuse(&e),

@@ -8,9 +8,11 @@
 //! ingest/ALGO-HEX   blobs that are not whole yet; the next try fetches what is missing. One that is fetched in several
 //!                   places at once has a map of what is there behind its last byte
 //! ingest/tmp-*      files on their way to a place of their own
+//! ingest/job-*      what a job has read from an archive and not judged yet
 //! lock              held shared by jobs that add content, exclusively while blobs are freed
 //! index.lock        held while index.json changes
 //! sizes             SIZE DIGEST: what layers unpack to
+//! summaries         what `images` and `rmi` ask of each image, and by which signs it is still true
 //! locations         DOMAIN PATH DIGEST: which repositories are known to hold a blob
 //! ```
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
@@ -32,6 +34,8 @@ mod nearest;
 mod partial;
 mod reader;
 mod removal;
+mod scratch;
+mod summaries;
 mod sweep;
 mod unpacked;
 mod usage;
@@ -50,10 +54,11 @@ use bytes::Bytes;
 pub use catalog::Image;
 pub use lookup::Found;
 pub use removal::{Force, Removed};
+pub use scratch::Scratch;
 
-use crate::content::{BlobReader, Opener, Outcome, Sink, Source};
+use crate::content::{BlobReader, Kept, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
+use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use catalog::Group;
 use documents::Documents;
 use index::{Edit, Entry, Index};
@@ -96,6 +101,15 @@ impl Store {
         })
     }
 
+    /// The same, after what killed jobs left of their archives is gone, if no other job is under way.
+    pub fn begin_afresh(&self) -> Result<Session> {
+        self.layout.create()?;
+        if let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? {
+            scratch::clear(&self.layout);
+        }
+        self.begin()
+    }
+
     pub fn has_blob(&self, digest: &Digest) -> bool {
         blobs::size(&self.layout, digest).is_some()
     }
@@ -103,6 +117,11 @@ impl Store {
     /// Whether the blob is here with as many bytes as it should have. They are not read.
     pub fn has_whole(&self, blob: &Descriptor) -> bool {
         blobs::size(&self.layout, &blob.digest) == Some(blob.size)
+    }
+
+    /// The stored manifest with this digest.
+    pub fn manifest_of(&self, digest: &Digest) -> Result<Manifest> {
+        self.documents.manifest(digest).map(|manifest| (*manifest).clone())
     }
 
     /// A config or another small blob, whole and verified; at most 8 MiB.
@@ -123,6 +142,7 @@ impl Store {
         let into_image = |group: Group| group.into_image(&self.documents);
         let mut images: Vec<Image> = groups.into_iter().map(into_image).collect();
         catalog::sort(&mut images);
+        self.documents.keep_summaries();
         Ok(images)
     }
 
@@ -135,8 +155,10 @@ impl Store {
         if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {
             group.entry = entry.descriptor.clone();
         }
+        let root = group.entry.clone();
         let image = group.into_image(&self.documents);
-        Ok(Found { image, name })
+        self.documents.keep_summaries();
+        Ok(Found { image, root, name })
     }
 
     /// The tags of this repository, sorted.
@@ -151,18 +173,47 @@ impl Store {
         Ok(tags)
     }
 
-    /// Whether all that a named image needs is here.
+    /// Every blob that is here and that an image leads to.
+    pub fn held(&self) -> Result<HashSet<Digest>> {
+        let index = Index::read(&self.layout)?;
+        let mut digests = Reach::of_index(&index, &self.layout, &self.documents)?.into_digests();
+        digests.retain(|digest| self.has_blob(digest));
+        Ok(digests)
+    }
+
+    /// Whether all that a named image needs is here: of an index, everything it leads to.
     pub fn is_whole(&self, image: &Descriptor) -> bool {
-        let Ok(target) = self.documents.target(image) else {
-            return false;
-        };
-        let mut blobs = target.layers.iter().chain([&target.config]);
-        blobs.all(|blob| self.has_whole(blob))
+        let mut seen: HashSet<Digest> = HashSet::new();
+        let mut pending = vec![image.digest.clone()];
+        while let Some(digest) = pending.pop() {
+            let Ok(manifest) = self.documents.manifest(&digest) else {
+                return false;
+            };
+            match &manifest.body {
+                Body::Image(image) => {
+                    let mut blobs = image.layers.iter().chain([&image.config]);
+                    if !blobs.all(|blob| self.has_whole(blob)) {
+                        return false;
+                    }
+                }
+                Body::Index(index) => {
+                    let children = index.manifests.iter().map(|child| child.digest.clone());
+                    pending.extend(children.filter(|child| seen.insert(child.clone())));
+                }
+            }
+        }
+        true
     }
 
     /// The config of an image; one that is no image's config (an artifact's) reads as an empty one.
     pub fn config(&self, image: &ImageManifest) -> Result<ImageConfig> {
         self.documents.config(&image.config).map(|config| (*config).clone())
+    }
+
+    /// The config of a listed image.
+    pub fn config_of(&self, image: &Image) -> Result<ImageConfig> {
+        let target = self.documents.target(&image.manifest)?;
+        self.documents.config(&target.config).map(|config| (*config).clone())
     }
 
     /// Lets `name` point to `manifest`, wherever it pointed before.
@@ -172,6 +223,11 @@ impl Store {
 
     /// Lets all names point to their manifests in one step: the commit of a pull.
     pub fn name_all(&self, names: &[(Reference, Descriptor)]) -> Result<()> {
+        self.list(names, &[])
+    }
+
+    /// The same, and keeps the `nameless` images in that step: the commit of a load.
+    pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<()> {
         let _session = self.begin()?;
         let mut edit = Edit::begin(&self.layout)?;
         if let Some((name, _)) = names.iter().find(|(_, manifest)| !self.has_blob(&manifest.digest)) {
@@ -182,8 +238,13 @@ impl Store {
             ));
         }
         naming::name_all(&mut edit.index, names, &self.documents);
+        for image in nameless {
+            naming::keep(&mut edit.index, image, &self.documents);
+        }
         self.layout.sync_blobs()?;
-        edit.commit()
+        edit.commit()?;
+        self.documents.keep_summaries();
+        Ok(())
     }
 
     /// Does what `rmi` does for each argument in turn, then frees the blobs that nothing needs any more. For all of
@@ -196,9 +257,10 @@ impl Store {
             return Ok(texts.map(missing).collect());
         }
         let mut edit = Edit::begin(&self.layout)?;
+        let mut images = catalog::group(&edit.index, &self.documents);
         let mut gone = Vec::new();
         let mut remove = |text| {
-            let (removed, entries) = removal::remove(text, force, &mut edit.index, &self.documents)?;
+            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.documents)?;
             gone.extend(entries);
             Ok(removed)
         };
@@ -236,7 +298,9 @@ impl Store {
         sweep::free(&self.layout, candidates.difference(&reached));
         if !self.has_swept.swap(true, Ordering::Relaxed) {
             sweep::leftovers(&self.layout, &reached, sweep::KEPT_FOR)?;
+            self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
         }
+        self.documents.keep_summaries();
         Ok(())
     }
 
@@ -261,7 +325,7 @@ impl Store {
 
 impl Source for Store {
     async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
-        self.documents.manifest(digest).map(|manifest| (*manifest).clone())
+        self.manifest_of(digest)
     }
 
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
@@ -275,6 +339,21 @@ pub struct Session {
     ingest: Ingest,
     #[expect(dead_code, reason = "held, not used")]
     lock: Lock,
+}
+
+impl Session {
+    /// A place for what has yet to be judged. It lasts no longer than the session may.
+    pub fn scratch(&self) -> Result<Scratch> {
+        Scratch::new(&self.store.layout)
+    }
+
+    /// Makes what a scratch place keeps the blob of its digest, unless that is there.
+    pub fn publish(&self, kept: &Kept) -> Result<()> {
+        if blobs::size(&self.store.layout, &kept.digest) == Some(kept.size) {
+            return Ok(());
+        }
+        scratch::publish(&self.store.layout, kept)
+    }
 }
 
 impl Sink for Session {

@@ -73,6 +73,8 @@ impl FromStr for ProgressMode {
 pub enum Direction {
     Pull,
     Push,
+    /// From an archive: shown on a terminal only.
+    Load,
 }
 
 /// The one place that writes. Clones share the streams and the live bars.
@@ -145,6 +147,7 @@ impl Screen {
                 *lock(&self.shared.bars) = Some(Arc::clone(&bars));
                 bars
             }
+            ProgressMode::Auto | ProgressMode::Plain if direction == Direction::Load => Arc::new(Silent),
             ProgressMode::Auto | ProgressMode::Plain => Arc::new(plain::Plain::new(direction, output)),
         }
     }

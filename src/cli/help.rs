@@ -96,7 +96,7 @@ pub fn usage(path: &Path<'_>) -> String {
     if command.has_subcommands() {
         usage += " COMMAND";
     }
-    for arg in command.get_positionals() {
+    for arg in command.get_positionals().filter(|arg| !arg.is_hide_set()) {
         let name = value_name(arg);
         let _ = match (arg.is_required_set(), is_many(arg)) {
             (true, false) => write!(usage, " {name}"),

@@ -152,7 +152,7 @@ impl Explainer<'_> {
     fn wrong_count(&self) -> Mistake {
         let command = self.path.command();
         let (mut least, mut most) = (0, 0_usize);
-        for arg in command.get_positionals() {
+        for arg in command.get_positionals().filter(|arg| !arg.is_hide_set()) {
             let count = arg.get_num_args().unwrap_or_default();
             if arg.is_required_set() {
                 least += count.min_values().max(1);

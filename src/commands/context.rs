@@ -1,6 +1,7 @@
 //! What every command is given, and how it meets registries and the store.
 
 use std::cell::OnceCell;
+use std::io;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -24,6 +25,15 @@ pub enum Status {
     Done,
     /// It failed, and has said why already.
     Failed,
+}
+
+/// What the system said, as Go says it and so docker.
+pub(super) fn in_go_s_words(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// The flags of every command that talks to a registry.

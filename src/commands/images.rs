@@ -88,7 +88,7 @@ fn print_table(store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Con
             cells.push(row.digest.clone());
         }
         cells.push(id(row.image, args).to_owned());
-        cells.push(human::age(row.image.config.created, now));
+        cells.push(human::age(row.image.created, now));
         cells.push(sizes[&row.image.id].clone());
         table.row(cells);
     }

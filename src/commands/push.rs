@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Context, RegistryArgs, Status, TransferArgs};
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
-use crate::image::{Descriptor, Digest, Reference};
+use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference};
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::transfer::{self, Plan};
@@ -22,6 +22,9 @@ pub struct PushArgs {
     /// Suppress verbose output
     #[arg(short, long)]
     quiet: bool,
+    /// Push the image for this platform only
+    #[arg(long, value_name = "string")]
+    platform: Option<String>,
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
@@ -42,6 +45,7 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
     if args.all_tags && typed.tag().is_some() {
         return Err(Error::new(Kind::Usage, "tag can't be used with --all-tags/-a"));
     }
+    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
     let say = |line: &str| {
         if !args.quiet {
             context.screen.line(line);
@@ -64,6 +68,7 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
         registry: context.registry_for(typed.domain(), &args.registry, &args.transfer)?,
         mounts: mounts(&store, &typed)?,
         store,
+        platform,
     };
     for name in push.local_names(&shown)? {
         let pushed = push.one(&name).await?;
@@ -82,6 +87,7 @@ struct Push<'a> {
     /// The other repositories of the registry that are known to hold a blob.
     mounts: HashMap<Digest, Vec<String>>,
     store: Store,
+    platform: Option<Platform>,
 }
 
 fn mounts(store: &Store, target: &Reference) -> Result<HashMap<Digest, Vec<String>>> {
@@ -126,15 +132,19 @@ impl Push<'_> {
                 format!("tag does not exist: {}", name.familiar()),
             ));
         };
-        let manifest = self.store.manifest(&descriptor.digest).await?;
-        let plan = Plan::for_tree(&self.store, &manifest, |image| self.store.config(image)).await?;
+        let whole = self.store.manifest(&descriptor.digest).await?;
+        let manifest = self.part(name, &whole).await?;
+        let read = |image: &ImageManifest| self.store.config(image);
+        let plan = Plan::for_tree(&self.store, &manifest, read, |_| false).await?;
         let repository = self.registry.repository(name).mounting_from(self.mounts.clone());
         let transfer = &self.args.transfer;
         let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
         transfer::run(&plan, &self.store, &repository, transfer.limits(), &progress).await?;
         let tag = name.tag().unwrap_or_default();
         repository.put_tag(&manifest, tag).await?;
-        if let Err(e) = self.remember(&name.at_digest(manifest.digest()), &descriptor, &plan) {
+        let is_whole = manifest.digest() == whole.digest();
+        let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));
+        if let Err(e) = self.remember(name, remembered.as_slice(), &plan) {
             // A store that may only be read, or has no room: the registry has the image all the same.
             self.context
                 .screen
@@ -147,10 +157,47 @@ impl Push<'_> {
         ))
     }
 
+    /// What of the image is to be pushed: all of it, or what is for the platform asked for.
+    async fn part(&self, name: &Reference, image: &Manifest) -> Result<Manifest> {
+        let Some(wanted) = &self.platform else {
+            return Ok(image.clone());
+        };
+        let name = name.familiar();
+        match &image.body {
+            Body::Image(body) => {
+                let actual = self.store.config(body)?.platform;
+                let fits = actual.distance_to(wanted).is_some();
+                fits.then(|| image.clone()).ok_or_else(|| {
+                    Error::new(
+                        Kind::NotFound,
+                        format!(
+                            "image with reference {name} was found but its platform ({actual}) does not match the specified platform ({wanted})"
+                        ),
+                    )
+                })
+            }
+            Body::Index(index) => {
+                let child = index.choose(wanted).map_err(|e| {
+                    let why = format!(
+                        "image with reference {name} was found but does not provide the specified platform ({wanted})"
+                    );
+                    let error = Error::new(Kind::NotFound, why);
+                    match e.clue() {
+                        Some(clue) => error.with_clue(clue.clone()),
+                        None => error,
+                    }
+                })?;
+                self.store.manifest(&child.digest).await
+            }
+        }
+    }
+
     /// Notes the digest that the image has on the registry, and where its blobs now are.
-    fn remember(&self, digest: &Reference, image: &Descriptor, plan: &Plan) -> Result<()> {
-        self.store.tag(digest, image)?;
+    fn remember(&self, name: &Reference, digests: &[(Reference, Descriptor)], plan: &Plan) -> Result<()> {
+        if !digests.is_empty() {
+            self.store.name_all(digests)?;
+        }
         let blobs: Vec<Digest> = plan.blobs.iter().map(|blob| blob.digest.clone()).collect();
-        self.store.remember_location(digest.domain(), digest.path(), &blobs)
+        self.store.remember_location(name.domain(), name.path(), &blobs)
     }
 }

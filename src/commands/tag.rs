@@ -34,7 +34,7 @@ pub fn run(args: &TagArgs, context: &Context) -> Result<Status> {
     }
     let store = context.store();
     let found = store.find(&args.source)?;
-    store.tag(&target.or_latest(), &found.image.manifest)?;
+    store.tag(&target.or_latest(), &found.root)?;
     Ok(Status::Done)
 }
 

@@ -171,6 +171,12 @@ impl ConfigFile {
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
+    /// The keys of `auths` and `credHelpers`.
+    pub(super) fn all_keys(&self) -> impl Iterator<Item = &str> {
+        let auths = self.auths.iter().map(|(key, _)| key);
+        auths.chain(self.helpers.iter().map(|(key, _)| key.as_str()))
+    }
+
     /// The keys in `auths` that logging out of this registry removes: those that would be read, and what a
     /// login through the browser left.
     pub(super) fn erasable_keys(&self, domain: &str) -> Vec<String> {

@@ -43,19 +43,19 @@ impl ImageConfig {
             diff_ids: wire.rootfs.and_then(|r| r.diff_ids).unwrap_or_default(),
         })
     }
+}
 
-    /// The chain ID of each layer, base first: the identity of a layer on top of all below it
-    /// (<https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid>).
-    pub fn chain_ids(&self) -> Vec<Digest> {
-        let mut chain: Vec<Digest> = Vec::with_capacity(self.diff_ids.len());
-        for diff_id in &self.diff_ids {
-            chain.push(match chain.last() {
-                None => diff_id.clone(),
-                Some(below) => Digest::of(format!("{below} {diff_id}").as_bytes()),
-            });
-        }
-        chain
+/// The chain ID of each layer, base first: the identity of a layer on top of all below it
+/// (<https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid>).
+pub fn chain_ids(diff_ids: &[Digest]) -> Vec<Digest> {
+    let mut chain: Vec<Digest> = Vec::with_capacity(diff_ids.len());
+    for diff_id in diff_ids {
+        chain.push(match chain.last() {
+            None => diff_id.clone(),
+            Some(below) => Digest::of(format!("{below} {diff_id}").as_bytes()),
+        });
     }
+    chain
 }
 
 /// 0001-01-01T00:00:00Z in seconds since 1970: what Go writes for "no time".
@@ -73,7 +73,7 @@ mod tests {
             "sha256:19509da889ee366a1688b31100244dd2177cfe5e0b1e0767f6d8fbb1d670622f"]}}"#,
         )
         .unwrap();
-        let chain = config.chain_ids();
+        let chain = chain_ids(&config.diff_ids);
         assert_eq!(chain[0], config.diff_ids[0]);
         assert_eq!(
             chain[1],

@@ -1,24 +1,26 @@
 //! A pointer to content: media type, digest, size. Members rdock does not know survive a round trip.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Digest, Platform};
 
 /// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md>; `size` in bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Descriptor {
-    #[serde(rename = "mediaType", default)]
+    #[serde(rename = "mediaType")]
     pub media_type: String,
     pub digest: Digest,
     pub size: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -51,5 +53,132 @@ impl Descriptor {
     pub fn is_foreign(&self) -> bool {
         !self.urls.is_empty()
             && (self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable."))
+    }
+}
+
+/// By hand: serde's `flatten` keeps every member in between, which takes three times as long, and the index of a
+/// store may hold ten thousand descriptors.
+impl<'de> Deserialize<'de> for Descriptor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Descriptor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a descriptor")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Descriptor, A::Error> {
+        let (mut media_type, mut digest, mut size) = (None, None, None);
+        let (mut platform, mut urls, mut annotations) = (None, None, None);
+        let mut rest = Map::new();
+        while let Some(key) = map.next_key::<Key>()? {
+            match key {
+                Key::MediaType => once(&mut media_type, "mediaType", &mut map)?,
+                Key::Digest => once(&mut digest, "digest", &mut map)?,
+                Key::Size => once(&mut size, "size", &mut map)?,
+                Key::Platform => once(&mut platform, "platform", &mut map)?,
+                Key::Urls => once(&mut urls, "urls", &mut map)?,
+                Key::Annotations => once(&mut annotations, "annotations", &mut map)?,
+                Key::Other(name) => drop(rest.insert(name, map.next_value()?)),
+            }
+        }
+        Ok(Descriptor {
+            media_type: media_type.unwrap_or_default(),
+            digest: digest.ok_or_else(|| A::Error::missing_field("digest"))?,
+            size: size.ok_or_else(|| A::Error::missing_field("size"))?,
+            platform: platform.flatten(),
+            urls: urls.unwrap_or_default(),
+            annotations: annotations.unwrap_or_default(),
+            rest,
+        })
+    }
+}
+
+/// Takes the member's value, which must not have come before.
+fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    place: &mut Option<T>,
+    name: &'static str,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if place.replace(map.next_value()?).is_some() {
+        return Err(A::Error::duplicate_field(name));
+    }
+    Ok(())
+}
+
+enum Key {
+    MediaType,
+    Digest,
+    Size,
+    Platform,
+    Urls,
+    Annotations,
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyText)
+    }
+}
+
+struct KeyText;
+
+impl Visitor<'_> for KeyText {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+        Ok(match text {
+            "mediaType" => Key::MediaType,
+            "digest" => Key::Digest,
+            "size" => Key::Size,
+            "platform" => Key::Platform,
+            "urls" => Key::Urls,
+            "annotations" => Key::Annotations,
+            other => Key::Other(other.to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_reads_back_as_it_was_with_members_nobody_knows() {
+        let digest = Digest::of(b"x");
+        let text = format!(
+            r#"{{"mediaType":"a/b","digest":"{digest}","size":7,"platform":{{"architecture":"arm64","os":"linux","os.version":"1","variant":"v8","os.features":["x"]}},"urls":["u"],"annotations":{{"a":"b"}},"data":"e30=","x.org/more":[1,{{"y":null}}]}}"#
+        );
+        let descriptor: Descriptor = serde_json::from_str(&text).unwrap();
+        assert_eq!(descriptor.rest.len(), 2);
+        assert_eq!(serde_json::to_string(&descriptor).unwrap(), text);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(Descriptor::deserialize(&value).unwrap(), descriptor);
+        let bare = format!(r#"{{"digest":"{digest}","size":7,"platform":null}}"#);
+        assert_eq!(
+            serde_json::from_str::<Descriptor>(&bare).unwrap(),
+            Descriptor::new("", digest.clone(), 7)
+        );
+        for bad in [
+            r#"{"size":1}"#.to_owned(),
+            format!(r#"{{"digest":"{digest}"}}"#),
+            format!(r#"{{"digest":"{digest}","size":-1}}"#),
+            format!(r#"{{"digest":"{digest}","size":1,"size":2}}"#),
+            r#"{"digest":"md5:abc","size":1}"#.to_owned(),
+            "[]".to_owned(),
+        ] {
+            assert!(serde_json::from_str::<Descriptor>(&bad).is_err(), "{bad}");
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! Content digests. Only parsing and hashing make a [`Digest`], so one is always safe in a path or a URL.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::error::{Error, Kind};
 
 /// `algorithm:hex`, as <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests> registers it.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
     algorithm: Algorithm,
     text: Box<str>,
@@ -96,6 +98,19 @@ impl Digest {
     }
 }
 
+/// As its text hashes, so that a set of digests can be asked for a text that was not parsed.
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl Borrow<str> for Digest {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -123,8 +138,22 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Digest::parse(&text).map_err(|e| serde::de::Error::custom(format!("digest {text:?}: {e}")))
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Parses the text where it stands, without a copy of it.
+struct Text;
+
+impl de::Visitor<'_> for Text {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+        Digest::parse(text).map_err(|e| E::custom(format!("digest {text:?}: {e}")))
     }
 }
 

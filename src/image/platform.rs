@@ -2,24 +2,54 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
 
 /// A platform as the image spec writes it; `linux/arm/v7` on the command line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct Platform {
-    #[serde(default)]
     pub architecture: String,
-    #[serde(default)]
     pub os: String,
-    #[serde(rename = "os.version", default, skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "os.version", skip_serializing_if = "String::is_empty")]
     pub os_version: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub variant: String,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// By hand for the same reason as the descriptor around it.
+impl<'de> Deserialize<'de> for Platform {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Platform;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a platform")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Platform, A::Error> {
+        let mut platform = Platform::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "architecture" => platform.architecture = map.next_value()?,
+                "os" => platform.os = map.next_value()?,
+                "os.version" => platform.os_version = map.next_value()?,
+                "variant" => platform.variant = map.next_value()?,
+                _ => drop(platform.rest.insert(key, map.next_value()?)),
+            }
+        }
+        Ok(platform)
+    }
 }
 
 impl Platform {

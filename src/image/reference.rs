@@ -53,7 +53,7 @@ impl Reference {
         }
         let (domain, remainder) = split_domain(text);
         let remote = remainder.split(':').next().unwrap_or(&remainder);
-        if remote.chars().any(char::is_uppercase) {
+        if has_uppercase(remote) {
             return Err(Error::new(
                 Kind::Usage,
                 format!("invalid reference format: repository name ({remote}) must be lowercase"),
@@ -128,18 +128,25 @@ impl Reference {
 
     /// The name as docker shows it, without tag and digest: `nginx`.
     pub fn familiar_name(&self) -> String {
-        if !self.is_hub() {
-            return self.name();
-        }
-        match self.path.strip_prefix(OFFICIAL) {
-            Some(short) if !short.contains('/') => short.into(),
-            _ => self.path.clone(),
-        }
+        self.familiar_parts().concat()
     }
 
     /// The whole reference as docker shows it: `nginx:1.17@sha256:…`.
     pub fn familiar(&self) -> String {
-        format!("{}{}", self.familiar_name(), self.suffix())
+        let [domain, slash, path] = self.familiar_parts();
+        let (colon, tag) = self.tag.as_ref().map_or(("", ""), |tag| (":", tag));
+        let (at, digest) = self.digest.as_ref().map_or(("", ""), |digest| ("@", digest.as_str()));
+        [domain, slash, path, colon, tag, at, digest].concat()
+    }
+
+    fn familiar_parts(&self) -> [&str; 3] {
+        if !self.is_hub() {
+            return [&self.domain, "/", &self.path];
+        }
+        match self.path.strip_prefix(OFFICIAL) {
+            Some(short) if !short.contains('/') => ["", "", short],
+            _ => ["", "", &self.path],
+        }
     }
 
     /// The same with `:latest` when there is neither a tag nor a digest.
@@ -200,9 +207,7 @@ impl fmt::Display for Reference {
 /// What comes before the first slash is a domain only if it cannot be a Hub namespace.
 fn split_domain(text: &str) -> (&str, String) {
     let (domain, remainder) = match text.split_once('/') {
-        Some((first, rest))
-            if first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase) =>
-        {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || has_uppercase(first) => {
             (first, rest)
         }
         _ => (HUB, text),
@@ -212,6 +217,10 @@ fn split_domain(text: &str) -> (&str, String) {
         return (domain, format!("{OFFICIAL}{remainder}"));
     }
     (domain, remainder.into())
+}
+
+fn has_uppercase(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_uppercase()) || (!text.is_ascii() && text.chars().any(char::is_uppercase))
 }
 
 fn is_domain(text: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Finished blobs: looking, opening, reading small ones whole, writing small ones.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 
 use bytes::Bytes;
 use rustix::fs::OFlags;
@@ -19,6 +19,15 @@ const MAX_WHOLE: u64 = 8 << 20;
 pub(super) fn size(layout: &Layout, digest: &Digest) -> Option<u64> {
     let metadata = fs::symlink_metadata(layout.blob(digest)).ok()?;
     metadata.is_file().then_some(metadata.len())
+}
+
+/// The blob's size in bytes, and when its file was last written to, in nanoseconds since 1970.
+pub(super) fn stamp(layout: &Layout, digest: &Digest) -> Option<(u64, i128)> {
+    let metadata = fs::symlink_metadata(layout.blob(digest))
+        .ok()
+        .filter(Metadata::is_file)?;
+    let written = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    Some((metadata.len(), written))
 }
 
 /// Opens the blob and says how many bytes it has.

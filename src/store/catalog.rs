@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use super::documents::Documents;
 use super::index::Index;
 use crate::error::Error;
-use crate::image::{Descriptor, Digest, ImageConfig, Reference};
+use crate::image::{Descriptor, Digest, Reference};
 
 /// One image and all its names.
 #[derive(Debug)]
@@ -15,9 +17,8 @@ pub struct Image {
     pub id: Digest,
     /// The manifest for one platform. Under other names the same image may have other manifests.
     pub manifest: Descriptor,
-    /// Base first.
-    pub layers: Vec<Descriptor>,
-    pub config: ImageConfig,
+    /// `None` when absent, unreadable, or Go's zero time.
+    pub created: Option<Timestamp>,
     /// Sorted. With neither tags nor digests the image is dangling.
     pub tags: Vec<Reference>,
     /// Repository digests, sorted.
@@ -32,6 +33,8 @@ pub(super) struct Group {
     pub(super) id: Digest,
     /// One of its entries.
     pub(super) entry: Descriptor,
+    /// What all its entries lead to.
+    pub(super) manifests: Vec<Digest>,
     pub(super) tags: Vec<Reference>,
     pub(super) digests: Vec<Reference>,
 }
@@ -40,6 +43,7 @@ impl Group {
     fn new(id: Digest, entry: Descriptor) -> Self {
         Self {
             id,
+            manifests: vec![entry.digest.clone()],
             entry,
             tags: Vec::new(),
             digests: Vec::new(),
@@ -55,22 +59,20 @@ impl Group {
 
     /// The image as the group's entry has it.
     pub(super) fn into_image(self, documents: &Documents) -> Image {
+        let seen = documents.glance(&self.entry);
         let mut image = Image {
             id: self.id,
             manifest: self.entry,
-            layers: Vec::new(),
-            config: ImageConfig::default(),
+            created: None,
             tags: self.tags,
             digests: self.digests,
             fault: None,
         };
-        let config = documents.target(&image.manifest).and_then(|target| {
-            image.manifest = target.manifest;
-            image.layers = target.layers;
-            documents.config(&target.config)
-        });
-        match config {
-            Ok(config) => image.config = (*config).clone(),
+        match seen {
+            Ok((manifest, summary)) => {
+                image.manifest = manifest;
+                image.created = summary.created();
+            }
             Err(why) => image.fault = Some(why),
         }
         image
@@ -81,12 +83,21 @@ impl Group {
 pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<Digest, usize> = HashMap::new();
+    let mut by_manifest: HashMap<&Digest, usize> = HashMap::new();
     for entry in &index.entries {
-        let id = documents.id(&entry.descriptor);
-        let place = *places.entry(id.clone()).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push(Group::new(id, entry.descriptor.clone()));
-        }
+        let known = by_manifest.get(&entry.descriptor.digest);
+        let place = if let Some(place) = known {
+            *place
+        } else {
+            let id = documents.id(&entry.descriptor);
+            let place = *places.entry(id.clone()).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(group) => group.manifests.push(entry.descriptor.digest.clone()),
+                None => groups.push(Group::new(id, entry.descriptor.clone())),
+            }
+            by_manifest.insert(&entry.descriptor.digest, place);
+            place
+        };
         if let Some(name) = &entry.name {
             let group = &mut groups[place];
             match name.digest() {
@@ -99,8 +110,10 @@ pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
         .iter_mut()
         .flat_map(|group| [&mut group.tags, &mut group.digests])
     {
-        names.sort_by_cached_key(Reference::familiar);
-        names.dedup();
+        if names.len() > 1 {
+            names.sort_by_cached_key(Reference::familiar);
+            names.dedup();
+        }
     }
     groups
 }
@@ -109,6 +122,6 @@ pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
 pub(super) fn sort(images: &mut [Image]) {
     images.sort_by_cached_key(|image| {
         let name = image.tags.first().or(image.digests.first()).map(Reference::familiar);
-        (Reverse(image.config.created), name.is_none(), name, image.id.clone())
+        (Reverse(image.created), name.is_none(), name, image.id.clone())
     });
 }

@@ -1,10 +1,11 @@
-//! The manifests and configs of the store, each read and parsed once.
+//! The manifests and configs of the store, each read and parsed once; what is remembered of most is enough.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::blobs;
 use super::layout::Layout;
+use super::summaries::{Summaries, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
 
@@ -24,6 +25,7 @@ pub(super) struct Documents {
     layout: Arc<Layout>,
     manifests: Mutex<HashMap<Digest, Arc<Manifest>>>,
     configs: Mutex<HashMap<Digest, Arc<ImageConfig>>>,
+    summaries: Summaries,
 }
 
 /// The one image an index entry leads to.
@@ -55,6 +57,7 @@ impl Documents {
             layout,
             manifests: Mutex::default(),
             configs: Mutex::default(),
+            summaries: Summaries::default(),
         }
     }
 
@@ -67,6 +70,49 @@ impl Documents {
         let manifest = Arc::new(Manifest::parse(raw, None, Some(digest))?);
         known().insert(digest.clone(), Arc::clone(&manifest));
         Ok(manifest)
+    }
+
+    /// What `images` and `rmi` need to know of the image with this manifest; `None` for an index.
+    pub(super) fn summary(&self, manifest: &Digest) -> Result<Option<Summary>> {
+        if let Some(summary) = self.summaries.of(&self.layout, manifest) {
+            return Ok(Some(summary));
+        }
+        let manifest = self.manifest(manifest)?;
+        let Body::Image(image) = &manifest.body else {
+            return Ok(None);
+        };
+        let config = self.config(&image.config)?;
+        let summary = self.summaries.add(&self.layout, &manifest.descriptor, image, &config);
+        Ok(Some(summary))
+    }
+
+    /// The one image behind an entry, as `target` finds it, and its summary.
+    pub(super) fn glance(&self, entry: &Descriptor) -> Result<(Descriptor, Summary)> {
+        if let Some(summary) = self.summary(&entry.digest)? {
+            let manifest = Descriptor {
+                platform: entry.platform.clone(),
+                ..Descriptor::new(summary.media_type(), entry.digest.clone(), summary.size())
+            };
+            return Ok((manifest, summary));
+        }
+        let manifest = self.target(entry)?.manifest;
+        match self.summary(&manifest.digest)? {
+            Some(summary) => Ok((manifest, summary)),
+            None => Err(Error::new(
+                Kind::Corrupt,
+                format!("{} is an index of indexes", entry.digest),
+            )),
+        }
+    }
+
+    /// Lets other processes know what this one has read.
+    pub(super) fn keep_summaries(&self) {
+        self.summaries.keep(&self.layout);
+    }
+
+    /// Drops what is remembered of manifests that are not `live` any more.
+    pub(super) fn shrink_summaries(&self, live: impl Fn(&Digest) -> bool) -> Result<()> {
+        Summaries::shrink(&self.layout, live)
     }
 
     /// The image behind an entry: of an index, the one for this machine, or any that is here.
@@ -98,6 +144,14 @@ impl Documents {
         }
     }
 
+    /// Whether an index names this manifest.
+    pub(super) fn is_child(&self, manifest: &Digest, index: &Descriptor) -> bool {
+        self.manifest(&index.digest).is_ok_and(|index| match &index.body {
+            Body::Index(index) => index.manifests.iter().any(|child| child.digest == *manifest),
+            Body::Image(_) => false,
+        })
+    }
+
     fn child(&self, child: &Descriptor) -> Option<Target> {
         let manifest = self.manifest(&child.digest).ok()?;
         matches!(manifest.body, Body::Image(_)).then(|| self.target(child).ok())?
@@ -105,6 +159,10 @@ impl Documents {
 
     /// What stands for the image in comparisons: its ID, or the entry's own digest where the manifest cannot be read.
     pub(super) fn id(&self, entry: &Descriptor) -> Digest {
+        let summary = self.summary(&entry.digest).ok().flatten();
+        if let Some(config) = summary.and_then(|summary| summary.config()) {
+            return id(&entry.digest, &config).clone();
+        }
         let Ok(manifest) = self.manifest(&entry.digest) else {
             return entry.digest.clone();
         };
@@ -130,13 +188,5 @@ impl Documents {
         let parsed = Arc::new(parsed);
         known().insert(config.digest.clone(), Arc::clone(&parsed));
         Ok(parsed)
-    }
-
-    /// The config of the image behind an entry.
-    pub(super) fn config_of(&self, entry: &Descriptor) -> Result<Arc<ImageConfig>> {
-        match &self.manifest(&entry.digest)?.body {
-            Body::Image(image) => self.config(&image.config),
-            Body::Index(_) => self.config(&self.target(entry)?.config),
-        }
     }
 }

@@ -69,7 +69,10 @@ impl Entry {
             .into_iter()
             .filter_map(|key| descriptor.annotations.get(key))
             .find_map(|text| Reference::parse(text).ok())
-            .map(|name| stored_form(&name));
+            .map(|name| match name.digest() {
+                Some(_) => stored_form(&name),
+                None => name.or_latest(),
+            });
         Self { name, descriptor }
     }
 

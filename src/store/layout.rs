@@ -56,6 +56,10 @@ impl Layout {
         self.root.join("sizes")
     }
 
+    pub(super) fn summaries(&self) -> PathBuf {
+        self.root.join("summaries")
+    }
+
     pub(super) fn locations(&self) -> PathBuf {
         self.root.join("locations")
     }
@@ -169,10 +173,15 @@ impl Layout {
     /// Turns the finished partial file into the blob. That it is called so outlasts a power cut only after
     /// [`Layout::sync_blobs`].
     pub(super) fn publish(&self, partial: &File, digest: &Digest) -> io::Result<()> {
-        settle(partial)?;
+        self.publish_from(&self.partial(digest), partial, digest)
+    }
+
+    /// The same for a finished file at another place of the ingest area.
+    pub(super) fn publish_from(&self, path: &Path, file: &File, digest: &Digest) -> io::Result<()> {
+        settle(file)?;
         let folder = self.blob_folder(digest.algorithm());
         fs::create_dir_all(&folder)?;
-        fs::rename(self.partial(digest), self.blob(digest))
+        fs::rename(path, self.blob(digest))
     }
 
     /// Makes sure that all blobs are on the disk by name.

@@ -4,12 +4,14 @@ use super::catalog::{Group, Image};
 use super::index::stored_form;
 use super::nearest;
 use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Digest, Reference};
+use crate::image::{Descriptor, Digest, Reference};
 
 /// An image and the stored name by which it was found; without one it was found by its ID.
 #[derive(Debug)]
 pub struct Found {
     pub image: Image,
+    /// What the name points to: the image's manifest, or an index with it.
+    pub root: Descriptor,
     pub name: Option<Reference>,
 }
 

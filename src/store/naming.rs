@@ -17,8 +17,10 @@ pub(super) fn name_all(index: &mut Index, names: &[(Reference, Descriptor)], doc
         let is_dangling = entry.name.is_none() && !entry.is_foreign();
         !(is_dangling && have_names.contains(&documents.id(&entry.descriptor)))
     });
-    for old in displaced {
-        keep(index, &old, documents);
+    // What an index leads to needs no entry of its own.
+    let is_part = |old: &Descriptor| names.iter().any(|(_, whole)| documents.is_child(&old.digest, whole));
+    for old in displaced.iter().filter(|old| !is_part(old)) {
+        keep(index, old, documents);
     }
 }
 
@@ -35,10 +37,11 @@ fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Des
     }
 }
 
-fn keep(index: &mut Index, old: &Descriptor, documents: &Documents) {
-    let id = documents.id(old);
-    let same_image = |entry: &Entry| entry.descriptor.digest == old.digest || documents.id(&entry.descriptor) == id;
+/// Lists an image without a name, unless it is listed already.
+pub(super) fn keep(index: &mut Index, image: &Descriptor, documents: &Documents) {
+    let id = documents.id(image);
+    let same_image = |entry: &Entry| entry.descriptor.digest == image.digest || documents.id(&entry.descriptor) == id;
     if !index.entries.iter().any(same_image) {
-        index.entries.push(Entry::dangling(old));
+        index.entries.push(Entry::dangling(image));
     }
 }

@@ -1,11 +1,12 @@
 //! What `rmi` does to the index for one argument: docker's rules
 //! (<https://github.com/moby/moby/blob/v20.10.24/daemon/images/image_delete.go>) without containers.
 
-use super::catalog::{self, Group};
+use super::catalog::Group;
 use super::documents::Documents;
 use super::index::{Entry, Index};
 use super::lookup;
 use crate::error::{Error, Kind, Result};
+use crate::image::config::chain_ids;
 use crate::image::{Digest, Reference};
 
 /// Whether an image with several names may be removed by its ID.
@@ -23,34 +24,35 @@ pub struct Removed {
     pub deleted: Vec<Digest>,
 }
 
-/// Takes what `text` means out of the index. Gives back what to tell, and the entries that went.
+/// Takes what `text` means out of the index and its groups. Gives back what to tell, and the entries that went.
 pub(super) fn remove(
     text: &str,
     force: Force,
     index: &mut Index,
+    images: &mut Vec<Group>,
     documents: &Documents,
 ) -> Result<(Removed, Vec<Entry>)> {
-    let mut images = catalog::group(index, documents);
-    let (place, name) = lookup::locate(text, &images)?;
-    let image = &images[place];
+    let (place, name) = lookup::locate(text, images)?;
+    let image = &mut images[place];
     let name = name.filter(|_| !lookup::is_id_prefix(&image.id, text));
     let untagged = match &name {
         Some(name) => with_its_digests(name, image),
         None if force == Force::Yes || is_single(image) => image.names().into_iter().cloned().collect(),
         None => return Err(conflict(image)),
     };
-    let names_remain = image.names().len() > untagged.len();
-    let id = image.id.clone();
-    let is_this = |entry: &Entry| documents.id(&entry.descriptor) == id;
+    image.tags.retain(|name| !untagged.contains(name));
+    image.digests.retain(|name| !untagged.contains(name));
+    let names_remain = !(image.tags.is_empty() && image.digests.is_empty());
+    let is_this = |entry: &Entry, image: &Group| image.manifests.contains(&entry.descriptor.digest);
     let loses_its_name = |entry: &Entry| entry.name.as_ref().is_some_and(|name| untagged.contains(name));
     let mut gone: Vec<Entry> = index.entries.extract_if(.., |e| loses_its_name(e)).collect();
     // A name that only another tool understands keeps the image, unless the image itself was asked for.
-    let is_foreign = |entry: &Entry| entry.is_foreign() && is_this(entry);
+    let is_foreign = |entry: &Entry| entry.is_foreign() && is_this(entry, image);
     let mut deleted = Vec::new();
     if !names_remain && (name.is_none() || !index.entries.iter().any(is_foreign)) {
-        gone.extend(index.entries.extract_if(.., |e| is_this(e)));
         let image = images.swap_remove(place);
-        deleted = deleted_ids(image, &images, documents);
+        gone.extend(index.entries.extract_if(.., |e| is_this(e, &image)));
+        deleted = deleted_ids(image, images, documents);
     }
     Ok((Removed { untagged, deleted }, gone))
 }
@@ -85,14 +87,16 @@ fn conflict(image: &Group) -> Error {
 
 /// The image ID and the chain IDs that go with it: those above what another image has in common with it.
 fn deleted_ids(image: Group, others: &[Group], documents: &Documents) -> Vec<Digest> {
-    let config = documents.config_of(&image.entry).unwrap_or_default();
-    let others = others.iter().filter_map(|other| documents.config_of(&other.entry).ok());
-    let shared = others.map(|other| {
-        let both = config.diff_ids.iter().zip(&other.diff_ids);
-        both.take_while(|(own, other)| own == other).count()
+    let summary_of = |image: &Group| documents.glance(&image.entry).ok().map(|(_, summary)| summary);
+    let diff_ids: Vec<Digest> = summary_of(&image)
+        .map(|summary| summary.diff_ids().filter_map(|id| Digest::parse(id).ok()).collect())
+        .unwrap_or_default();
+    let shared = others.iter().filter_map(summary_of).map(|other| {
+        let both = diff_ids.iter().zip(other.diff_ids());
+        both.take_while(|(own, other)| own.as_str() == *other).count()
     });
     let shared = shared.max().unwrap_or_default();
-    let chain_ids = config.chain_ids();
+    let chain_ids = chain_ids(&diff_ids);
     std::iter::once(image.id)
         .chain(chain_ids.into_iter().skip(shared).rev())
         .collect()

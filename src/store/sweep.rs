@@ -59,15 +59,21 @@ impl<'a> Reach<'a> {
         if !self.walked.insert(document.clone()) {
             return Ok(());
         }
+        if let Ok(Some(summary)) = self.documents.summary(document) {
+            self.seen.extend(summary.config());
+            for (layer, _) in summary.layers() {
+                // Most layers are shared: making each digest anew is what takes time.
+                if let (false, Ok(digest)) = (self.seen.contains(layer), Digest::parse(layer)) {
+                    self.seen.insert(digest);
+                }
+            }
+            return Ok(());
+        }
         match self.documents.manifest(document) {
             Ok(manifest) => match &manifest.body {
                 Body::Image(image) => {
-                    for blob in image.layers.iter().chain([&image.config]) {
-                        // Most layers are shared: copying each digest anew is what takes time.
-                        if !self.seen.contains(&blob.digest) {
-                            self.seen.insert(blob.digest.clone());
-                        }
-                    }
+                    let blobs = image.layers.iter().chain([&image.config]);
+                    self.seen.extend(blobs.map(|blob| blob.digest.clone()));
                     Ok(())
                 }
                 Body::Index(index) => index.manifests.iter().try_for_each(|child| self.walk(&child.digest)),

@@ -1,7 +1,6 @@
 //! How much room images take when unpacked: docker's SIZE. Worked out once a layer and remembered.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -10,6 +9,7 @@ use super::blobs;
 use super::catalog::Image;
 use super::documents::Documents;
 use super::layout::Layout;
+use super::summaries::Summary;
 use super::{ledger, unpacked};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
@@ -19,34 +19,67 @@ const THREADS: usize = 2;
 
 /// The sum of the layers' unpacked sizes in bytes for each image, in order. A layer that is there twice counts twice.
 pub(super) fn sizes(images: &[&Image], layout: &Layout, documents: &Documents) -> Vec<Result<u64>> {
-    let layers: Vec<Result<Vec<Descriptor>>> = images
+    let seen: Vec<Result<Layers>> = images
         .iter()
-        .map(|image| documents.target(&image.manifest).map(|target| target.layers))
+        .map(|image| Layers::of(&image.manifest, documents))
         .collect();
-    let known: HashMap<Digest, u64> = ledger::read(&layout.sizes())
-        .into_iter()
+    let noted = ledger::read(&layout.sizes()).into_iter();
+    let known: HashMap<Digest, u64> = noted
         .filter_map(|(size, digest)| Some((digest, size.parse().ok()?)))
         .collect();
-    let mut unknown: HashMap<&Digest, &Descriptor> = HashMap::new();
-    for layer in layers.iter().flatten().flatten() {
-        if let (Entry::Vacant(place), false) = (unknown.entry(&layer.digest), known.contains_key(&layer.digest)) {
-            place.insert(layer);
-        }
-    }
-    let measured = measure_all(&unknown.into_values().collect::<Vec<_>>(), layout);
-    let size_of = |layer: &Descriptor| match (known.get(&layer.digest), measured.get(&layer.digest)) {
+    let all = seen.iter().flatten().flat_map(Layers::each);
+    let unknown: HashSet<(&str, u64)> = all.filter(|(layer, _)| !known.contains_key(*layer)).collect();
+    let unknown: Vec<Layer> = unknown.into_iter().filter_map(Layer::parse).collect();
+    let measured = measure_all(&unknown, layout);
+    let size_of = |layer: &str| match (known.get(layer), measured.get(layer)) {
         (Some(size), _) | (None, Some(Ok(size))) => Ok(*size),
         (None, Some(Err((kind, why)))) => Err(Error::new(*kind, why.clone())),
         (None, None) => Ok(0),
     };
-    let total = |layers: Vec<Descriptor>| layers.iter().map(size_of).sum();
-    layers.into_iter().map(|layers| layers.and_then(total)).collect()
+    let total = |layers: Layers| layers.each().map(|(layer, _)| size_of(layer)).sum();
+    seen.into_iter().map(|layers| layers.and_then(total)).collect()
+}
+
+struct Layer {
+    digest: Digest,
+    /// Packed, in bytes.
+    size: u64,
+}
+
+impl Layer {
+    fn parse((digest, size): (&str, u64)) -> Option<Self> {
+        let digest = Digest::parse(digest).ok()?;
+        Some(Self { digest, size })
+    }
+}
+
+/// The layers of one image, base first.
+struct Layers {
+    summary: Option<Summary>,
+    read: Vec<Descriptor>,
+}
+
+impl Layers {
+    fn of(manifest: &Descriptor, documents: &Documents) -> Result<Self> {
+        let summary = documents.glance(manifest).ok().map(|(_, summary)| summary);
+        let read = match summary {
+            Some(_) => Vec::new(),
+            // Without its config an image still has layers.
+            None => documents.target(manifest)?.layers,
+        };
+        Ok(Self { summary, read })
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&str, u64)> {
+        let read = self.read.iter().map(|layer| (layer.digest.as_str(), layer.size));
+        self.summary.iter().flat_map(Summary::layers).chain(read)
+    }
 }
 
 /// A size, or why there is none: kind and words, since several images may have to tell it.
 type Measured = Result<u64, (Kind, String)>;
 
-fn measure_all(layers: &[&Descriptor], layout: &Layout) -> HashMap<Digest, Measured> {
+fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
     let next = AtomicUsize::new(0);
     let measured = Mutex::new(HashMap::new());
     let work = || {
@@ -70,7 +103,7 @@ fn measure_all(layers: &[&Descriptor], layout: &Layout) -> HashMap<Digest, Measu
 }
 
 /// What the layer unpacks to, in bytes; what is no tar archive counts as it is.
-fn measure(layer: &Descriptor, layout: &Layout) -> Result<u64> {
+fn measure(layer: &Layer, layout: &Layout) -> Result<u64> {
     let (file, size) = blobs::open(layout, &layer.digest)?;
     if size != layer.size {
         let how = format!("it has {size} bytes, not {}", layer.size);

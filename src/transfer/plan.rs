@@ -26,16 +26,25 @@ impl Plan {
         plan
     }
 
-    /// The plan for a whole image of the source, with every child where it is an index.
+    /// The plan for a whole image of the source, with every child where it is an index. As in
+    /// [`Plan::for_image`], what the sink `has` is not moved; `read` supplies each image's config.
     pub async fn for_tree(
         source: &impl Source,
         root: &Manifest,
         read: impl Fn(&ImageManifest) -> Result<ImageConfig>,
+        has: impl Fn(&Descriptor) -> bool,
     ) -> Result<Self> {
         let mut plan = Self::default();
         let mut pending: Vec<Descriptor> = Vec::new();
         let mut seen: HashSet<Digest> = HashSet::new();
-        plan.take_in(root, &read, &mut pending)?;
+        let take_in = |plan: &mut Self, manifest: &Manifest, pending: &mut Vec<Descriptor>| {
+            match &manifest.body {
+                Body::Image(image) => plan.add(image, Some(&read(image)?), &has),
+                Body::Index(index) => pending.extend(index.manifests.iter().rev().cloned()),
+            }
+            Ok::<_, Error>(())
+        };
+        take_in(&mut plan, root, &mut pending)?;
         while let Some(child) = pending.pop() {
             if !seen.insert(child.digest.clone()) {
                 continue;
@@ -47,25 +56,12 @@ impl Plan {
                 ));
             }
             let manifest = source.manifest(&child.digest).await?;
-            plan.take_in(&manifest, &read, &mut pending)?;
+            take_in(&mut plan, &manifest, &mut pending)?;
             plan.children.push(manifest);
         }
         // Found from the root down, put from the leaves up.
         plan.children.reverse();
         Ok(plan)
-    }
-
-    fn take_in(
-        &mut self,
-        manifest: &Manifest,
-        read: &impl Fn(&ImageManifest) -> Result<ImageConfig>,
-        pending: &mut Vec<Descriptor>,
-    ) -> Result<()> {
-        match &manifest.body {
-            Body::Image(image) => self.add(image, Some(&read(image)?), |_| false),
-            Body::Index(index) => pending.extend(index.manifests.iter().rev().cloned()),
-        }
-        Ok(())
     }
 
     fn add(&mut self, image: &ImageManifest, config: Option<&ImageConfig>, has: impl Fn(&Descriptor) -> bool) {

@@ -29,6 +29,16 @@ pub struct Limits {
     pub bytes_per_second: Option<NonZeroU64>,
 }
 
+impl Limits {
+    /// So many connections, or files, at once.
+    pub fn at_once(streams: usize) -> Self {
+        Self {
+            streams: Some(streams),
+            bytes_per_second: None,
+        }
+    }
+}
+
 /// Moves all of `plan` from `source` to `sink`. The first failure ends the work; what has arrived stays for the next
 /// try.
 pub async fn run(

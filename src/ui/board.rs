@@ -26,6 +26,8 @@ pub(super) enum Status {
     LayerAlreadyExists,
     MountedFrom(String),
     SkippedForeignLayer,
+    Loading,
+    Loaded,
 }
 
 impl Status {
@@ -46,13 +48,14 @@ impl Status {
             Status::LayerAlreadyExists => "Layer already exists",
             Status::MountedFrom(repository) => return format!("Mounted from {repository}"),
             Status::SkippedForeignLayer => "Skipped foreign layer",
+            Status::Loading | Status::Loaded => "Loading layer",
         }
         .to_owned()
     }
 
     /// Whether bytes are moving, so that numbers belong to it.
     pub(super) fn is_moving(&self) -> bool {
-        matches!(self, Status::Downloading | Status::Pushing)
+        matches!(self, Status::Downloading | Status::Pushing | Status::Loading)
     }
 
     /// Whether nothing more will happen to the layer.
@@ -65,6 +68,7 @@ impl Status {
                 | Status::LayerAlreadyExists
                 | Status::MountedFrom(_)
                 | Status::SkippedForeignLayer
+                | Status::Loaded
         )
     }
 }
@@ -138,7 +142,7 @@ impl Board {
             }
             Event::Verifying { blob } => match self.direction {
                 Direction::Pull => self.set(blob, Status::VerifyingChecksum),
-                Direction::Push => Vec::new(),
+                Direction::Push | Direction::Load => Vec::new(),
             },
             Event::Retrying { blob, wait, .. } => self.set(blob, Status::Retrying { until: now + wait }),
             Event::Finished { blob, outcome } => self.finish(blob, outcome),
@@ -153,7 +157,7 @@ impl Board {
         let mut changes = Vec::new();
         let mut chain = VecDeque::new();
         let in_order: Box<dyn Iterator<Item = &Layer>> = match self.direction {
-            Direction::Pull => Box::new(layers.iter()),
+            Direction::Pull | Direction::Load => Box::new(layers.iter()),
             Direction::Push => Box::new(layers.iter().rev()),
         };
         for layer in in_order {
@@ -179,6 +183,7 @@ impl Board {
             Direction::Pull if layer.present => (&layer.digest, Status::AlreadyExists),
             Direction::Pull => (&layer.digest, Status::PullingFsLayer),
             Direction::Push => (layer.diff_id.as_ref().unwrap_or(&layer.digest), Status::Preparing),
+            Direction::Load => (&layer.digest, Status::Loading),
         };
         Line {
             id: named_by.short().to_owned(),
@@ -193,6 +198,7 @@ impl Board {
         let moving = match self.direction {
             Direction::Pull => Status::Downloading,
             Direction::Push => Status::Pushing,
+            Direction::Load => Status::Loading,
         };
         if let Some(line) = self.open_line(blob) {
             line.done = offset;
@@ -205,6 +211,7 @@ impl Board {
         let status = match (self.direction, outcome) {
             (_, Outcome::Skipped) => Status::SkippedForeignLayer,
             (Direction::Pull, _) => Status::DownloadComplete,
+            (Direction::Load, _) => Status::Loaded,
             (Direction::Push, Outcome::Copied) => Status::Pushed,
             (Direction::Push, Outcome::AlreadyPresent) => Status::LayerAlreadyExists,
             (Direction::Push, Outcome::Mounted { from }) => Status::MountedFrom(from.clone()),

@@ -92,6 +92,14 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
         Clue::NoRegistry { host } => {
             format!("{host} answers, but not as a registry does: check the name and the port")
         }
+        Clue::BaseNeeded => {
+            "nothing was loaded: load the archive that this one was saved against first, or save the image \
+                             whole, without --since and --have"
+                .to_owned()
+        }
+        Clue::BadArchive => {
+            "nothing of the archive was loaded: check that it is whole, or write it again with rdock save".to_owned()
+        }
     })
 }
 

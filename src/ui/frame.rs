@@ -38,7 +38,11 @@ pub(super) fn draw(board: &Board, size: Size, now: Instant) -> String {
 
 fn how_dispensable(status: &Status) -> u8 {
     match status {
-        Status::Downloading | Status::Pushing | Status::Retrying { .. } | Status::VerifyingChecksum => 0,
+        Status::Downloading
+        | Status::Pushing
+        | Status::Loading
+        | Status::Retrying { .. }
+        | Status::VerifyingChecksum => 0,
         Status::PullingFsLayer | Status::Preparing | Status::Waiting => 1,
         _ => 2,
     }
@@ -56,12 +60,14 @@ pub(super) fn last_words(board: &Board, size: Size, now: Instant) -> String {
 /// One layer's line: `ID: STATUS [=====>      ]  3.433MB/6.002MB  12.1MB/s  3s`.
 fn state(line: &Line, columns: usize, now: Instant) -> String {
     let mut text = format!("{}: {}", line.id, line.status.words(now));
-    if line.status.is_moving() {
+    if line.status.is_moving() || line.status == Status::Loaded {
         text.push(' ');
         if columns > WIDE {
             text += &bar(line.done, line.size);
         }
         text += &numbers(line);
+    }
+    if line.status.is_moving() {
         if let Some(rate) = line.speed.per_second(now) {
             let _ = write!(text, "  {}/s", human::size(rate));
         }

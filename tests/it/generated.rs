@@ -1,30 +1,32 @@
-//! `completions/` and `man/` are what the command tree makes. `RDOCK_REGENERATE=1 cargo test generated` rewrites them.
+//! `completions/` and `man/` are what the program makes. `RDOCK_REGENERATE=1 cargo test generated` rewrites them.
+//! The scripts of `completions/` ask rdock, which completes from its command tree: see `completion`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use clap::CommandFactory;
-use clap_complete::Shell;
+use clap_complete::env::EnvCompleter;
 use rdock::cli::Cli;
+use rdock::cli::complete::SHELLS;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn completions() -> Files {
-    [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell]
-        .into_iter()
-        .map(|shell| {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "rdock", &mut script);
-            let name = match shell {
-                Shell::Bash => "rdock.bash",
-                Shell::Zsh => "_rdock",
-                Shell::Fish => "rdock.fish",
-                _ => "_rdock.ps1",
-            };
-            (name.to_owned(), script)
-        })
-        .collect()
+    let shells = SHELLS.0.iter();
+    let script = |shell: &&dyn EnvCompleter| {
+        let name = match shell.name() {
+            "zsh" => "_rdock".to_owned(),
+            "powershell" => "_rdock.ps1".to_owned(),
+            other => format!("rdock.{other}"),
+        };
+        let mut script = Vec::new();
+        shell
+            .write_registration("COMPLETE", "rdock", "rdock", "rdock", &mut script)
+            .unwrap();
+        (name, script)
+    };
+    shells.map(script).collect()
 }
 
 fn pages() -> Files {
@@ -76,7 +78,7 @@ fn assert_same(folder: &str, wanted: &Files) {
 }
 
 #[test]
-fn generated_completions_are_those_of_the_command_tree() {
+fn generated_completions_are_those_that_rdock_prints() {
     assert_same("completions", &completions());
 }
 

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod architecture;
+mod archives;
 mod bars;
+mod completion;
 mod config_file;
 mod credential_helpers;
 mod finding;
@@ -14,6 +16,7 @@ mod local_images;
 mod login;
 mod login_terminal;
 mod mistakes;
+mod platforms;
 mod pulling;
 mod pushing;
 mod readme;

@@ -40,7 +40,7 @@ fn what_is_added_while_others_remove_is_whole() {
                     drop(session);
                     let found = store.find(&text).unwrap().image;
                     assert!(found.fault.is_none());
-                    assert!(found.layers.iter().all(|layer| store.has_blob(&layer.digest)));
+                    assert!(store.is_whole(&found.manifest));
                     assert_eq!(remove(&store, &text, Force::No).unwrap().untagged.len(), 1);
                 }
             });

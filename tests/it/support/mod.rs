@@ -14,6 +14,7 @@ pub(crate) mod layer;
 pub(crate) mod layout;
 pub(crate) mod listener;
 pub(crate) mod picture;
+pub(crate) mod podman;
 pub(crate) mod process;
 pub(crate) mod recorder;
 pub(crate) mod registry;

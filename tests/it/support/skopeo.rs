@@ -39,3 +39,9 @@ pub(crate) fn copy(from: &str, to: &str) {
 pub(crate) fn inspect_raw(image: &str) -> Vec<u8> {
     skopeo(&["inspect", "--raw", "--tls-verify=false", image]).bytes
 }
+
+/// Copies an image whose place knows no lists of platforms, such as an archive of docker's.
+#[track_caller]
+pub(crate) fn copy_as_is(from: &str, to: &str) {
+    skopeo(&["copy", "--quiet", from, to]);
+}

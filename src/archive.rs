@@ -1,0 +1,61 @@
+//! Archives of images, in and out: OCI layouts as folders and as tar files, and what `docker save` wrote at any time
+//! since 1.10.
+//!
+//! [`Writer`] is a sink that writes one tar which is an OCI layout with the exact blobs and an archive for
+//! `docker load` at once. [`Contents`] is what a tar turned out to hold, and [`Folder`] a layout on the disk; both are a
+//! [`Shelf`], from which is read which images there are and which blobs they need.
+
+mod contents;
+mod docker;
+mod entries;
+mod folder;
+mod held;
+mod images;
+mod layout;
+mod unpack;
+mod writer;
+
+pub use contents::{Contents, Reading};
+pub use folder::Folder;
+pub use held::{held_by_archive, held_by_list};
+pub use images::{Listed, Shelf};
+pub use unpack::{Packing, packing_of, unpacked};
+pub use writer::{Saved, Writer};
+
+use crate::error::{Clue, Error, Kind, Result};
+use crate::image::{Descriptor, Platform};
+
+/// The most that is read of a document of an archive: manifests, configs and lists of them.
+const MAX_DOCUMENT: u64 = crate::image::manifest::MAX_SIZE as u64;
+
+/// The archive is not what it should be.
+fn bad(why: impl Into<String>) -> Error {
+    Error::new(Kind::Corrupt, why).with_clue(Clue::BadArchive)
+}
+
+/// Docker's words when the stream ends too early or is no tar at all.
+fn cut_off() -> Error {
+    bad("Error processing tar file(exit status 1): unexpected EOF")
+}
+
+/// The images of a tar archive, whatever wrote it. `has` says which blobs the store holds.
+pub fn images_of(
+    contents: &Contents,
+    has: &dyn Fn(&Descriptor) -> bool,
+    platform: Option<&Platform>,
+) -> Result<Vec<Listed>> {
+    match images::images(contents, has, platform)? {
+        Some(images) => Ok(images),
+        None => docker::images(contents, has, platform),
+    }
+}
+
+/// The images of a layout in a folder.
+pub fn images_in(
+    folder: &Folder,
+    has: &dyn Fn(&Descriptor) -> bool,
+    platform: Option<&Platform>,
+) -> Result<Vec<Listed>> {
+    let images = images::images(folder, has, platform)?;
+    images.ok_or_else(|| bad("the folder is no OCI image layout: it has no index.json"))
+}

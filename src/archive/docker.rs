@@ -1,0 +1,202 @@
+//! `manifest.json`: what `docker save` writes, and what all `docker load` since 1.10 read.
+//!
+//! <https://github.com/moby/docker-image-spec/blob/v1.2.0/v1.2.md#combined-image-json--filesystem-changeset-format>
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::contents::{Contents, path_of};
+use super::entries::{broken, cleaned};
+use super::images::{Listed, Reader, Shelf, wrong_diff_id};
+use super::unpack::{Packing, unpacked};
+use super::{bad, cut_off};
+use crate::error::{During, Error, Kind, Result};
+use crate::image::manifest::DOCKER_MANIFEST;
+use crate::image::{Descriptor, Digest, Digester, ImageConfig, Manifest, Platform, Reference};
+
+pub(super) const MANIFEST: &str = "manifest.json";
+const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item {
+    config: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    layers: Option<Vec<String>>,
+}
+
+/// The document for images with these names, configs and layers.
+pub(super) fn manifest<'a>(
+    images: impl IntoIterator<Item = (&'a [Reference], &'a Descriptor, &'a [Descriptor])>,
+) -> Result<Vec<u8>> {
+    let item = |(names, config, layers): (&[Reference], &Descriptor, &[Descriptor])| Item {
+        config: path_of(&config.digest),
+        repo_tags: (!names.is_empty()).then(|| names.iter().map(Reference::familiar).collect()),
+        layers: Some(layers.iter().map(|layer| path_of(&layer.digest)).collect()),
+    };
+    let items: Vec<Item> = images.into_iter().map(item).collect();
+    serde_json::to_vec(&items).map_err(|e| bad("its manifest.json cannot be written").caused_by(e))
+}
+
+/// The images of an archive without a layout. Their layers have no manifests, so each image gets one that is made of
+/// nothing but what the archive says: the same archive always gives the same digests.
+pub(super) fn images(
+    contents: &Contents,
+    has: &dyn Fn(&Descriptor) -> bool,
+    platform: Option<&Platform>,
+) -> Result<Vec<Listed>> {
+    let Some(raw) = contents.document(MANIFEST)? else {
+        return Err(match contents.document("repositories")? {
+            Some(_) => Error::new(
+                Kind::Unsupported,
+                "the archive was written by a Docker before 1.10: load it there and save it again with a current one",
+            ),
+            None => bad("invalid archive: does not contain a manifest.json"),
+        });
+    };
+    let items: Vec<Item> = serde_json::from_slice(&raw).map_err(|e| match e.classify() {
+        serde_json::error::Category::Eof => bad("unexpected EOF"),
+        _ => bad("the archive's manifest.json is not valid").caused_by(e),
+    })?;
+    let reader = Reader { shelf: contents, has };
+    items
+        .iter()
+        .map(|item| reader.finished(image(item, contents, platform)?))
+        .collect()
+}
+
+fn image(item: &Item, contents: &Contents, platform: Option<&Platform>) -> Result<Listed> {
+    let names = item
+        .repo_tags
+        .iter()
+        .flatten()
+        .map(|text| tag(text))
+        .collect::<Result<_>>()?;
+    let raw = contents
+        .document(&inside(&item.config)?)?
+        .ok_or_else(|| absent(&item.config))?;
+    let config = ImageConfig::parse(&raw)?;
+    if let Some(wanted) = platform
+        && config.platform.distance_to(wanted).is_none()
+    {
+        return Err(Error::new(
+            Kind::NotFound,
+            format!(
+                "the archive holds an image for {}, but does not provide the specified platform ({wanted})",
+                config.platform
+            ),
+        ));
+    }
+    let paths = item.layers.as_deref().unwrap_or_default();
+    if paths.len() != config.diff_ids.len() {
+        let (expected, got) = (config.diff_ids.len(), paths.len());
+        return Err(bad(format!(
+            "invalid manifest, layers length mismatch: expected {expected}, got {got}"
+        )));
+    }
+    let mut layers = Vec::new();
+    for (number, (path, expected)) in paths.iter().zip(&config.diff_ids).enumerate() {
+        layers.push(layer(path, contents, number, expected)?);
+    }
+    let id = Digest::of(&raw);
+    let config = Descriptor::new(CONFIG_TYPE, id.clone(), raw.len() as u64);
+    let root = made(&config, &layers)?;
+    let mut blobs: Vec<Descriptor> = Vec::new();
+    for blob in layers.into_iter().chain([config]) {
+        if !blobs.iter().any(|known| known.digest == blob.digest) {
+            blobs.push(blob);
+        }
+    }
+    Ok(Listed {
+        names,
+        id,
+        root,
+        children: Vec::new(),
+        blobs,
+        missing: Vec::new(),
+        is_original: false,
+    })
+}
+
+fn tag(text: &str) -> Result<Reference> {
+    let name = Reference::parse(text)?;
+    if name.tag().is_none() || name.digest().is_some() {
+        return Err(bad(format!("invalid tag {text:?}")));
+    }
+    Ok(name)
+}
+
+fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> Result<Descriptor> {
+    let kept = contents.file(&inside(path)?)?.ok_or_else(|| absent(path))?;
+    let file = File::open(&kept.path).during("reading a part of the archive again")?;
+    let (packing, mut stream) = unpacked(file).map_err(broken)?;
+    let actual = if packing == Packing::Plain {
+        kept.digest.clone()
+    } else {
+        let mut digester = Digester::new(expected.algorithm());
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => digester.update(&buffer[..n]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(cut_off()),
+                Err(e) => return Err(broken(e)),
+            }
+        }
+        digester.finish()
+    };
+    if actual != *expected {
+        return Err(wrong_diff_id(number, expected, &actual));
+    }
+    let suffix = match packing {
+        Packing::Plain => "",
+        Packing::Gzip => ".gzip",
+        Packing::Zstd => ".zstd",
+        Packing::Xz | Packing::Bzip2 => {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!(
+                    "layer {path} is packed in a way that no registry takes: unpack it and write the archive again"
+                ),
+            ));
+        }
+    };
+    let media_type = format!("application/vnd.docker.image.rootfs.diff.tar{suffix}");
+    Ok(Descriptor::new(media_type, kept.digest.clone(), kept.size))
+}
+
+/// The manifest that docker would make, over the very bytes of the archive.
+pub(super) fn made(config: &Descriptor, layers: &[Descriptor]) -> Result<Manifest> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wire<'a> {
+        schema_version: u64,
+        media_type: &'static str,
+        config: &'a Descriptor,
+        layers: &'a [Descriptor],
+    }
+    let wire = Wire {
+        schema_version: 2,
+        media_type: DOCKER_MANIFEST,
+        config,
+        layers,
+    };
+    let raw = serde_json::to_vec(&wire).map_err(|e| bad("the manifest cannot be made").caused_by(e))?;
+    Manifest::parse(Bytes::from(raw), None, None)
+}
+
+fn inside(path: &str) -> Result<String> {
+    cleaned(path).ok_or_else(|| bad(format!("the archive's manifest.json leads out of it: {path:?}")))
+}
+
+fn absent(path: &str) -> Error {
+    bad(format!(
+        "the archive's manifest.json names {path:?}, which is not in it"
+    ))
+}

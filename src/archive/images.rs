@@ -1,0 +1,272 @@
+//! Which images an archive or a layout holds, and what of each is needed.
+
+use bytes::Bytes;
+
+use super::bad;
+use super::layout::{self, Entry};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, Manifest, Platform, Reference};
+
+/// Indexes in indexes: no archive has more than two.
+const MAX_DEPTH: usize = 8;
+/// Far more than any image has platforms.
+const MAX_MANIFESTS: usize = 1000;
+/// The config types whose contents must be valid.
+const CONFIG_TYPES: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
+
+/// Where the files of an archive or of a layout are found.
+pub trait Shelf {
+    /// A small file by its path.
+    fn document(&self, path: &str) -> Result<Option<Bytes>>;
+
+    /// A small blob, whole and verified.
+    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>>;
+
+    /// How many bytes the blob has, if it is there.
+    fn size_of(&self, digest: &Digest) -> Option<u64>;
+}
+
+/// One image of an archive.
+#[derive(Debug)]
+pub struct Listed {
+    /// In the order of the archive; none where it is known by its ID only.
+    pub names: Vec<Reference>,
+    /// The digest of the config; of the manifest where that has none of an image.
+    pub id: Digest,
+    pub root: Manifest,
+    /// What the root leads to, children before their parents; without the root itself.
+    pub children: Vec<Manifest>,
+    /// Configs and layers, each once.
+    pub blobs: Vec<Descriptor>,
+    /// Those of them that are neither in the archive nor in the store.
+    pub missing: Vec<Descriptor>,
+    /// Whether the archive came with the manifest; else it was made for layers that have none.
+    pub is_original: bool,
+}
+
+/// The images that an OCI layout on the shelf lists. `has` says which blobs the store holds; of an index, all
+/// platforms are taken if all are there, else the one for this machine, or the one asked for.
+pub(super) fn images(
+    shelf: &dyn Shelf,
+    has: &dyn Fn(&Descriptor) -> bool,
+    platform: Option<&Platform>,
+) -> Result<Option<Vec<Listed>>> {
+    let Some(entries) = layout::entries(shelf)? else {
+        return Ok(None);
+    };
+    let reader = Reader { shelf, has };
+    let mut images: Vec<Listed> = Vec::new();
+    for Entry { name, descriptor } in entries {
+        let root = reader.manifest(&descriptor)?;
+        let root = reader.chosen(root, platform, 0)?;
+        let known = images.iter_mut().find(|image| image.root.digest() == root.digest());
+        match known {
+            Some(image) => image.names.extend(name),
+            None => images.push(reader.listed(name.into_iter().collect(), root)?),
+        }
+    }
+    Ok(Some(images))
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) shelf: &'a dyn Shelf,
+    pub(super) has: &'a dyn Fn(&Descriptor) -> bool,
+}
+
+impl Reader<'_> {
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Manifest> {
+        let digest = &descriptor.digest;
+        let raw = self
+            .shelf
+            .blob(digest)?
+            .ok_or_else(|| bad(format!("the archive lists the manifest {digest}, but does not hold it")))?;
+        if raw.len() as u64 != descriptor.size {
+            let is = raw.len();
+            return Err(bad(format!(
+                "the manifest {digest} has {is} bytes, not {}",
+                descriptor.size
+            )));
+        }
+        let claimed = Some(descriptor.media_type.as_str()).filter(|it| !it.is_empty());
+        Manifest::parse(raw, claimed, Some(digest))
+    }
+
+    /// The manifest to load: the root itself, or the child of an index.
+    fn chosen(&self, root: Manifest, platform: Option<&Platform>, depth: usize) -> Result<Manifest> {
+        if depth > MAX_DEPTH {
+            return Err(bad(format!(
+                "the archive's index {} is nested too deeply",
+                root.digest()
+            )));
+        }
+        let index = match &root.body {
+            Body::Index(index) => index,
+            Body::Image(image) => {
+                self.check_platform(image, platform)?;
+                return Ok(root);
+            }
+        };
+        if let Some(platform) = platform {
+            return self.chosen(self.manifest(index.choose(platform)?)?, Some(platform), depth + 1);
+        }
+        if index.manifests.iter().all(|child| self.is_whole(child, depth + 1)) {
+            return Ok(root);
+        }
+        let there = |child: &&Descriptor| !child.is_attestation() && self.is_whole(child, depth + 1);
+        let there = Index {
+            manifests: index.manifests.iter().filter(there).cloned().collect(),
+        };
+        let host = Platform::host();
+        // Where none is whole, the one for this machine tells what is missing.
+        let mut candidates = there.choose(&host).ok().into_iter().chain(there.manifests.first());
+        let child = match candidates.next() {
+            Some(child) => child,
+            None => index.choose(&host).or_else(|e| index.manifests.first().ok_or(e))?,
+        };
+        self.chosen(self.manifest(child)?, None, depth + 1)
+    }
+
+    fn check_platform(&self, image: &ImageManifest, platform: Option<&Platform>) -> Result<()> {
+        let Some(wanted) = platform else {
+            return Ok(());
+        };
+        let actual = self.config(image)?.platform;
+        if actual.distance_to(wanted).is_some() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::NotFound,
+            format!("the archive holds an image for {actual}, but does not provide the specified platform ({wanted})"),
+        ))
+    }
+
+    fn is_whole(&self, descriptor: &Descriptor, depth: usize) -> bool {
+        let Ok(manifest) = self.manifest(descriptor) else {
+            return false;
+        };
+        match &manifest.body {
+            Body::Image(image) => image
+                .layers
+                .iter()
+                .chain([&image.config])
+                .all(|blob| self.is_there(blob)),
+            Body::Index(index) => {
+                depth <= MAX_DEPTH && index.manifests.iter().all(|child| self.is_whole(child, depth + 1))
+            }
+        }
+    }
+
+    fn is_there(&self, blob: &Descriptor) -> bool {
+        self.shelf.size_of(&blob.digest) == Some(blob.size) || (self.has)(blob)
+    }
+
+    /// The image with all it needs.
+    fn listed(&self, names: Vec<Reference>, root: Manifest) -> Result<Listed> {
+        let mut found = Found::default();
+        self.walk(&root, &mut found, 0)?;
+        found.children.reverse();
+        let id = found.id.unwrap_or_else(|| root.digest().clone());
+        self.finished(Listed {
+            names,
+            id,
+            root,
+            children: found.children,
+            blobs: found.blobs,
+            missing: Vec::new(),
+            is_original: true,
+        })
+    }
+
+    /// Says what is missing.
+    pub(super) fn finished(&self, mut image: Listed) -> Result<Listed> {
+        for blob in &image.blobs {
+            match self.shelf.size_of(&blob.digest) {
+                Some(size) if size != blob.size => {
+                    let Descriptor { digest, size: said, .. } = blob;
+                    return Err(bad(format!(
+                        "blob {digest} of the archive has {size} bytes, not {said}"
+                    )));
+                }
+                None if !(self.has)(blob) => image.missing.push(blob.clone()),
+                _ => {}
+            }
+        }
+        Ok(image)
+    }
+
+    fn walk(&self, manifest: &Manifest, found: &mut Found, depth: usize) -> Result<()> {
+        match &manifest.body {
+            Body::Image(image) => {
+                if self.shelf.size_of(&image.config.digest).is_some() {
+                    let config = self.config(image)?;
+                    check_diff_ids(image, &config)?;
+                    let is_host_s = config.platform.distance_to(&Platform::host()).is_some();
+                    if found.id.is_none() || (is_host_s && !found.is_host_s) {
+                        found.id = Some(image.config.digest.clone());
+                        found.is_host_s = is_host_s;
+                    }
+                }
+                for blob in image.layers.iter().chain([&image.config]) {
+                    if !found.blobs.iter().any(|known| known.digest == blob.digest) {
+                        found.blobs.push(blob.clone());
+                    }
+                }
+            }
+            Body::Index(index) => {
+                for child in &index.manifests {
+                    if depth > MAX_DEPTH || found.children.len() >= MAX_MANIFESTS {
+                        let digest = manifest.digest();
+                        return Err(bad(format!("the archive's index {digest} has too many children")));
+                    }
+                    let child = self.manifest(child)?;
+                    found.children.push(child.clone());
+                    self.walk(&child, found, depth + 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The parsed config; the default for one of an artifact's own sort.
+    fn config(&self, image: &ImageManifest) -> Result<ImageConfig> {
+        let digest = &image.config.digest;
+        let raw = self.shelf.blob(digest)?;
+        let raw = raw.ok_or_else(|| bad(format!("the archive does not hold the config {digest}")))?;
+        match ImageConfig::parse(&raw) {
+            Err(_) if !CONFIG_TYPES.contains(&image.config.media_type.as_str()) => Ok(ImageConfig::default()),
+            parsed => parsed,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    children: Vec<Manifest>,
+    blobs: Vec<Descriptor>,
+    id: Option<Digest>,
+    is_host_s: bool,
+}
+
+/// That a layer which is not packed is the one that the config names costs nothing to check.
+fn check_diff_ids(image: &ImageManifest, config: &ImageConfig) -> Result<()> {
+    let is_plain = |layer: &Descriptor| {
+        let packing = layer.media_type.rsplit(['.', '+']).next();
+        packing == Some("tar")
+    };
+    for (number, (layer, expected)) in image.layers.iter().zip(&config.diff_ids).enumerate() {
+        if is_plain(layer) && layer.digest.algorithm() == expected.algorithm() && layer.digest != *expected {
+            return Err(wrong_diff_id(number, expected, &layer.digest));
+        }
+    }
+    Ok(())
+}
+
+/// Docker's words for a layer that is not the one of the config.
+pub(super) fn wrong_diff_id(number: usize, expected: &Digest, actual: &Digest) -> Error {
+    bad(format!(
+        "invalid diffID for layer {number}: expected \"{expected}\", got \"{actual}\""
+    ))
+}

@@ -1,0 +1,274 @@
+//! `rdock load`: read, judge, publish, name. Until all of the archive has turned out right the store is as it was.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{Context, Status};
+use crate::archive::{self, Contents, Folder, Listed, Reading};
+use crate::content::Sink;
+use crate::error::{Clue, Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
+use crate::progress::{Layer, Progress};
+use crate::store::{Scratch, Session, Store};
+use crate::transfer::{self, Limits, Plan};
+use crate::ui::{Direction, human};
+
+/// Load an image from a tar archive or STDIN
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Read from tar archive file or OCI layout folder, instead of STDIN
+    #[arg(short, long, value_name = "string")]
+    input: Option<PathBuf>,
+    /// Suppress the load output
+    #[arg(short, long)]
+    quiet: bool,
+    /// Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")
+    #[arg(long, value_name = "string")]
+    platform: Option<String>,
+    /// Load nothing, but print the digests of all that is here, for "save --have"
+    #[arg(long)]
+    have: bool,
+}
+
+/// Blobs of a layout that are copied at once.
+const AT_ONCE: usize = 2;
+
+pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
+    if args.have {
+        return print_held(context);
+    }
+    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let input = Input::open(args.input.as_deref())?;
+    let store = context.store();
+    let load = Load {
+        context,
+        session: store.begin_afresh()?,
+        store,
+        platform,
+        progress: context.screen.progress(Direction::Load, args.quiet),
+    };
+    match input {
+        Input::Folder(folder) => load.folder(&folder).await,
+        Input::Stream(stream) => load.stream(stream).await,
+    }
+}
+
+/// One digest a line: what a delta archive for this store may leave out.
+fn print_held(context: &Context) -> Result<Status> {
+    let held: BTreeSet<Digest> = context.store().held()?.into_iter().collect();
+    for digest in &held {
+        context.screen.line(digest.as_str());
+    }
+    Ok(Status::Done)
+}
+
+enum Input {
+    Folder(Folder),
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Input {
+    fn open(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            let stdin = io::stdin();
+            if stdin.is_terminal() {
+                return Err(Error::new(Kind::Usage, "requested load from stdin, but stdin is empty"));
+            }
+            return Ok(Input::Stream(Box::new(stdin)));
+        };
+        let failed = |e: io::Error| {
+            let words = super::in_go_s_words(&e);
+            Error::new(Kind::Usage, format!("open {}: {words}", path.display()))
+        };
+        let file = File::open(path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Ok(Input::Folder(Folder::at(path)));
+        }
+        Ok(Input::Stream(Box::new(file)))
+    }
+}
+
+struct Load<'a> {
+    context: &'a Context,
+    store: Store,
+    session: Session,
+    platform: Option<Platform>,
+    progress: Arc<dyn Progress>,
+}
+
+impl Load<'_> {
+    async fn stream(&self, stream: Box<dyn Read + Send>) -> Result<Status> {
+        let scratch = Cleared(Arc::new(self.session.scratch()?));
+        let read = {
+            let (scratch, store) = (Arc::clone(&scratch.0), self.store.clone());
+            let (platform, progress) = (self.platform.clone(), Arc::clone(&self.progress));
+            tokio::task::spawn_blocking(move || read(stream, &scratch, &store, platform.as_ref(), &*progress))
+        };
+        let lost = |e| Error::new(Kind::Io, "the thread that reads the archive was lost").caused_by(e);
+        let (contents, mut images) = read.await.map_err(lost)??;
+        for image in &mut images {
+            self.prefer_known(image)?;
+        }
+        check_missing(&images)?;
+        for image in &images {
+            let manifests = image.children.iter().chain([&image.root]);
+            let digests = image.blobs.iter().map(|blob| &blob.digest);
+            for kept in digests
+                .chain(manifests.clone().map(Manifest::digest))
+                .filter_map(|it| contents.kept(it))
+            {
+                self.session.publish(kept)?;
+            }
+            for manifest in manifests {
+                self.session.put_manifest(manifest).await?;
+            }
+        }
+        self.name(&images)
+    }
+
+    async fn folder(&self, folder: &Folder) -> Result<Status> {
+        let has = |blob: &Descriptor| self.store.has_whole(blob);
+        let images = archive::images_in(folder, &has, self.platform.as_ref())?;
+        check_missing(&images)?;
+        for image in &images {
+            let lacking: Vec<Descriptor> = image.blobs.iter().filter(|blob| !has(blob)).cloned().collect();
+            let layer = |blob: &Descriptor| Layer {
+                digest: blob.digest.clone(),
+                size: blob.size,
+                diff_id: None,
+                present: false,
+            };
+            let plan = Plan {
+                layers: lacking
+                    .iter()
+                    .filter(|blob| blob.digest != image.id)
+                    .map(layer)
+                    .collect(),
+                blobs: lacking,
+                children: image.children.clone(),
+            };
+            transfer::run(&plan, folder, &self.session, Limits::at_once(AT_ONCE), &self.progress).await?;
+            self.session.put_manifest(&image.root).await?;
+        }
+        self.name(&images)
+    }
+
+    /// Where the store has the very image already, its manifest is the better one: the one that a registry knows.
+    fn prefer_known(&self, image: &mut Listed) -> Result<()> {
+        if image.is_original {
+            return Ok(());
+        }
+        let Ok(known) = self.store.find(image.id.as_str()) else {
+            return Ok(());
+        };
+        let manifest = known.image.manifest;
+        if known.image.fault.is_none() && self.store.is_whole(&manifest) {
+            image.root = self.store.manifest_of(&manifest.digest)?;
+            image.blobs.clear();
+            image.missing.clear();
+        }
+        Ok(())
+    }
+
+    /// The commit, and docker's lines about it.
+    fn name(&self, images: &[Listed]) -> Result<Status> {
+        let mut lines = Vec::new();
+        let mut names: Vec<(Reference, Descriptor)> = Vec::new();
+        let mut nameless = Vec::new();
+        for image in images {
+            let descriptor = self.descriptor(image)?;
+            for name in &image.names {
+                lines.extend(self.displaced(name, &image.id));
+                lines.push(format!("Loaded image: {}", name.familiar()));
+                names.push((name.clone(), descriptor.clone()));
+            }
+            if image.names.is_empty() {
+                lines.push(format!("Loaded image ID: {}", image.id));
+                nameless.push(descriptor);
+            }
+        }
+        self.store.list(&names, &nameless)?;
+        self.context.screen.settle();
+        for line in lines {
+            self.context.screen.line(&line);
+        }
+        Ok(Status::Done)
+    }
+
+    fn descriptor(&self, image: &Listed) -> Result<Descriptor> {
+        let mut descriptor = image.root.descriptor.clone();
+        if let Body::Image(body) = &image.root.body {
+            let platform = self.store.config(body)?.platform;
+            descriptor.platform = (!platform.os.is_empty()).then_some(platform);
+        }
+        Ok(descriptor)
+    }
+
+    /// Docker's words for a name that was another image's before.
+    fn displaced(&self, name: &Reference, id: &Digest) -> Option<String> {
+        let old = self.store.find(&name.to_string()).ok()?;
+        (old.name.as_ref() == Some(name) && old.image.id != *id).then(|| {
+            format!(
+                "The image {} already exists, renaming the old one with ID {} to empty string",
+                name.familiar(),
+                old.image.id
+            )
+        })
+    }
+}
+
+/// What was taken in goes when the work ends or is stopped, even if a thread is still at it.
+struct Cleared(Arc<Scratch>);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.0.discard();
+    }
+}
+
+fn read(
+    stream: Box<dyn Read + Send>,
+    scratch: &Scratch,
+    store: &Store,
+    platform: Option<&Platform>,
+    progress: &dyn Progress,
+) -> Result<(Contents, Vec<Listed>)> {
+    let has = |digest: &Digest, size: u64| store.has_whole(&Descriptor::new("", digest.clone(), size));
+    let reading = Reading {
+        keep: &|bytes, size, algorithm| scratch.take(bytes, size, algorithm),
+        has: &has,
+        progress,
+    };
+    let contents = Contents::read(stream, &reading)?;
+    let images = archive::images_of(&contents, &|blob| store.has_whole(blob), platform)?;
+    Ok((contents, images))
+}
+
+/// A delta archive needs what it was made against.
+fn check_missing(images: &[Listed]) -> Result<()> {
+    let mut sentences = Vec::new();
+    for image in images.iter().filter(|image| !image.missing.is_empty()) {
+        let name = image
+            .names
+            .first()
+            .map_or_else(|| image.id.to_string(), Reference::familiar);
+        let bytes = image.missing.iter().map(|blob| blob.size).sum();
+        let digests: Vec<&str> = image.missing.iter().map(|blob| blob.digest.as_str()).collect();
+        let blobs = if digests.len() == 1 { "blob" } else { "blobs" };
+        sentences.push(format!(
+            "{name} needs {} {blobs} ({}) that neither the archive nor the store has: {}",
+            digests.len(),
+            human::size(bytes),
+            digests.join(", ")
+        ));
+    }
+    if sentences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotFound, sentences.join("\n")).with_clue(Clue::BaseNeeded))
+}

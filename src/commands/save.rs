@@ -1,0 +1,357 @@
+//! `rdock save`: one tar for every tool, of the exact bytes of the store.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tempfile::NamedTempFile;
+
+use super::{Context, Status};
+use crate::archive::{self, Saved, Writer};
+use crate::content::{Sink as _, Source as _};
+use crate::error::{During, Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
+use crate::store::Store;
+use crate::transfer::{self, Limits, Plan};
+use crate::ui::{Direction, human};
+
+/// Save one or more images to a tar archive (streamed to STDOUT by default)
+#[derive(Debug, Args)]
+pub struct SaveArgs {
+    /// Write to a file, instead of STDOUT
+    #[arg(short, long, value_name = "string")]
+    output: Option<PathBuf>,
+    /// Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")
+    #[arg(long, value_name = "string")]
+    platform: Option<String>,
+    /// Leave out the layers of this older archive, which the far side has loaded
+    #[arg(long, value_name = "archive")]
+    since: Vec<PathBuf>,
+    /// Leave out the layers that the far side has: a file with what "load --have" or "images --digests --no-trunc" printed there
+    #[arg(long, value_name = "file")]
+    have: Vec<PathBuf>,
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+}
+
+/// A list of digests longer than this is none.
+const MAX_LIST: u64 = 64 << 20;
+
+pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
+    let target = Target::open(args.output.as_deref())?;
+    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let store = context.store();
+    // While it is saved nobody may free it; a store that may only be read needs no such care.
+    let _session = store.begin();
+    let mut chosen: Vec<Chosen> = Vec::new();
+    for text in &args.images {
+        for (name, root) in meant(&store, text)? {
+            let root = store.manifest(&root.digest).await?;
+            let (root, plan) = planned(&store, root, platform.as_ref(), text).await?;
+            match chosen.iter_mut().find(|it| it.root.digest() == root.digest()) {
+                Some(known) if name.as_ref().is_some_and(|name| known.names.contains(name)) => {}
+                Some(known) => known.names.extend(name),
+                None => chosen.push(Chosen {
+                    names: name.into_iter().collect(),
+                    root,
+                    plan,
+                }),
+            }
+        }
+    }
+    let left_out = left_out(&args, &store, &chosen, context)?;
+    let mut saved = Vec::new();
+    for image in &chosen {
+        saved.push(Saved {
+            names: image.names.clone(),
+            root: image.root.descriptor.clone(),
+            image: seen_by_docker(&store, &image.root).await,
+        });
+    }
+    let writer = Writer::begin(target.stream()?, &saved, left_out)?;
+    let progress = context.screen.progress(Direction::Load, true);
+    for image in &chosen {
+        // Manifests first, so that a reader of the stream knows what the layers are.
+        writer.put_manifest(&image.root).await?;
+        for child in &image.plan.children {
+            writer.put_manifest(child).await?;
+        }
+    }
+    for image in &chosen {
+        transfer::run(&image.plan, &store, &writer, Limits::at_once(1), &progress).await?;
+    }
+    drop(writer.finish()?);
+    target.commit()?;
+    Ok(Status::Done)
+}
+
+struct Chosen {
+    names: Vec<Reference>,
+    root: Manifest,
+    plan: Plan,
+}
+
+/// What docker takes the argument for: an ID, a tag, or all tags of a repository.
+fn meant(store: &Store, text: &str) -> Result<Vec<(Option<Reference>, Descriptor)>> {
+    let by_id = || {
+        let found = store.find(text);
+        found.map(|found| vec![(None, found.root)])
+    };
+    let no_such_image = |e: Error| match e.kind() {
+        Kind::NotFound => like(Some(&e), format!("No such image: {text}")),
+        _ => e,
+    };
+    let name = match Reference::parse(text) {
+        Ok(name) if name.familiar_name() != "sha256" => name,
+        _ => return by_id().map_err(no_such_image),
+    };
+    if !name.is_name_only() {
+        let Some(root) = store.named(&name)? else {
+            return Err(like(
+                store.find(text).err().as_ref(),
+                "reference does not exist".to_owned(),
+            ));
+        };
+        let tag = name.digest().is_none().then_some(name);
+        return Ok(vec![(tag, root)]);
+    }
+    let mut found = Vec::new();
+    for tag in store.tags_of(&name)? {
+        if let Some(root) = store.named(&tag)? {
+            found.push((Some(tag), root));
+        }
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let images = store.images()?;
+    let is_there = |digest: &Reference| digest.name() == name.name();
+    found.extend(
+        images
+            .into_iter()
+            .filter(|it| it.digests.iter().any(is_there))
+            .map(|it| (None, it.manifest)),
+    );
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    by_id().map_err(no_such_image)
+}
+
+/// Docker's words for it here, with the advice that the store has.
+fn like(found: Option<&Error>, message: String) -> Error {
+    let clue = found.and_then(Error::clue).cloned();
+    let error = Error::new(Kind::NotFound, message);
+    match clue {
+        Some(clue) => error.with_clue(clue),
+        None => error,
+    }
+}
+
+/// What to save of an index: all of it if all of it is here, else the image for this machine; the platform asked for.
+async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, text: &str) -> Result<(Manifest, Plan)> {
+    let plan =
+        async |manifest: &Manifest| Plan::for_tree(store, manifest, |image| store.config(image), |_| false).await;
+    let absent = |wanted: &Platform| {
+        Error::new(
+            Kind::NotFound,
+            format!("image with reference {text} was found but does not provide the specified platform ({wanted})"),
+        )
+    };
+    let index = match (&root.body, platform) {
+        (Body::Image(image), Some(wanted)) => {
+            if store.config(image)?.platform.distance_to(wanted).is_none() {
+                return Err(absent(wanted));
+            }
+            let plan = plan(&root).await?;
+            return Ok((root, plan));
+        }
+        (Body::Image(_), None) => {
+            let plan = plan(&root).await?;
+            return Ok((root, plan));
+        }
+        (Body::Index(index), _) => index,
+    };
+    if platform.is_none()
+        && let Ok(plan) = plan(&root).await
+        && plan.blobs.iter().all(|blob| store.has_whole(blob))
+    {
+        return Ok((root, plan));
+    }
+    let wanted = platform.cloned().unwrap_or_else(Platform::host);
+    let child = match (index.choose(&wanted), platform) {
+        (Ok(child), _) if store.has_blob(&child.digest) => child,
+        (_, Some(wanted)) => return Err(absent(wanted)),
+        (chosen, None) => {
+            let there = index
+                .manifests
+                .iter()
+                .find(|it| !it.is_attestation() && store.has_blob(&it.digest));
+            there.map_or(chosen, Ok)?
+        }
+    };
+    let child = store.manifest(&child.digest).await?;
+    let plan = plan(&child).await?;
+    Ok((child, plan))
+}
+
+/// The one image that `docker load` is to see: of an index, the one for this machine.
+async fn seen_by_docker(store: &Store, root: &Manifest) -> Option<(Descriptor, Vec<Descriptor>)> {
+    match &root.body {
+        Body::Image(image) => image
+            .config
+            .media_type
+            .contains(".image.")
+            .then(|| (image.config.clone(), image.layers.clone())),
+        Body::Index(index) => {
+            let others = index.manifests.iter().filter(|it| !it.is_attestation());
+            let child = index.choose(&Platform::host()).ok().into_iter().chain(others).next()?;
+            match store.manifest(&child.digest).await.ok()?.body {
+                Body::Image(image) => Some((image.config, image.layers)),
+                Body::Index(_) => None,
+            }
+        }
+    }
+}
+
+/// The layers that the far side has, as the flags say; configs and manifests always go along.
+fn left_out(args: &SaveArgs, store: &Store, chosen: &[Chosen], context: &Context) -> Result<HashSet<Digest>> {
+    let mut held = HashSet::new();
+    for path in &args.since {
+        let doing = || format!("reading {}", path.display());
+        let file = File::open(path).during(doing())?;
+        held.extend(archive::held_by_archive(file).map_err(|e| e.during(doing()))?);
+    }
+    for path in &args.have {
+        let mut text = Vec::new();
+        let file = File::open(path).during(format!("reading {}", path.display()))?;
+        file.take(MAX_LIST)
+            .read_to_end(&mut text)
+            .during(format!("reading {}", path.display()))?;
+        let listed = archive::held_by_list(&String::from_utf8_lossy(&text));
+        if listed.is_empty() {
+            let path = path.display();
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{path} lists no digests: let the far side write it with \"rdock load --have\""),
+            ));
+        }
+        held.extend(with_layers(store, listed)?);
+    }
+    if args.since.is_empty() && args.have.is_empty() {
+        return Ok(held);
+    }
+    let mut left_out = HashSet::new();
+    let mut bytes = 0;
+    for layer in chosen
+        .iter()
+        .flat_map(|it| &it.plan.layers)
+        .filter(|it| held.contains(&it.digest))
+    {
+        if left_out.insert(layer.digest.clone()) {
+            bytes += layer.size;
+        }
+    }
+    let layers = if left_out.len() == 1 { "layer" } else { "layers" };
+    context.screen.note(&format!(
+        "Left out {} {layers} ({}) that the far side has",
+        left_out.len(),
+        human::size(bytes)
+    ));
+    Ok(left_out)
+}
+
+/// Who has an image has its layers. Lists name images by their ID, their manifest, or the index that it came from.
+fn with_layers(store: &Store, mut held: HashSet<Digest>) -> Result<HashSet<Digest>> {
+    for image in store.images()? {
+        let from = image.digests.iter().filter_map(Reference::digest);
+        let mut names = from.chain([&image.id, &image.manifest.digest]);
+        if names.any(|digest| held.contains(digest))
+            && let Ok(manifest) = store.manifest_of(&image.manifest.digest)
+            && let Body::Image(body) = manifest.body
+        {
+            held.extend(body.layers.into_iter().map(|layer| layer.digest));
+        }
+    }
+    Ok(held)
+}
+
+/// Where the archive goes. A file takes its place only when it is whole.
+enum Target {
+    Out,
+    File(NamedTempFile, PathBuf),
+}
+
+impl Target {
+    /// Docker's checks, in its words
+    /// (<https://github.com/moby/sys/blob/atomicwriter/v0.1.0/atomicwriter/atomicwriter.go>).
+    fn open(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            if io::stdout().is_terminal() {
+                return Err(Error::new(
+                    Kind::Usage,
+                    "cowardly refusing to save to a terminal. Use the -o flag or redirect",
+                ));
+            }
+            return Ok(Target::Out);
+        };
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let wrong = |why: String| Error::new(Kind::Usage, format!("failed to save image: {why}"));
+        let stat = |words: &str| wrong(format!("invalid output path: stat {}: {words}", folder.display()));
+        match fs::metadata(folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(stat("not a directory")),
+            Err(e) => return Err(stat(&super::in_go_s_words(&e))),
+        }
+        if let Ok(metadata) = fs::symlink_metadata(path)
+            && let Some(what) = what_is_no_file(metadata.file_type())
+        {
+            return Err(wrong(format!("cannot write to {what}")));
+        }
+        let prefix = format!(".tmp-{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder);
+        let file = file.map_err(|e| wrong(format!("open {}: {}", folder.display(), super::in_go_s_words(&e))))?;
+        Ok(Target::File(file, path.to_owned()))
+    }
+
+    fn stream(&self) -> Result<Box<dyn Write + Send>> {
+        let doing = "opening the archive";
+        Ok(match self {
+            // The file itself: a line-buffered stream would look at every byte.
+            Target::Out => {
+                let own = io::stdout().as_fd().try_clone_to_owned().during(doing)?;
+                Box::new(File::from(own))
+            }
+            Target::File(file, _) => Box::new(file.as_file().try_clone().during(doing)?),
+        })
+    }
+
+    fn commit(self) -> Result<()> {
+        let Target::File(file, path) = self else {
+            return Ok(());
+        };
+        let doing = format!("writing {}", path.display());
+        file.as_file().sync_all().during(&doing)?;
+        file.persist(&path).map(drop).map_err(|e| e.error).during(&doing)
+    }
+}
+
+fn what_is_no_file(sort: fs::FileType) -> Option<&'static str> {
+    [
+        (sort.is_dir(), "a directory"),
+        (sort.is_symlink(), "a symbolic link directly"),
+        (sort.is_fifo(), "a named pipe (FIFO)"),
+        (sort.is_socket(), "a socket"),
+        (sort.is_char_device(), "a character device file"),
+        (sort.is_block_device(), "a block device file"),
+    ]
+    .into_iter()
+    .find_map(|(is_it, what)| is_it.then_some(what))
+}

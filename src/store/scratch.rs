@@ -1,0 +1,131 @@
+//! Takes in blobs whose digests are known only once they are read: the members of an archive.
+//!
+//! They wait in a folder of the job's own until all of the archive has turned out right; what is then published is
+//! renamed, not copied. The folder goes with the job, and what a killed job left goes with the next one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+
+use super::layout::Layout;
+use crate::content::Kept;
+use crate::error::{During, Error, Kind, Result};
+use crate::image::Digester;
+use crate::image::digest::Algorithm;
+
+/// How much is read, hashed and written at once.
+const PIECE: usize = 256 << 10;
+const PREFIX: &str = "job-";
+
+/// The folder of one job. Nothing of it is seen by anyone before it is published.
+#[derive(Debug)]
+pub struct Scratch {
+    layout: Arc<Layout>,
+    folder: TempDir,
+    count: AtomicU64,
+}
+
+impl Scratch {
+    /// The store must exist.
+    pub(super) fn new(layout: &Arc<Layout>) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(layout.ingest());
+        Ok(Self {
+            folder: folder.map_err(|e| layout.failure(e).during("making room for an archive"))?,
+            layout: Arc::clone(layout),
+            count: AtomicU64::new(0),
+        })
+    }
+
+    /// Writes and hashes all that `bytes` yields. `expected`, in bytes, is what must fit on the disk.
+    pub fn take(&self, bytes: &mut dyn Read, expected: u64, algorithm: Algorithm) -> Result<Kept> {
+        self.check_room(expected)?;
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.path().join(number.to_string());
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| self.failure(e))?;
+        let mut digester = Digester::new(algorithm);
+        let mut buffer = vec![0; PIECE];
+        let mut size = 0;
+        loop {
+            // What the archive's end of the pipe has to say is not about this disk.
+            let n = read_full(bytes, &mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            file.write_all(&buffer[..n]).map_err(|e| self.failure(e))?;
+            digester.update(&buffer[..n]);
+            size += n as u64;
+        }
+        Ok(Kept {
+            digest: digester.finish(),
+            size,
+            path,
+        })
+    }
+
+    /// Removes all that was taken in and not published; what comes after that fails. For a job that is stopped while
+    /// its thread still works.
+    pub fn discard(&self) {
+        // What cannot be removed now goes with the next job.
+        let _ = fs::remove_dir_all(self.folder.path());
+    }
+
+    /// An archive that claims more than there is room for is refused before the disk is full.
+    fn check_room(&self, expected: u64) -> Result<()> {
+        let room = rustix::fs::statvfs(self.folder.path()).map_err(|e| self.failure(e.into()))?;
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        if expected <= free {
+            return Ok(());
+        }
+        let full = self.layout.failure(io::ErrorKind::StorageFull.into());
+        Err(full.during(format!("storing {expected} bytes of the archive where {free} are left")))
+    }
+
+    fn failure(&self, e: io::Error) -> Error {
+        self.layout.failure(e).during("storing a part of the archive")
+    }
+}
+
+/// Fills the buffer as far as the stream goes.
+fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match stream.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::new(Kind::Corrupt, e.to_string())),
+        }
+    }
+    Ok(filled)
+}
+
+/// Makes what was kept the blob of its digest.
+pub(super) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
+    let doing = || format!("storing blob {}", kept.digest);
+    let file = File::open(&kept.path).during(doing())?;
+    layout
+        .publish_from(&kept.path, &file, &kept.digest)
+        .map_err(|e| layout.failure(e).during(doing()))
+}
+
+/// Removes the folders of jobs that were killed. The caller holds the store's lock alone.
+pub(super) fn clear(layout: &Layout) {
+    let Ok(entries) = fs::read_dir(layout.ingest()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            // What cannot be removed now is there for the next job.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
