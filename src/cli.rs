@@ -11,7 +11,8 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    Context, Status, catalog, images, load, login, logout, pull, push, rmi, save, search, tag, tags, version,
+    Context, Status, catalog, copy, digest, images, load, login, logout, pull, push, rmi, save, search, tag, tags,
+    version,
 };
 use crate::error::Result;
 use crate::ui::ProgressMode;
@@ -81,6 +82,8 @@ fn truth(text: &str) -> Result<bool, String> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Catalog(catalog::CatalogArgs),
+    Copy(copy::CopyArgs),
+    Digest(digest::DigestArgs),
     #[command(subcommand)]
     Image(ImageCommand),
     Images(images::ImagesArgs),
@@ -117,6 +120,7 @@ impl Command {
         match self {
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => args.transfer.progress,
             Command::Push(args) | Command::Image(ImageCommand::Push(args)) => args.transfer.progress,
+            Command::Copy(args) => args.transfer.progress,
             Command::Load(_) | Command::Image(ImageCommand::Load(_)) => ProgressMode::Auto,
             _ => ProgressMode::None,
         }
@@ -125,13 +129,15 @@ impl Command {
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
             Command::Catalog(args) => catalog::run(args, context).await,
+            Command::Copy(args) => Box::pin(copy::run(args, context)).await,
+            Command::Digest(args) => digest::run(args, context).await,
             Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
             Command::Load(args) | Command::Image(ImageCommand::Load(args)) => load::run(args, context).await,
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => pull::run(args, context).await,
-            Command::Push(args) | Command::Image(ImageCommand::Push(args)) => push::run(args, context).await,
-            Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context),
+            Command::Push(args) | Command::Image(ImageCommand::Push(args)) => Box::pin(push::run(args, context)).await,
+            Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context).await,
             Command::Save(args) | Command::Image(ImageCommand::Save(args)) => save::run(args, context).await,
             Command::Search(args) => search::run(args, context).await,
             Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),

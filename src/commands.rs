@@ -3,12 +3,16 @@
 pub mod candidates;
 pub mod catalog;
 mod context;
+pub mod copy;
+pub mod digest;
+pub mod filter;
 pub mod images;
 mod limits;
 mod listing;
 pub mod load;
 pub mod login;
 pub mod logout;
+mod nearest;
 pub mod pull;
 pub mod push;
 pub mod rmi;

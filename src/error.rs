@@ -62,6 +62,12 @@ pub enum Clue {
     BrokenFile { path: String },
     /// The host answers, but not as a registry does.
     NoRegistry { host: String },
+    /// The registry is not set up to delete anything.
+    NoDeletion { host: String },
+    /// The registry refuses manifests of this type.
+    TypeRefused { media_type: String },
+    /// These names would go too, because the registry can only delete the digest they share.
+    Siblings(Vec<String>),
     /// The archive is damaged, incomplete, or none at all; nothing of it was loaded.
     BadArchive,
     /// A delta archive needs the layers that it left out.

@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod nearest;
 pub mod platform;
 pub mod reference;
+pub mod referral;
 pub mod version_order;
 
 pub use config::ImageConfig;
@@ -16,3 +17,4 @@ pub use digest::{Digest, Digester};
 pub use manifest::{Body, ImageManifest, Index, Manifest};
 pub use platform::Platform;
 pub use reference::{Reference, Version};
+pub use referral::Referral;

@@ -23,6 +23,7 @@ mod documents;
 mod extents;
 mod index;
 mod ingest;
+mod labels;
 mod lanes;
 mod layout;
 mod ledger;

@@ -7,6 +7,7 @@
 mod bars;
 mod board;
 pub mod failure;
+mod format;
 mod frame;
 pub mod human;
 mod jsonl;
@@ -16,6 +17,8 @@ pub mod prompt;
 mod sanitize;
 mod speed;
 mod table;
+mod tabs;
+pub mod template;
 mod terminal;
 
 use std::io::{self, Write};
@@ -28,6 +31,7 @@ use crate::progress::{Event, Progress};
 use bars::Bars;
 use output::{Output, lock};
 
+pub use format::{Columns, Format};
 pub use sanitize::{one_line, sanitize};
 pub use table::{Table, ellipsis};
 

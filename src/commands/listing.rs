@@ -17,6 +17,15 @@ pub struct ListingArgs {
 }
 
 impl ListingArgs {
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether names are all that is printed.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet && !self.json
+    }
+
     /// Prints the names under their header; `json` is what stands for them as JSON.
     pub fn show(&self, context: &Context, header: &str, names: Vec<String>, json: &Value) {
         if self.json {

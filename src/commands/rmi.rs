@@ -1,8 +1,10 @@
 //! `rdock rmi`: takes names away, and the image with the last one.
 
+mod remote;
+
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, RegistryArgs, Status};
 use crate::error::{Kind, Result};
 use crate::store::Force;
 
@@ -15,11 +17,19 @@ pub struct RmiArgs {
     /// Do not delete untagged parents
     #[arg(long)]
     no_prune: bool,
+    /// Remove the image from its registry, not from here
+    #[arg(long)]
+    remote: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 }
 
-pub fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
+pub async fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
+    if args.remote {
+        return remote::remove(args, context).await;
+    }
     let store = context.store();
     let force = if args.force { Force::Yes } else { Force::No };
     let mut failures = Vec::new();

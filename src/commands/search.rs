@@ -4,13 +4,14 @@ mod filter;
 
 use clap::Args;
 
+use super::filter::Condition;
 use super::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
 use crate::registry::Hit;
 use crate::ui::{Table, ellipsis, one_line};
 
-use filter::{Condition, Filter};
+use filter::Filter;
 
 /// Search a registry for images: Docker Hub, or HOST[:PORT]/TERM
 #[derive(Debug, Args)]

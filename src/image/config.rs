@@ -1,7 +1,10 @@
 //! The config blob of an image: what it runs on, when it was made, and its uncompressed layers.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Digest, Platform};
 use crate::error::{Error, Kind, Result};
@@ -14,6 +17,7 @@ pub struct ImageConfig {
     pub platform: Platform,
     /// The digest of each uncompressed layer, base first.
     pub diff_ids: Vec<Digest>,
+    pub labels: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -22,6 +26,14 @@ struct Wire {
     #[serde(flatten)]
     platform: Platform,
     rootfs: Option<RootFs>,
+    config: Option<Execution>,
+}
+
+/// How to run the image; labels that are no strings are nobody's.
+#[derive(Deserialize)]
+struct Execution {
+    #[serde(rename = "Labels")]
+    labels: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +53,7 @@ impl ImageConfig {
             created: created.filter(|t| t.as_second() > GO_ZERO_TIME),
             platform,
             diff_ids: wire.rootfs.and_then(|r| r.diff_ids).unwrap_or_default(),
+            labels: wire.config.and_then(|c| c.labels).map(labels).unwrap_or_default(),
         })
     }
 }
@@ -56,6 +69,17 @@ pub fn chain_ids(diff_ids: &[Digest]) -> Vec<Digest> {
         });
     }
     chain
+}
+
+fn labels(members: Value) -> BTreeMap<String, String> {
+    let Value::Object(members) = members else {
+        return BTreeMap::new();
+    };
+    let text = |(key, value): (String, Value)| match value {
+        Value::String(value) => Some((key, value)),
+        _ => None,
+    };
+    members.into_iter().filter_map(text).collect()
 }
 
 /// 0001-01-01T00:00:00Z in seconds since 1970: what Go writes for "no time".

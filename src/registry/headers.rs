@@ -17,6 +17,7 @@ use crate::image::manifest::{DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1, OCI_I
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 /// Refused after it is read, but better than a registry's "not found" for what is there.
 const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
@@ -54,6 +55,11 @@ pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
 /// The smallest chunk but the last that the registry takes, in bytes.
 pub(super) fn chunk_min_length(headers: &HeaderMap) -> Option<u64> {
     text(headers, &CHUNK_MIN_LENGTH)?.parse().ok()
+}
+
+/// Whether the registry has listed the manifest among those that speak of its subject.
+pub(super) fn has_listed_subject(headers: &HeaderMap) -> bool {
+    headers.contains_key(SUBJECT)
 }
 
 /// Whether the Hub says that the quota is used up: it stays so for hours.

@@ -20,7 +20,7 @@ use crate::image::Reference;
 const MAX_PAGE: usize = 8 << 20;
 /// The largest list, in bytes over all pages, and the most pages: a server must not keep us for ever.
 const MAX_LIST: usize = 128 << 20;
-const MAX_PAGES: usize = 10_000;
+pub(super) const MAX_PAGES: usize = 10_000;
 /// The most pages in a row that bring nothing new; some registries filter what a user may see after they cut pages.
 const MAX_BARREN_PAGES: usize = 100;
 /// As many tags a page as ECR allows; asking for more is an error there.

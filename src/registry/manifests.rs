@@ -9,7 +9,7 @@ use super::request::{Request, Shown};
 use super::site::{Page, Site};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
-use crate::image::{Digest, Manifest, Version};
+use crate::image::{Digest, Manifest, Referral, Version};
 
 impl Repository {
     /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
@@ -87,13 +87,17 @@ impl Repository {
         }
         let ours = manifest.digest();
         let claimed = headers::content_digest(&answer.headers);
+        let is_listed = headers::has_listed_subject(&answer.headers);
         answer.discard().await;
         match claimed {
             Some(theirs) if theirs.algorithm() == ours.algorithm() && theirs != *ours => Err(Error::new(
                 Kind::Corrupt,
                 format!("the registry stored the manifest {ours} as {theirs}"),
             )),
-            _ => Ok(()),
+            _ => match Referral::of(manifest) {
+                Some(referral) if !is_listed => self.list_referrer(&referral).await,
+                _ => Ok(()),
+            },
         }
     }
 

@@ -18,7 +18,7 @@ use crate::image::{Descriptor, Reference};
 /// The full name, as containerd writes it.
 const IMAGE_NAME: &str = "io.containerd.image.name";
 /// The same where skopeo and others look for it.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -64,7 +64,7 @@ impl Entry {
         }
     }
 
-    fn read(descriptor: Descriptor) -> Self {
+    pub(super) fn read(descriptor: Descriptor) -> Self {
         let name = [IMAGE_NAME, REF_NAME]
             .into_iter()
             .filter_map(|key| descriptor.annotations.get(key))

@@ -64,7 +64,12 @@ impl Plan {
         Ok(plan)
     }
 
-    fn add(&mut self, image: &ImageManifest, config: Option<&ImageConfig>, has: impl Fn(&Descriptor) -> bool) {
+    pub(super) fn add(
+        &mut self,
+        image: &ImageManifest,
+        config: Option<&ImageConfig>,
+        has: impl Fn(&Descriptor) -> bool,
+    ) {
         let mut planned: HashSet<Digest> = self.blobs.iter().map(|b| b.digest.clone()).collect();
         let diff_ids = config.map(|c| c.diff_ids.as_slice()).unwrap_or_default();
         let mut all_below = true;
@@ -89,4 +94,4 @@ impl Plan {
 }
 
 /// Far more than any index has: a guard against an index that never ends.
-const MAX_CHILDREN: usize = 1000;
+pub(super) const MAX_CHILDREN: usize = 1000;

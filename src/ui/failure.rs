@@ -92,6 +92,15 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
         Clue::NoRegistry { host } => {
             format!("{host} answers, but not as a registry does: check the name and the port")
         }
+        Clue::NoDeletion { host } => format!(
+            "whoever runs {host} can allow it: storage.delete.enabled in docker's registry, a role or a page of its \
+             own elsewhere"
+        ),
+        Clue::TypeRefused { media_type } => format!(
+            "rdock sends a manifest as it is, so that its digest stays: the registry has to be set up to take \
+             {media_type}"
+        ),
+        Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
         Clue::BaseNeeded => {
             "nothing was loaded: load the archive that this one was saved against first, or save the image \
                              whole, without --since and --have"

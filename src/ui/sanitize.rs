@@ -28,7 +28,7 @@ fn neutralise(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// The C0 and C1 codes, and what Unicode offers to reorder text (CVE-2021-42574) or to break lines.
-fn is_control(c: char) -> bool {
+pub(super) fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -4,10 +4,7 @@ use std::fmt;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::sanitize;
-
-const MIN_WIDTH: usize = 10;
-const PADDING: usize = 3;
+use super::{sanitize, tabs};
 
 /// A header and rows. The header is shown even when there are no rows.
 #[derive(Debug, Clone)]
@@ -29,36 +26,13 @@ impl Table {
             .collect();
         self.rows.push(clean);
     }
-
-    /// Each column's width; the last cell of a row belongs to no column.
-    fn widths(&self) -> Vec<usize> {
-        let mut widths = Vec::new();
-        for row in &self.rows {
-            for (column, cell) in row.iter().enumerate().take(row.len().saturating_sub(1)) {
-                if column == widths.len() {
-                    widths.push(MIN_WIDTH);
-                }
-                widths[column] = widths[column].max(cell.width() + PADDING);
-            }
-        }
-        widths
-    }
 }
 
 /// All lines, each with its line end.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
-        for row in &self.rows {
-            let Some((last, cells)) = row.split_last() else {
-                continue;
-            };
-            for (cell, width) in cells.iter().zip(&widths) {
-                write!(f, "{cell}{:blanks$}", "", blanks = width - cell.width())?;
-            }
-            writeln!(f, "{last}")?;
-        }
-        Ok(())
+        let lines: String = self.rows.iter().map(|cells| cells.join("\t") + "\n").collect();
+        f.write_str(&tabs::align(&lines))
     }
 }
 

@@ -49,6 +49,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("reqwest::", &["registry"]),
     ("rustls::", &["registry"]),
     ("indicatif::", &["ui"]),
+    ("gotmpl::", &["ui"]),
     ("rpassword::", &["ui"]),
     ("env::var", &["settings"]),
     ("flate2::", &["store", "archive"]),

@@ -2,9 +2,9 @@
 
 use super::PullArgs;
 use crate::commands::Context;
+use crate::commands::nearest::with_nearest_tags;
 use crate::content::{BlobReader, Sink, Source};
-use crate::error::{Clue, Error, Kind, Result};
-use crate::image::nearest::nearest;
+use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, Reference, Version};
 use crate::registry::Repository;
 use crate::store::{Session, Store};
@@ -40,7 +40,7 @@ impl Pull<'_> {
     pub(super) async fn one(&self, name: &Reference) -> Result<Pulled> {
         let up_to_date = match self.up_to_date(name).await {
             Ok(up_to_date) => up_to_date,
-            Err(e) => return Err(self.with_nearest_tags(e, name).await),
+            Err(e) => return Err(with_nearest_tags(e, &self.repository, name).await),
         };
         if let Some(digest) = up_to_date {
             self.announce(name);
@@ -52,7 +52,7 @@ impl Pull<'_> {
         }
         let root = match self.repository.resolve(name.version()).await {
             Ok(root) => root,
-            Err(e) => return Err(self.with_nearest_tags(e, name).await),
+            Err(e) => return Err(with_nearest_tags(e, &self.repository, name).await),
         };
         self.announce(name);
         let session = self.store.begin()?;
@@ -217,20 +217,6 @@ impl Pull<'_> {
     fn say(&self, line: &str) {
         if !self.args.quiet {
             self.context.screen.line(line);
-        }
-    }
-
-    /// Adds the tags that look most like the missing one, when the registry lists any.
-    async fn with_nearest_tags(&self, error: Error, name: &Reference) -> Error {
-        let Some(tag) = name
-            .tag()
-            .filter(|_| error.kind() == Kind::NotFound && error.clue().is_none())
-        else {
-            return error;
-        };
-        match self.repository.tags().await {
-            Ok(tags) if !tags.is_empty() => error.with_clue(Clue::NearestTags(nearest(tag, &tags, 5))),
-            _ => error,
         }
     }
 }

@@ -1,30 +1,8 @@
 //! Docker's `--filter` of search: applied to what the registry found, so fewer rows than `--limit` may stay.
 
-use std::str::FromStr;
-
-use crate::error::{Error, Kind, Result};
+use crate::commands::filter::{Condition, check_names, invalid, switch, values};
+use crate::error::Result;
 use crate::registry::Hit;
-
-/// One `NAME=VALUE` of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Condition {
-    name: String,
-    value: String,
-}
-
-impl FromStr for Condition {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(Error::new(Kind::Usage, "bad format of filter (expected name=value)"));
-        };
-        Ok(Self {
-            name: name.trim().to_lowercase(),
-            value: value.trim().to_owned(),
-        })
-    }
-}
 
 /// What all conditions together ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,17 +15,15 @@ pub(super) struct Filter {
 impl Filter {
     /// Docker's rules: of several `stars` the largest counts; a switch has one value.
     pub(super) fn new(conditions: &[Condition]) -> Result<Self> {
-        let mut filter = Self::default();
-        for Condition { name, value } in conditions {
-            match name.as_str() {
-                "stars" => {
-                    let stars = value.parse().map_err(|_| invalid(&format!("stars={value}")))?;
-                    filter.stars = filter.stars.max(stars);
-                }
-                "is-official" => filter.is_official = Some(switch(name, conditions)?),
-                "is-automated" => filter.is_automated = Some(switch(name, conditions)?),
-                other => return Err(invalid(other)),
-            }
+        check_names(conditions, &["stars", "is-official", "is-automated"])?;
+        let mut filter = Self {
+            stars: 0,
+            is_official: switch(conditions, "is-official")?,
+            is_automated: switch(conditions, "is-automated")?,
+        };
+        for stars in values(conditions, "stars") {
+            let stars = stars.parse().map_err(|_| invalid(&format!("stars={stars}")))?;
+            filter.stars = filter.stars.max(stars);
         }
         Ok(filter)
     }
@@ -65,24 +41,6 @@ impl Filter {
              yield any results in future."
         })
     }
-}
-
-fn switch(name: &str, conditions: &[Condition]) -> Result<bool> {
-    let mut values: Vec<&str> = conditions
-        .iter()
-        .filter(|condition| condition.name == name)
-        .map(|condition| condition.value.as_str())
-        .collect();
-    values.dedup();
-    match values.as_slice() {
-        ["true"] => Ok(true),
-        ["false"] => Ok(false),
-        values => Err(invalid(&format!("{name}=[{}]", values.join(" ")))),
-    }
-}
-
-fn invalid(what: &str) -> Error {
-    Error::new(Kind::Usage, format!("Invalid filter '{what}'"))
 }
 
 #[cfg(test)]
@@ -112,9 +70,5 @@ mod tests {
         ] {
             assert_eq!(filter(conditions).unwrap_err().to_string(), words);
         }
-        assert_eq!(
-            "x".parse::<Condition>().unwrap_err().to_string(),
-            "bad format of filter (expected name=value)"
-        );
     }
 }

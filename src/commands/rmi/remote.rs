@@ -1,0 +1,131 @@
+//! `rdock rmi --remote`: takes a tag away from its registry, and no other tag with it unless that is forced.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::super::nearest::with_nearest_tags;
+use super::super::{Context, Status};
+use super::RmiArgs;
+use crate::error::{Clue, Error, Kind, Result};
+use crate::image::{Body, Digest, Reference, Version};
+use crate::registry::Repository;
+use crate::store::Force;
+
+/// How many tags are looked at, at once.
+const AT_ONCE: usize = 8;
+
+pub(super) async fn remove(args: &RmiArgs, context: &Context) -> Result<Status> {
+    let names = args
+        .images
+        .iter()
+        .map(|text| Reference::parse(text).map(Reference::or_latest));
+    let names = names.collect::<Result<Vec<_>>>()?;
+    let force = if args.force { Force::Yes } else { Force::No };
+    let mut failures = Vec::new();
+    for name in &names {
+        let repository = context.registry(name.domain(), &args.registry)?.repository(name);
+        match one(&repository, name, force).await {
+            Ok(lines) => lines.iter().for_each(|line| context.screen.line(line)),
+            Err(e) => failures.push(e),
+        }
+    }
+    for failure in &failures {
+        context.fail(failure);
+    }
+    let forgiven = args.force && failures.iter().all(|e| e.kind() == Kind::NotFound);
+    Ok(if failures.is_empty() || forgiven {
+        Status::Done
+    } else {
+        Status::Failed
+    })
+}
+
+/// Removes one name; the answer is what is gone, in docker's words.
+async fn one(repository: &Repository, name: &Reference, force: Force) -> Result<Vec<String>> {
+    if name.is_hub() {
+        let message = "Docker Hub lets images be deleted on its web pages only: https://hub.docker.com/repositories";
+        return Err(Error::new(Kind::Unsupported, message));
+    }
+    let digest = match standing(repository, name).await {
+        Ok(digest) => digest,
+        Err(e) => return Err(with_nearest_tags(e, repository, name).await),
+    };
+    if let Version::Tag(tag) = name.version()
+        && repository.remove_tag(tag).await?
+    {
+        return Ok(vec![format!("Untagged: {}", name.familiar())]);
+    }
+    let affected = Affected::by_removal(repository, name, &digest).await?;
+    if force == Force::No && !affected.is_empty() {
+        return Err(affected.refusal(name, &digest));
+    }
+    repository.remove_manifest(&digest).await?;
+    let own = name.tag().filter(|_| name.digest().is_none());
+    let untagged = own.into_iter().chain(affected.same.iter().map(String::as_str));
+    let untagged = untagged.map(|tag| format!("Untagged: {}:{tag}", name.familiar_name()));
+    let deleted = format!("Deleted: {}", name.at_digest(&digest).familiar());
+    Ok(untagged.chain([deleted]).collect())
+}
+
+async fn standing(repository: &Repository, name: &Reference) -> Result<Digest> {
+    match repository.head(name.version()).await? {
+        Some(digest) => Ok(digest),
+        None => repository.resolve(name.version()).await.map(|it| it.digest().clone()),
+    }
+}
+
+/// The other tags that a removal of the digest concerns.
+#[derive(Default)]
+struct Affected {
+    /// Those that stand for the digest: they would go.
+    same: Vec<String>,
+    /// Those of an index that holds it: they would stay, with a hole.
+    holders: Vec<String>,
+}
+
+impl Affected {
+    async fn by_removal(repository: &Repository, name: &Reference, digest: &Digest) -> Result<Self> {
+        let own = name.tag().filter(|_| name.digest().is_none());
+        let tags = repository.tags().await?;
+        let others = tags.iter().filter(|tag| Some(tag.as_str()) != own);
+        let read = async |tag: &String| match repository.resolve(Version::Tag(tag)).await {
+            Ok(manifest) => Ok(Some((tag.clone(), manifest))),
+            // Gone meanwhile, or nothing that could be damaged.
+            Err(e) if matches!(e.kind(), Kind::NotFound | Kind::Unsupported) => Ok(None),
+            Err(e) => Err(e),
+        };
+        let found: Vec<_> = stream::iter(others).map(read).buffered(AT_ONCE).try_collect().await?;
+        let mut affected = Self::default();
+        for (tag, manifest) in found.into_iter().flatten() {
+            match &manifest.body {
+                _ if manifest.digest() == digest => affected.same.push(tag),
+                Body::Index(index) if index.manifests.iter().any(|child| child.digest == *digest) => {
+                    affected.holders.push(tag);
+                }
+                Body::Index(_) | Body::Image(_) => {}
+            }
+        }
+        Ok(affected)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.same.is_empty() && self.holders.is_empty()
+    }
+
+    fn refusal(self, name: &Reference, digest: &Digest) -> Error {
+        let mut shares = Vec::new();
+        if !self.same.is_empty() {
+            shares.push(format!("is also {}", self.same.join(", ")));
+        }
+        if !self.holders.is_empty() {
+            shares.push(format!("is part of {}", self.holders.join(", ")));
+        }
+        let message = format!(
+            "unable to remove {} alone: {} deletes whole digests only, and {digest} {}",
+            name.familiar(),
+            name.domain(),
+            shares.join(" and ")
+        );
+        let names = self.same.into_iter().chain(self.holders).collect();
+        Error::new(Kind::Conflict, message).with_clue(Clue::Siblings(names))
+    }
+}

@@ -1,0 +1,43 @@
+//! The names that other tools give to the images of a layout: any text, in an annotation
+//! (<https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys>).
+
+use super::Store;
+use super::index::{Edit, Entry, Index, REF_NAME};
+use crate::error::Result;
+use crate::image::Descriptor;
+
+impl Store {
+    /// Every image of the layout with its name, in the order of `index.json`.
+    pub fn labels(&self) -> Result<Vec<(Option<String>, Descriptor)>> {
+        let index = Index::read(&self.layout)?;
+        let labelled = |entry: Entry| (entry.descriptor.annotations.get(REF_NAME).cloned(), entry.descriptor);
+        Ok(index.entries.into_iter().map(labelled).collect())
+    }
+
+    /// Lists a manifest, whose content is here, under this name and no other; without a name by its digest alone.
+    pub fn label(&self, label: Option<&str>, manifest: &Descriptor) -> Result<()> {
+        let _session = self.begin()?;
+        let mut edit = Edit::begin(&self.layout)?;
+        let mut listed = Descriptor {
+            annotations: manifest.annotations.clone(),
+            platform: manifest.platform.clone(),
+            ..Descriptor::new(manifest.media_type.clone(), manifest.digest.clone(), manifest.size)
+        };
+        if let Some(label) = label {
+            listed.annotations.insert(REF_NAME.to_owned(), label.to_owned());
+        }
+        let name_of = |entry: &Entry| entry.descriptor.annotations.get(REF_NAME).cloned();
+        let is_listed = |entry: &Entry| entry.descriptor.digest == listed.digest;
+        match label {
+            Some(_) => edit
+                .index
+                .entries
+                .retain(|entry| name_of(entry).as_deref() != label && !(name_of(entry).is_none() && is_listed(entry))),
+            None if edit.index.entries.iter().any(is_listed) => return Ok(()),
+            None => {}
+        }
+        edit.index.entries.push(Entry::read(listed));
+        self.layout.sync_blobs()?;
+        edit.commit()
+    }
+}
