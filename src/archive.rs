@@ -12,14 +12,15 @@ mod folder;
 mod held;
 mod images;
 mod layout;
+mod rootfs;
 mod unpack;
 mod writer;
 
-pub use contents::{Contents, Reading};
+pub use contents::{Contents, KeepBytes, Reading};
 pub use folder::Folder;
 pub use held::{held_by_archive, held_by_list};
 pub use images::{Listed, Shelf};
-pub use unpack::{Packing, packing_of, unpacked};
+pub use rootfs::RootFs;
 pub use writer::{Saved, Writer};
 
 use crate::error::{Clue, Error, Kind, Result};

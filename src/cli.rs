@@ -11,8 +11,8 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    Context, Status, catalog, copy, digest, images, load, login, logout, pull, push, rmi, save, search, tag, tags,
-    version,
+    Context, Status, catalog, copy, digest, images, import, load, login, logout, pull, push, rmi, save, search, tag,
+    tags, version,
 };
 use crate::error::Result;
 use crate::ui::ProgressMode;
@@ -87,6 +87,7 @@ pub enum Command {
     #[command(subcommand)]
     Image(ImageCommand),
     Images(images::ImagesArgs),
+    Import(import::ImportArgs),
     Load(load::LoadArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
@@ -103,6 +104,7 @@ pub enum Command {
 /// Manage images
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
+    Import(import::ImportArgs),
     Load(load::LoadArgs),
     #[command(visible_alias = "list")]
     Ls(images::ImagesArgs),
@@ -132,6 +134,7 @@ impl Command {
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Digest(args) => digest::run(args, context).await,
             Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
+            Command::Import(args) | Command::Image(ImageCommand::Import(args)) => import::run(args, context).await,
             Command::Load(args) | Command::Image(ImageCommand::Load(args)) => load::run(args, context).await,
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,

@@ -7,6 +7,7 @@ pub mod copy;
 pub mod digest;
 pub mod filter;
 pub mod images;
+pub mod import;
 mod limits;
 mod listing;
 pub mod load;
@@ -22,7 +23,7 @@ pub mod tag;
 pub mod tags;
 pub mod version;
 
-use context::in_go_s_words;
+use context::{cannot_open, in_go_s_words};
 
 pub use context::{Context, RegistryArgs, Status, TransferArgs};
 pub use listing::ListingArgs;

@@ -1,5 +1,6 @@
 //! The vocabulary of images: names, digests, descriptors, manifests, configs. Pure values, no I/O.
 
+pub mod change;
 pub mod config;
 pub mod descriptor;
 pub mod digest;
@@ -11,6 +12,7 @@ pub mod reference;
 pub mod referral;
 pub mod version_order;
 
+pub use change::RunConfig;
 pub use config::ImageConfig;
 pub use descriptor::Descriptor;
 pub use digest::{Digest, Digester};

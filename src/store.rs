@@ -55,7 +55,7 @@ use bytes::Bytes;
 pub use catalog::Image;
 pub use lookup::Found;
 pub use removal::{Force, Removed};
-pub use scratch::Scratch;
+pub use scratch::{Scratch, ScratchHolder};
 
 use crate::content::{BlobReader, Kept, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
@@ -344,8 +344,8 @@ pub struct Session {
 
 impl Session {
     /// A place for what has yet to be judged. It lasts no longer than the session may.
-    pub fn scratch(&self) -> Result<Scratch> {
-        Scratch::new(&self.store.layout)
+    pub fn scratch(&self) -> Result<ScratchHolder> {
+        Scratch::new(&self.store.layout).map(ScratchHolder::from)
     }
 
     /// Makes what a scratch place keeps the blob of its digest, unless that is there.

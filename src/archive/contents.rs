@@ -44,10 +44,12 @@ enum Member {
     Link(String),
 }
 
+/// Takes bytes in: the stream, how many bytes it will have at least, and what to hash them with.
+pub type KeepBytes<'a> = dyn Fn(&mut dyn Read, u64, Algorithm) -> Result<Kept> + 'a;
+
 /// What reading an archive needs from outside.
 pub struct Reading<'a> {
-    /// Takes a member's bytes in: the stream, its size in bytes, and what to hash it with.
-    pub keep: &'a (dyn Fn(&mut dyn Read, u64, Algorithm) -> Result<Kept> + 'a),
+    pub keep: &'a KeepBytes<'a>,
     /// Whether a blob of this size is there already, so that it need not be read.
     pub has: &'a (dyn Fn(&Digest, u64) -> bool + 'a),
     pub progress: &'a dyn Progress,

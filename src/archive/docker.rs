@@ -18,7 +18,8 @@ use crate::image::manifest::DOCKER_MANIFEST;
 use crate::image::{Descriptor, Digest, Digester, ImageConfig, Manifest, Platform, Reference};
 
 pub(super) const MANIFEST: &str = "manifest.json";
-const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
+pub(super) const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
+pub(super) const GZIP_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -154,10 +155,10 @@ fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> R
     if actual != *expected {
         return Err(wrong_diff_id(number, expected, &actual));
     }
-    let suffix = match packing {
-        Packing::Plain => "",
-        Packing::Gzip => ".gzip",
-        Packing::Zstd => ".zstd",
+    let media_type = match packing {
+        Packing::Plain => "application/vnd.docker.image.rootfs.diff.tar",
+        Packing::Gzip => GZIP_LAYER,
+        Packing::Zstd => "application/vnd.docker.image.rootfs.diff.tar.zstd",
         Packing::Xz | Packing::Bzip2 => {
             return Err(Error::new(
                 Kind::Unsupported,
@@ -167,7 +168,6 @@ fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> R
             ));
         }
     };
-    let media_type = format!("application/vnd.docker.image.rootfs.diff.tar{suffix}");
     Ok(Descriptor::new(media_type, kept.digest.clone(), kept.size))
 }
 

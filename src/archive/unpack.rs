@@ -15,7 +15,7 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 const LONGEST_MAGIC: usize = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
+pub(super) enum Packing {
     Plain,
     Gzip,
     Zstd,
@@ -24,7 +24,7 @@ pub enum Packing {
 }
 
 /// What these first bytes of a stream say.
-pub fn packing_of(first: &[u8]) -> Packing {
+fn packing_of(first: &[u8]) -> Packing {
     match first {
         [0x1f, 0x8b, ..] => Packing::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
@@ -34,8 +34,8 @@ pub fn packing_of(first: &[u8]) -> Packing {
     }
 }
 
-/// The stream without its compression, and which one that was.
-pub fn unpacked<'a>(mut stream: impl Read + Send + 'a) -> io::Result<(Packing, Box<dyn Read + Send + 'a>)> {
+/// What the stream is packed with, and the whole stream as it is.
+pub(super) fn peeked<'a>(mut stream: impl Read + Send + 'a) -> io::Result<(Packing, impl Read + Send + 'a)> {
     let mut first = [0; LONGEST_MAGIC];
     let mut filled = 0;
     // A pipe may hand over its first bytes one by one.
@@ -48,7 +48,12 @@ pub fn unpacked<'a>(mut stream: impl Read + Send + 'a) -> io::Result<(Packing, B
         }
     }
     let packing = packing_of(&first[..filled]);
-    let stream = Cursor::new(first).take(filled as u64).chain(stream);
+    Ok((packing, Cursor::new(first).take(filled as u64).chain(stream)))
+}
+
+/// The stream without its compression, and which one that was.
+pub(super) fn unpacked<'a>(stream: impl Read + Send + 'a) -> io::Result<(Packing, Box<dyn Read + Send + 'a>)> {
+    let (packing, stream) = peeked(stream)?;
     let stream = BufReader::with_capacity(BUFFER, stream);
     let unpacked: Box<dyn Read + Send + 'a> = match packing {
         Packing::Plain => Box::new(stream),

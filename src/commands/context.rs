@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::io;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::limits;
 use crate::credentials::Credentials;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
 use crate::registry::{Insecure, Mirror, Registry, Trust, Wire};
 use crate::settings::Settings;
@@ -34,6 +34,12 @@ pub(super) fn in_go_s_words(e: &io::Error) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
+}
+
+/// Docker's words for a file that cannot be read.
+pub(super) fn cannot_open(path: &Path, e: &io::Error) -> Error {
+    let words = in_go_s_words(e);
+    Error::new(Kind::Usage, format!("open {}: {words}", path.display()))
 }
 
 /// The flags of every command that talks to a registry.

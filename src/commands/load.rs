@@ -81,12 +81,9 @@ impl Input {
             }
             return Ok(Input::Stream(Box::new(stdin)));
         };
-        let failed = |e: io::Error| {
-            let words = super::in_go_s_words(&e);
-            Error::new(Kind::Usage, format!("open {}: {words}", path.display()))
-        };
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
+        let failed = |e: &io::Error| super::cannot_open(path, e);
+        let file = File::open(path).map_err(|e| failed(&e))?;
+        if file.metadata().map_err(|e| failed(&e))?.is_dir() {
             return Ok(Input::Folder(Folder::at(path)));
         }
         Ok(Input::Stream(Box::new(file)))
@@ -103,9 +100,9 @@ struct Load<'a> {
 
 impl Load<'_> {
     async fn stream(&self, stream: Box<dyn Read + Send>) -> Result<Status> {
-        let scratch = Cleared(Arc::new(self.session.scratch()?));
+        let scratch = self.session.scratch()?;
         let read = {
-            let (scratch, store) = (Arc::clone(&scratch.0), self.store.clone());
+            let (scratch, store) = (Arc::clone(&scratch), self.store.clone());
             let (platform, progress) = (self.platform.clone(), Arc::clone(&self.progress));
             tokio::task::spawn_blocking(move || read(stream, &scratch, &store, platform.as_ref(), &*progress))
         };
@@ -219,15 +216,6 @@ impl Load<'_> {
                 old.image.id
             )
         })
-    }
-}
-
-/// What was taken in goes when the work ends or is stopped, even if a thread is still at it.
-struct Cleared(Arc<Scratch>);
-
-impl Drop for Cleared {
-    fn drop(&mut self) {
-        self.0.discard();
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
+use std::ops::Deref;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 use super::layout::Layout;
+use super::unpacked;
 use crate::content::Kept;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::Digester;
@@ -27,6 +29,32 @@ pub struct Scratch {
     layout: Arc<Layout>,
     folder: TempDir,
     count: AtomicU64,
+}
+
+/// Who holds the scratch place. When it lets go, because the work has ended or was stopped, all that was not published
+/// is removed, even if a thread still works there: what that takes in then fails.
+#[derive(Debug)]
+pub struct ScratchHolder(Arc<Scratch>);
+
+impl From<Scratch> for ScratchHolder {
+    fn from(scratch: Scratch) -> Self {
+        Self(Arc::new(scratch))
+    }
+}
+
+impl Deref for ScratchHolder {
+    type Target = Arc<Scratch>;
+
+    fn deref(&self) -> &Arc<Scratch> {
+        &self.0
+    }
+}
+
+impl Drop for ScratchHolder {
+    fn drop(&mut self) {
+        // What cannot be removed now goes with the next job.
+        let _ = fs::remove_dir_all(self.0.folder.path());
+    }
 }
 
 impl Scratch {
@@ -71,11 +99,15 @@ impl Scratch {
         })
     }
 
-    /// Removes all that was taken in and not published; what comes after that fails. For a job that is stopped while
-    /// its thread still works.
-    pub fn discard(&self) {
-        // What cannot be removed now goes with the next job.
-        let _ = fs::remove_dir_all(self.folder.path());
+    /// What a layer that was kept unpacks to, in bytes; an error where it is no tar archive, or not all of one.
+    pub fn unpacked_size(&self, layer: &Kept) -> Result<u64> {
+        let refused = |why: String| Error::new(Kind::Corrupt, why);
+        let file = File::open(&layer.path).map_err(|e| self.failure(e))?;
+        match unpacked::size(file) {
+            Ok(Some(size)) => Ok(size),
+            Ok(None) => Err(refused("it is no tar archive".to_owned())),
+            Err(e) => Err(refused(e.to_string())),
+        }
     }
 
     /// An archive that claims more than there is room for is refused before the disk is full.
