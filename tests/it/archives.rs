@@ -1,7 +1,11 @@
 //! `save`, `load` and `import`: one archive for every tool, read from every tool, and nothing half-done.
 
+mod deltas;
 mod exchange;
+mod hostile;
+mod importing;
 mod loading;
+mod mishaps;
 mod saving;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +32,13 @@ impl Bench {
         let built = image.write(&folder);
         self.adopt(name, &built);
         built
+    }
+
+    /// The archive of one image, from a store of its own.
+    fn new_archive(image: &Image) -> Vec<u8> {
+        let bench = Self::new();
+        bench.stock("other:1", image);
+        bench.sandbox.rdock(&["save", "other:1"]).ok().bytes
     }
 
     fn adopt(&self, name: &str, built: &Built) {
