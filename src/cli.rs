@@ -11,8 +11,8 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    Context, Status, catalog, copy, digest, images, import, load, login, logout, pull, push, rmi, save, search, tag,
-    tags, version,
+    Context, Status, catalog, copy, digest, images, import, load, login, logout, pull, push, rmi, save, search, serve,
+    tag, tags, version,
 };
 use crate::error::Result;
 use crate::ui::ProgressMode;
@@ -96,6 +96,7 @@ pub enum Command {
     Rmi(rmi::RmiArgs),
     Save(save::SaveArgs),
     Search(search::SearchArgs),
+    Serve(serve::ServeArgs),
     Tag(tag::TagArgs),
     Tags(tags::TagsArgs),
     Version(version::VersionArgs),
@@ -128,6 +129,11 @@ impl Command {
         }
     }
 
+    /// Whether it listens for the signals that end it by itself, and ends when its work is done.
+    pub fn ends_by_itself(&self) -> bool {
+        matches!(self, Command::Serve(_))
+    }
+
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
             Command::Catalog(args) => catalog::run(args, context).await,
@@ -143,6 +149,7 @@ impl Command {
             Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context).await,
             Command::Save(args) | Command::Image(ImageCommand::Save(args)) => save::run(args, context).await,
             Command::Search(args) => search::run(args, context).await,
+            Command::Serve(args) => serve::run(args, context).await,
             Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),
             Command::Tags(args) => tags::run(args, context).await,
             Command::Version(_) => Ok(version::run(context)),

@@ -19,6 +19,7 @@ pub mod push;
 pub mod rmi;
 pub mod save;
 pub mod search;
+pub mod serve;
 pub mod tag;
 pub mod tags;
 pub mod version;

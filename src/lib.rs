@@ -16,6 +16,7 @@
 //! Who may use whom, only downward (a test reads the `use` lines and keeps it so):
 //! ```text
 //! main → cli → commands → settings
+//! server
 //! transfer   registry   store   archive   ui      neighbours, blind to each other
 //! credentials   progress → content   backoff
 //! image → error
@@ -40,6 +41,7 @@ pub mod error;
 pub mod image;
 pub mod progress;
 pub mod registry;
+pub mod server;
 pub mod settings;
 pub mod store;
 pub mod transfer;

@@ -54,6 +54,11 @@ fn run(command: Command, context: &Context) -> u8 {
         Ok(runtime) => runtime,
         Err(e) => return context.fail(&Error::from(e).during("start the runtime")),
     };
+    if command.ends_by_itself() {
+        let result = runtime.block_on(command.run(context));
+        runtime.shutdown_background();
+        return context.end(result);
+    }
     let ended = runtime.block_on(async {
         let mut stopped = pin!(signals::stopped());
         tokio::select! {

@@ -7,6 +7,7 @@
 //! blobs/ALGO/HEX    manifests, configs and layers as they came; each appears whole and verified
 //! ingest/ALGO-HEX   blobs that are not whole yet; the next try fetches what is missing. One that is fetched in several
 //!                   places at once has a map of what is there behind its last byte
+//! ingest/upload-*   what clients of `serve` send before they have said its digest
 //! ingest/tmp-*      files on their way to a place of their own
 //! ingest/job-*      what a job has read from an archive and not judged yet
 //! lock              held shared by jobs that add content, exclusively while blobs are freed
@@ -35,10 +36,12 @@ mod nearest;
 mod partial;
 mod reader;
 mod removal;
+mod repositories;
 mod scratch;
 mod summaries;
 mod sweep;
 mod unpacked;
+mod uploads;
 mod usage;
 
 #[cfg(test)]
@@ -55,7 +58,9 @@ use bytes::Bytes;
 pub use catalog::Image;
 pub use lookup::Found;
 pub use removal::{Force, Removed};
+pub use repositories::{Named, Repositories};
 pub use scratch::{Scratch, ScratchHolder};
+pub use uploads::Upload;
 
 use crate::content::{BlobReader, Kept, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
@@ -74,6 +79,7 @@ pub struct Store {
     layout: Arc<Layout>,
     documents: Arc<Documents>,
     has_swept: Arc<AtomicBool>,
+    repositories: Arc<repositories::Cache>,
 }
 
 impl Store {
@@ -84,6 +90,7 @@ impl Store {
             documents: Arc::new(Documents::new(Arc::clone(&layout))),
             layout,
             has_swept: Arc::default(),
+            repositories: Arc::default(),
         }
     }
 

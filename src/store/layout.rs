@@ -73,6 +73,11 @@ impl Layout {
             .join(format!("{}-{}", digest.algorithm().name(), digest.hex()))
     }
 
+    /// What a registry's client sends before it has said the digest.
+    pub(super) fn upload(&self, name: &str) -> PathBuf {
+        self.ingest().join(format!("upload-{name}"))
+    }
+
     pub(super) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
     }

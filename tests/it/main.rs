@@ -25,6 +25,7 @@ mod readme;
 mod refusals;
 mod resume;
 mod rmi;
+mod serve;
 mod shared_store;
 mod sizes;
 mod store_faults;

@@ -134,6 +134,14 @@ impl Door {
         }
     }
 
+    /// A `Location` that may go without a host.
+    fn resolve(&self, host: &str, location: &str) -> String {
+        match location.strip_prefix('/') {
+            Some(path) => format!("{}/{path}", self.url(host)),
+            None => location.to_owned(),
+        }
+    }
+
     /// A silent curl in an empty environment.
     pub(crate) fn curl(&self) -> Command {
         let mut command = Command::new("curl");
@@ -160,7 +168,7 @@ pub(crate) fn push_raw(door: &Door, host: &str, repository: &str, tag: &str, bui
     for digest in blobs.chain(config) {
         let path = built.blob(digest);
         let started = door.ask(&["-X", "POST", &format!("{base}/blobs/uploads/")]);
-        let location = header(&started, "location").unwrap();
+        let location = door.resolve(host, header(&started, "location").unwrap());
         let joint = if location.contains('?') { '&' } else { '?' };
         let target = format!("{location}{joint}digest={digest}");
         door.ask(&["-T", path.to_str().unwrap(), &target]);

@@ -21,6 +21,7 @@ pub(crate) mod registry;
 pub(crate) mod runtime;
 pub(crate) mod sandbox;
 pub(crate) mod search;
+pub(crate) mod serve;
 pub(crate) mod shelf;
 pub(crate) mod skopeo;
 pub(crate) mod terminal;

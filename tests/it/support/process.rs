@@ -11,9 +11,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::runtime::runtime;
+use super::runtime::{runtime, wait_for};
 
 /// The search path of every program started here.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -169,6 +169,19 @@ impl Daemon {
     /// Whether it has not ended yet.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end, and says with which code.
+    pub(crate) fn wait(&mut self) -> i32 {
+        exit_code(wait_for("the end of a daemon", Duration::from_secs(30), || {
+            self.child.try_wait().unwrap()
+        }))
     }
 
     /// All it has printed so far.

@@ -1,0 +1,162 @@
+//! Who may come in: everybody, or the users of an htpasswd file, by Basic or with a token of the registry's own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+
+use super::body;
+use super::htpasswd::Htpasswd;
+use super::query::Query;
+use super::refusal::{Code, Refusal};
+use super::route::Route;
+use super::token::{Tokens, Worth};
+use super::{Answer, json};
+use crate::error::{Error, Kind, Result};
+
+const MAX_FORM: usize = 64 << 10;
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What the token endpoint calls this registry.
+const SERVICE: &str = "rdock";
+
+pub(super) struct Access {
+    htpasswd: Option<Htpasswd>,
+    realm: Option<String>,
+    tokens: Tokens,
+}
+
+impl Access {
+    pub(super) fn new(htpasswd: Option<PathBuf>, realm: Option<String>) -> Result<Self> {
+        if let Some(realm) = &realm {
+            let is_url = realm.starts_with("http://") || realm.starts_with("https://");
+            if !is_url || realm.contains(['"', '\\', ' ']) || realm.chars().any(char::is_control) {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("the token realm {realm:?} is not a URL"),
+                ));
+            }
+            if htpasswd.is_none() {
+                return Err(Error::new(Kind::Usage, "tokens need users: give --htpasswd too"));
+            }
+        }
+        Ok(Self {
+            htpasswd: htpasswd.map(Htpasswd::open).transpose()?,
+            realm,
+            tokens: Tokens::default(),
+        })
+    }
+
+    /// The user who asks, or nobody where everybody may; an error for one who may not. `route` is none for what is no
+    /// page of the registry.
+    pub(super) async fn admit<B>(&self, request: &Request<B>, route: Option<&Route>) -> Result<String, Refusal> {
+        let Some(htpasswd) = &self.htpasswd else {
+            return Ok(String::new());
+        };
+        if matches!(route, Some(Route::Health | Route::Token)) {
+            return Ok(String::new());
+        }
+        let header = request
+            .headers()
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let Some((scheme, proof)) = header.and_then(|header| header.split_once(' ')) else {
+            return Err(unauthorized());
+        };
+        if scheme.eq_ignore_ascii_case("basic") {
+            let (user, password) = basic(proof).ok_or_else(unauthorized)?;
+            if !htpasswd.knows(&user, &password).await {
+                return Err(unauthorized());
+            }
+            return Ok(user);
+        }
+        if scheme.eq_ignore_ascii_case("bearer") && self.realm.is_some() {
+            let needed = route.and_then(Route::scope);
+            return match self.tokens.worth(proof.trim(), needed) {
+                Worth::Enough { user } => Ok(user),
+                Worth::TooLittle | Worth::Nothing => Err(unauthorized()),
+            };
+        }
+        Err(unauthorized())
+    }
+
+    /// How somebody may prove who he is.
+    pub(super) fn challenge(&self, route: Option<&Route>) -> Option<HeaderValue> {
+        self.htpasswd.as_ref()?;
+        let challenge = match &self.realm {
+            None => "Basic realm=\"rdock\"".to_owned(),
+            Some(realm) => {
+                let scope = route.and_then(Route::scope);
+                let scope = scope.map(|(kind, name, actions)| format!(",scope=\"{kind}:{name}:{actions}\""));
+                format!(
+                    "Bearer realm=\"{realm}\",service=\"{SERVICE}\"{}",
+                    scope.unwrap_or_default()
+                )
+            }
+        };
+        HeaderValue::try_from(challenge).ok()
+    }
+
+    /// The token endpoint: GET with Basic, or POST with a form.
+    pub(super) async fn token(&self, request: Request<Incoming>) -> Answer {
+        let Some(htpasswd) = self.htpasswd.as_ref().filter(|_| self.realm.is_some()) else {
+            return Err(Refusal::not_found("this registry gives no tokens"));
+        };
+        let header = request
+            .headers()
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let by_header = header
+            .and_then(|header| header.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+            .and_then(|(_, proof)| basic(proof));
+        let (login, scopes) = if *request.method() == Method::POST {
+            let form = body::read(request.into_body(), MAX_FORM, PATIENCE).await;
+            let form = form.map_err(|_| Refusal::bad(Code::Unsupported, "the form cannot be read"))?;
+            let form = Query::parse(&String::from_utf8_lossy(&form));
+            if form.first("grant_type") != Some("password") {
+                // Clients ask once more with GET then.
+                let why = "only grant_type=password is known";
+                return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, why));
+            }
+            let login = form.first("username").zip(form.first("password"));
+            let login = login.map(|(user, password)| (user.to_owned(), password.to_owned()));
+            (login, scopes(&form))
+        } else {
+            let query = Query::parse(request.uri().query().unwrap_or_default());
+            (by_header, scopes(&query))
+        };
+        let (user, password) = login.ok_or_else(unauthorized)?;
+        if !htpasswd.knows(&user, &password).await {
+            return Err(unauthorized());
+        }
+        let mut reply = json(self.tokens.give(&user, scopes)?.to_string());
+        reply
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(reply)
+    }
+}
+
+/// Every user may do everything: the scopes are granted as they are asked for.
+fn scopes(query: &Query) -> Vec<String> {
+    let texts = query.all("scope").flat_map(|text| text.split(' '));
+    texts
+        .filter(|text| !text.is_empty())
+        .take(100)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn unauthorized() -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "authentication required")
+}
+
+fn basic(proof: &str) -> Option<(String, String)> {
+    let decoded = String::from_utf8(STANDARD.decode(proof.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}

@@ -1,0 +1,183 @@
+//! Bodies on their way out: a few bytes, a part of a blob's file, or a stream. And those on their way in that nobody
+//! wants.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as HyperBody, Frame, Incoming, SizeHint};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use crate::content::ByteStream;
+use crate::error::Error;
+
+/// How much of a file is read at once. One such piece is read ahead while another is sent: more costs memory for each
+/// client and measured no faster.
+const PIECE: u64 = 128 << 10;
+/// How much of an unwanted body is read, and for how long, before the answer.
+const DRAINED: usize = 16 << 20;
+const DRAINING: Duration = Duration::from_secs(2);
+
+pub(super) struct Body(Kind);
+
+enum Kind {
+    Whole(Bytes),
+    File(FileBody),
+    Stream { stream: ByteStream, left: u64 },
+}
+
+impl Body {
+    pub(super) fn of(bytes: impl Into<Bytes>) -> Self {
+        Self(Kind::Whole(bytes.into()))
+    }
+
+    /// This part of the file.
+    pub(super) fn file(file: File, part: Range<u64>) -> io::Result<Self> {
+        let mut file = file;
+        file.seek(SeekFrom::Start(part.start))?;
+        Ok(Self(Kind::File(FileBody {
+            unread: part.end - part.start,
+            unsent: part.end - part.start,
+            next: None,
+            file: Some(file),
+        })))
+    }
+
+    /// A stream that has `left` bytes.
+    pub(super) fn stream(stream: ByteStream, left: u64) -> Self {
+        Self(Kind::Stream { stream, left })
+    }
+}
+
+/// What is left of a file. No thread waits for a slow client: each piece is read when the one before is taken.
+struct FileBody {
+    unread: u64,
+    unsent: u64,
+    next: Option<JoinHandle<io::Result<(File, Bytes)>>>,
+    file: Option<File>,
+}
+
+impl FileBody {
+    fn read_ahead(&mut self) {
+        if self.unread == 0 {
+            return;
+        }
+        if let Some(mut file) = self.file.take() {
+            let wanted = self.unread.min(PIECE);
+            self.unread -= wanted;
+            self.next = Some(spawn_blocking(move || {
+                let mut piece = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+                let read = (&mut file).take(wanted).read_to_end(&mut piece)?;
+                if (read as u64) < wanted {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the blob became shorter"));
+                }
+                Ok((file, piece.into()))
+            }));
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.next.is_none() {
+            self.read_ahead();
+        }
+        let Some(next) = &mut self.next else {
+            return Poll::Ready(None);
+        };
+        let read = ready!(Pin::new(next).poll(cx)).map_err(io::Error::other).flatten();
+        self.next = None;
+        match read {
+            Ok((file, piece)) => {
+                self.file = Some(file);
+                self.unsent -= piece.len() as u64;
+                self.read_ahead();
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Err(e) => {
+                self.unread = 0;
+                Poll::Ready(Some(Err(e)))
+            }
+        }
+    }
+}
+
+impl HyperBody for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.get_mut().0 {
+            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::File(file) => {
+                let piece = ready!(file.poll(cx));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data).map_err(Error::from)))
+            }
+            Kind::Stream { stream, left } => {
+                let piece = ready!(stream.as_mut().poll_next(cx));
+                if let Some(Ok(piece)) = &piece {
+                    *left = left.saturating_sub(piece.len() as u64);
+                }
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.size_hint().exact() == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match &self.0 {
+            Kind::Whole(bytes) => bytes.len() as u64,
+            Kind::File(file) => file.unsent,
+            Kind::Stream { left, .. } => *left,
+        })
+    }
+}
+
+/// Reads what a client sends though it is not wanted, up to a point.
+pub(super) async fn drain(mut body: Incoming) {
+    let mut drained = 0;
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            drained += frame.data_ref().map_or(0, Bytes::len);
+            if drained > DRAINED {
+                break;
+            }
+        }
+    };
+    let _ = timeout(DRAINING, read).await;
+}
+
+/// Why a small body could not be read.
+pub(super) enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// A body of at most `limit` bytes, whole.
+pub(super) async fn read(body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, Unread> {
+    if body.size_hint().lower() > limit as u64 {
+        drain(body).await;
+        return Err(Unread::TooLarge);
+    }
+    let mut body = body;
+    let mut whole = Vec::new();
+    loop {
+        match timeout(patience, body.frame()).await {
+            Ok(None) => return Ok(whole.into()),
+            Ok(Some(Ok(frame))) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Ok(Some(Err(_))) | Err(_) => return Err(Unread::Broken),
+        }
+        if whole.len() > limit {
+            drain(body).await;
+            return Err(Unread::TooLarge);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The access log: one line a request in the common log format, written when the answer has gone out.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::{Body as HyperBody, Frame, SizeHint};
+use jiff::Timestamp;
+
+use super::Log;
+use super::body::Body;
+use super::metrics::Metrics;
+use crate::error::Error;
+
+/// One request, until its answer has gone out or broken off.
+pub(super) struct Entry {
+    peer: SocketAddr,
+    method: String,
+    target: String,
+    version: String,
+    pub(super) user: String,
+    pub(super) status: u16,
+    sent: u64,
+    log: Log,
+    metrics: Rc<Metrics>,
+}
+
+impl Entry {
+    pub(super) fn begin<B>(request: &Request<B>, peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
+        metrics.begin();
+        Self {
+            peer,
+            method: request.method().to_string(),
+            // Without the query: no token or password that a client puts there is written down.
+            target: request.uri().path().to_owned(),
+            version: format!("{:?}", request.version()),
+            user: String::new(),
+            status: 0,
+            sent: 0,
+            log: Rc::clone(log),
+            metrics: Rc::clone(metrics),
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.metrics.end(&self.method, self.status, self.sent);
+        let user = if self.user.is_empty() { "-" } else { &self.user };
+        let time = Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
+        let (method, target, version) = (&self.method, quoted(&self.target), &self.version);
+        let line = format!(
+            "{} - {user} [{time}] \"{method} {target} {version}\" {} {}",
+            self.peer.ip(),
+            self.status,
+            self.sent,
+        );
+        (self.log)(&line);
+    }
+}
+
+/// No client's path may look like another field.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// A body that ends its entry.
+pub(super) struct Logged {
+    pub(super) body: Body,
+    pub(super) entry: Entry,
+}
+
+impl HyperBody for Logged {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            this.entry.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

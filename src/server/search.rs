@@ -1,0 +1,71 @@
+//! Docker's search, which is older than the registry API: `docker search HOST/TERM` asks for `/v1/_ping` and
+//! `/v1/search`.
+
+use hyper::header::{HeaderName, HeaderValue};
+use serde_json::json;
+
+use super::query::Query;
+use super::{Answer, Reply, Server, json as json_reply};
+use crate::store::Named;
+
+/// Docker asks for 25 unless told otherwise, and for 100 at most.
+const HITS: usize = 25;
+const MOST: usize = 100;
+/// Tags that a description shows.
+const SHOWN: usize = 5;
+
+pub(super) fn ping() -> Reply {
+    let mut reply = json_reply(r#"{"standalone":true}"#);
+    let headers = reply.headers_mut();
+    for name in ["x-docker-registry-version", "x-docker-registry-standalone"] {
+        let value = if name.ends_with("version") { "0.9.0" } else { "true" };
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    reply
+}
+
+impl Server {
+    /// Repositories whose path contains the term.
+    pub(super) fn search(&self, query: &Query) -> Answer {
+        let term = query.first("q").unwrap_or_default();
+        let wanted = term.to_lowercase();
+        let number = |key| query.first(key).and_then(|text| text.parse::<usize>().ok());
+        let n = number("n").unwrap_or(HITS).clamp(1, MOST);
+        let page = number("page").unwrap_or(1).max(1);
+        let repositories = self.store.repositories()?;
+        let mut hits: Vec<_> = repositories
+            .each()
+            .filter_map(|named| Some((self.names.path(&named.first()?.name)?, named)))
+            .filter(|(path, _)| path.contains(&wanted))
+            .collect();
+        hits.sort_unstable_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+        let count = hits.len();
+        let shown = hits.into_iter().skip((page - 1).saturating_mul(n)).take(n);
+        let results: Vec<_> = shown
+            .map(|(path, named)| {
+                json!({
+                    "name": path, "description": description(named), "star_count": 0,
+                    "is_official": false, "is_automated": false, "is_trusted": false,
+                })
+            })
+            .collect();
+        let body = json!({
+            "query": term, "num_results": count, "num_pages": count.div_ceil(n), "page": page, "page_size": n,
+            "results": results,
+        });
+        Ok(json_reply(body.to_string()))
+    }
+}
+
+/// The registry knows no descriptions; the tags say most.
+fn description(named: &[Named]) -> String {
+    let mut tags: Vec<&str> = named.iter().filter_map(|it| it.name.tag()).collect();
+    tags.sort_unstable();
+    let more = tags.len().saturating_sub(SHOWN);
+    tags.truncate(SHOWN);
+    match (tags.is_empty(), more) {
+        (true, _) => String::new(),
+        (_, 0) => format!("tags: {}", tags.join(", ")),
+        (_, more) => format!("tags: {} and {more} more", tags.join(", ")),
+    }
+}

@@ -1,0 +1,244 @@
+//! Blobs on their way in: mounted, in one request, streamed, or in chunks that go on after a cut.
+//!
+//! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs>
+
+use std::rc::Rc;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
+use hyper::{Request, StatusCode};
+use serde_json::json;
+use tokio::task::spawn_local;
+
+use super::blobs::CONTENT_DIGEST;
+use super::keeper::off_thread;
+use super::query::Query;
+use super::refusal::{Code, Refusal};
+use super::route::{Name, digest_of};
+use super::sessions::{Claim, Ended, Session};
+use super::{Answer, Reply, Server, empty};
+use crate::error::{Error, Kind};
+use crate::image::Digest;
+use crate::image::digest::Algorithm;
+use crate::store::Upload;
+
+const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+
+impl Server {
+    /// `POST`: a mount, a whole blob, or a new session.
+    pub(super) async fn start_upload(&self, name: &Name, query: &Query, request: Request<Incoming>) -> Answer {
+        if let Some(digest) = query.first("mount").map(digest_of).transpose()? {
+            let _held = self.keeper.hold().await?;
+            // The blobs of all names are one shelf: from where does not matter.
+            if self.store.touch(&digest)? {
+                return Ok(created(name, &digest));
+            }
+        }
+        let digest = query.first("digest").map(digest_of).transpose()?;
+        let algorithm = match (&digest, query.first("digest-algorithm")) {
+            (Some(digest), _) => digest.algorithm(),
+            (None, None | Some("sha256")) => Algorithm::Sha256,
+            (None, Some("sha384")) => Algorithm::Sha384,
+            (None, Some("sha512")) => Algorithm::Sha512,
+            (None, Some(_)) => return Err(Refusal::bad(Code::DigestInvalid, "unsupported digest algorithm")),
+        };
+        drop(self.keeper.hold().await?);
+        let session = self.sessions.begin(name, algorithm).await?;
+        match digest {
+            Some(digest) => self.finish(name, session, &digest, request).await,
+            None => Ok(progress(StatusCode::ACCEPTED, name, &session.id, 0)),
+        }
+    }
+
+    /// `GET`: how far it came. Whoever asks is not sending: a request that still is has lost its client.
+    pub(super) async fn upload_status(&self, name: &Name, id: &str) -> Answer {
+        let session = self.sessions.find(name, id).await?;
+        let len = session.claim().await.upload()?.len();
+        Ok(progress(StatusCode::NO_CONTENT, name, id, len))
+    }
+
+    /// `PATCH`: more bytes.
+    pub(super) async fn patch_upload(&self, name: &Name, id: &str, request: Request<Incoming>) -> Answer {
+        drop(self.keeper.hold().await?);
+        let session = self.sessions.find(name, id).await?;
+        let name = name.clone();
+        // A task of its own, since a connection that breaks drops the request's.
+        let filled = spawn_local(async move {
+            let mut claim = session.claim().await;
+            add(&mut claim, &name, &session, request).await?;
+            let len = claim.upload()?.len();
+            Ok(progress(StatusCode::ACCEPTED, &name, &session.id, len))
+        });
+        filled.await.map_err(|_| lost())?
+    }
+
+    /// `PUT`: perhaps the last bytes, and the digest.
+    pub(super) async fn finish_upload(
+        &self,
+        name: &Name,
+        id: &str,
+        query: &Query,
+        request: Request<Incoming>,
+    ) -> Answer {
+        let digest = query
+            .first("digest")
+            .ok_or_else(|| Refusal::bad(Code::DigestInvalid, "the digest parameter is missing"))?;
+        let digest = digest_of(digest)?;
+        let session = self.sessions.find(name, id).await?;
+        self.finish(name, session, &digest, request).await
+    }
+
+    async fn finish(&self, name: &Name, session: Rc<Session>, digest: &Digest, request: Request<Incoming>) -> Answer {
+        let (of, filled) = (name.clone(), Rc::clone(&session));
+        let filled: Result<Upload, Refusal> = spawn_local(async move {
+            let mut claim = filled.claim().await;
+            add(&mut claim, &of, &filled, request).await?;
+            claim.take()
+        })
+        .await
+        .map_err(|_| lost())?;
+        let upload = filled?;
+        self.sessions.forget(&session);
+        let _held = self.keeper.hold().await?;
+        let wanted = digest.clone();
+        off_thread(move || upload.finish(&wanted))
+            .await
+            .map_err(|e| match e.kind() {
+                Kind::Corrupt => Refusal::bad(Code::DigestInvalid, "provided digest did not match uploaded content")
+                    .about(json!({ "reason": e.to_string() })),
+                _ => e.into(),
+            })?;
+        self.metrics.stored();
+        Ok(created(name, digest))
+    }
+
+    /// `DELETE`: the client wants it no more.
+    pub(super) async fn cancel_upload(&self, name: &Name, id: &str) -> Answer {
+        let session = self.sessions.find(name, id).await?;
+        let upload = session.claim().await.take()?;
+        self.sessions.forget(&session);
+        off_thread(move || upload.discard()).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}
+
+/// Adds the body where its `Content-Range`, if it has one, says that it belongs.
+async fn add(claim: &mut Claim<'_>, name: &Name, session: &Session, request: Request<Incoming>) -> Result<(), Refusal> {
+    let body = request.body();
+    if body.is_end_stream() {
+        return claim.upload().map(|_| ());
+    }
+    let upload = claim.upload()?;
+    let (start, mark) = (upload.len(), upload.mark());
+    let chunk = match content_range(request.headers()) {
+        Ok(chunk) => chunk,
+        Err(refusal) => {
+            super::body::drain(request.into_body()).await;
+            return Err(refusal);
+        }
+    };
+    if let Some((from, _)) = chunk
+        && from != start
+    {
+        super::body::drain(request.into_body()).await;
+        return Err(out_of_order(name, session, start));
+    }
+    let size = chunk.map(|(from, to)| to - from + 1);
+    let announced = request.body().size_hint().exact();
+    if let (Some(size), Some(announced)) = (size, announced)
+        && size != announced
+    {
+        super::body::drain(request.into_body()).await;
+        return Err(wrong_size(size, announced));
+    }
+    if claim.fill(request.into_body()).await? == Ended::Cut {
+        return Err(Refusal::bad(Code::BlobUploadInvalid, "the body ended early"));
+    }
+    let upload = claim.upload()?;
+    let sent = upload.len() - start;
+    if let Some(size) = size
+        && size != sent
+    {
+        upload.go_back(mark)?;
+        return Err(wrong_size(size, sent));
+    }
+    Ok(())
+}
+
+/// `a-b`, both included, without a unit: the spec's own form.
+fn content_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusal> {
+    let Some(value) = headers.get(CONTENT_RANGE) else {
+        return Ok(None);
+    };
+    let parse = || {
+        let text = value.to_str().ok()?;
+        // Some clients write it as HTTP has it.
+        let text = text.strip_prefix("bytes ").unwrap_or(text);
+        let (from, to) = text.split('/').next()?.split_once('-')?;
+        let (from, to): (u64, u64) = (from.parse().ok()?, to.parse().ok()?);
+        (from <= to && to < u64::MAX).then_some((from, to))
+    };
+    parse().map(Some).ok_or_else(|| {
+        Refusal::bad(
+            Code::BlobUploadInvalid,
+            "the Content-Range is not of the form START-END",
+        )
+    })
+}
+
+fn out_of_order(name: &Name, session: &Session, len: u64) -> Refusal {
+    let refusal = Refusal::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        Code::BlobUploadInvalid,
+        format!("chunks must come in order: the next one begins at byte {len}"),
+    );
+    let reply = progress(StatusCode::ACCEPTED, name, &session.id, len);
+    let headers = reply.headers().clone();
+    headers
+        .into_iter()
+        .fold(refusal, |refusal, (header, value)| match header {
+            Some(header) => refusal.with(header, value),
+            None => refusal,
+        })
+}
+
+fn wrong_size(said: u64, sent: u64) -> Refusal {
+    Refusal::bad(
+        Code::SizeInvalid,
+        format!("the Content-Range says {said} bytes, the body has {sent}"),
+    )
+}
+
+fn lost() -> Refusal {
+    Error::new(Kind::Io, "the task that takes an upload in was lost").into()
+}
+
+/// Where the session is and how much it has. `0-0` stands for nothing too: there is no other way to say it.
+fn progress(status: StatusCode, name: &Name, id: &str, len: u64) -> Reply {
+    let mut reply = empty(status);
+    let headers = reply.headers_mut();
+    for (header, value) in [
+        (LOCATION, format!("/v2/{}/blobs/uploads/{id}", name.path)),
+        (RANGE, format!("0-{}", len.saturating_sub(1))),
+        (UPLOAD_UUID, id.to_owned()),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(header, value);
+        }
+    }
+    reply
+}
+
+fn created(name: &Name, digest: &Digest) -> Reply {
+    let mut reply = empty(StatusCode::CREATED);
+    let headers = reply.headers_mut();
+    for (header, value) in [
+        (LOCATION, format!("/v2/{}/blobs/{digest}", name.path)),
+        (CONTENT_DIGEST, digest.to_string()),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(header, value);
+        }
+    }
+    reply
+}

@@ -1,0 +1,317 @@
+//! A registry behind this one: what is not here is fetched from there, and a tag is looked up again from time to time.
+//!
+//! A look costs one HEAD, which Docker Hub does not count as a pull. When the registry behind limits pulls or does not
+//! answer, what is here is served as it is.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use hyper::Method;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use super::blobs::blob_reply;
+use super::body::Body;
+use super::keeper::off_thread;
+use super::refusal::Refusal;
+use super::route::{At, Name};
+use super::{Answer, Log};
+use crate::content::{BlobReader, ByteStream, Opener, Sink as _, Source as _};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Body as Contents, Descriptor, Digest, Manifest, Reference, Version};
+use crate::registry::{Registry, Repository};
+use crate::store::Store;
+
+/// How long a tag counts as looked up: a pull asks for it twice.
+const FRESH: Duration = Duration::from_secs(30);
+/// Tries of one blob, each from where the last one ended.
+const TRIES: u32 = 4;
+/// Pieces of a blob between the registry behind and the client; a client that is slower slows the fetch down.
+const QUEUE: usize = 8;
+/// How long a client may take nothing before the fetch goes on without it.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Tags whose last look is remembered.
+const MOST: usize = 10_000;
+
+pub(super) struct Upstream {
+    registry: Registry,
+    store: Store,
+    log: Log,
+    looked: RefCell<HashMap<Reference, Instant>>,
+    fetching: Rc<RefCell<HashMap<Digest, Fetch>>>,
+}
+
+/// Tells when a fetch has ended: whether the blob is here.
+type Fetch = watch::Receiver<Option<bool>>;
+
+impl Upstream {
+    pub(super) fn new(registry: Registry, store: Store, log: Log) -> Self {
+        Self {
+            registry,
+            store,
+            log,
+            looked: RefCell::default(),
+            fetching: Rc::default(),
+        }
+    }
+
+    fn repository(&self, name: &Name) -> Repository {
+        self.registry.repository(&name.repository)
+    }
+
+    /// Brings the manifest here if it is not, or if the tag has moved.
+    pub(super) async fn refresh(&self, name: &Name, version: &At) -> Result<(), Refusal> {
+        match version {
+            At::Digest(digest) => self.bring(name, digest).await,
+            At::Tag(tag) => {
+                let tagged = name.repository.at_tag(tag)?;
+                let known = self.looked.borrow().get(&tagged).is_some_and(|at| at.elapsed() < FRESH);
+                let local = self.store.named(&tagged)?.filter(|it| self.store.has_blob(&it.digest));
+                if known && local.is_some() {
+                    return Ok(());
+                }
+                match self.look(name, &tagged, local.as_ref()).await {
+                    Ok(()) => {}
+                    Err(e) if e.kind() == Kind::NotFound || refuses(&e) => return Err(Refusal::no_manifest(tag)),
+                    Err(e) if local.is_some() => (self.log)(&format!("stale: serving {tagged} as it is here: {e}")),
+                    Err(e) => return Err(e.into()),
+                }
+                let mut looked = self.looked.borrow_mut();
+                if looked.len() >= MOST {
+                    looked.clear();
+                }
+                looked.insert(tagged, Instant::now());
+                Ok(())
+            }
+        }
+    }
+
+    async fn look(&self, name: &Name, tagged: &Reference, local: Option<&Descriptor>) -> Result<()> {
+        let repository = self.repository(name);
+        if let Some(local) = local
+            && repository.head(tagged.version()).await?.as_ref() == Some(&local.digest)
+        {
+            return Ok(());
+        }
+        let manifest = repository.resolve(tagged.version()).await?;
+        let names = vec![name.repository.at_digest(manifest.digest()), tagged.clone()];
+        self.keep(manifest, names).await
+    }
+
+    /// A manifest by digest: it never changes, so it is asked for once.
+    async fn bring(&self, name: &Name, digest: &Digest) -> Result<(), Refusal> {
+        if self.store.has_blob(digest) {
+            return Ok(());
+        }
+        let manifest = match self.repository(name).resolve(Version::Digest(digest)).await {
+            Err(e) if e.kind() == Kind::NotFound || refuses(&e) => return Err(Refusal::no_manifest(digest)),
+            manifest => manifest?,
+        };
+        Ok(self.keep(manifest, vec![name.repository.at_digest(digest)]).await?)
+    }
+
+    async fn keep(&self, manifest: Manifest, names: Vec<Reference>) -> Result<()> {
+        let store = self.store.clone();
+        off_thread(move || store.put_named(&manifest, &names, &[])).await
+    }
+
+    /// The tags over there; none when it does not tell.
+    pub(super) async fn tags(&self, name: &Name) -> Option<Vec<String>> {
+        self.repository(name).tags().await.ok()
+    }
+
+    /// A blob that is not here: passed on as it comes, and kept.
+    pub(super) async fn blob(&self, name: &Name, digest: &Digest, method: &Method) -> Answer {
+        let blob = self.describe(name, digest).ok_or_else(|| Refusal::no_blob(digest))?;
+        if *method == Method::HEAD {
+            return Ok(blob_reply(digest, blob.size, Body::of("")));
+        }
+        let under_way = self.fetching.borrow().get(digest).cloned();
+        let fetch = match under_way {
+            Some(fetch) => fetch,
+            None => match self.fetch(name, blob.clone()).await {
+                Begun::Passing(stream) => return Ok(blob_reply(digest, blob.size, Body::stream(stream, blob.size))),
+                Begun::Waiting(fetch) => fetch,
+            },
+        };
+        let mut fetch = fetch;
+        let is_here = fetch
+            .wait_for(Option::is_some)
+            .await
+            .is_ok_and(|done| *done == Some(true));
+        if !is_here {
+            let why = format!("blob {digest} could not be fetched");
+            return Err(Error::new(Kind::Unavailable, why).into());
+        }
+        let (file, size) = self.store.blob_file(digest)?;
+        let body = Body::file(file, 0..size).map_err(Error::from)?;
+        Ok(blob_reply(digest, size, body))
+    }
+
+    /// What the manifests that are here say of a blob: without one of them nobody can want it.
+    fn describe(&self, name: &Name, digest: &Digest) -> Option<Descriptor> {
+        let repositories = self.store.repositories().ok()?;
+        let named = repositories.of(&name.repository)?;
+        let mut ahead: Vec<Digest> = super::referrers::documents(named).cloned().collect();
+        while let Some(document) = ahead.pop() {
+            let Ok(raw) = self.store.document(&document) else {
+                continue;
+            };
+            match Manifest::parse(raw, None, Some(&document)).map(|manifest| manifest.body) {
+                Ok(Contents::Index(index)) => ahead.extend(index.manifests.into_iter().map(|child| child.digest)),
+                Ok(Contents::Image(image)) => {
+                    let mut blobs = image.layers.into_iter().chain([image.config]);
+                    if let Some(blob) = blobs.find(|blob| blob.digest == *digest) {
+                        return Some(blob);
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Begins to fetch; the fetch goes on when the client goes away.
+    async fn fetch(&self, name: &Name, blob: Descriptor) -> Begun {
+        let (done, fetch) = watch::channel(None);
+        let digest = blob.digest.clone();
+        self.fetching.borrow_mut().insert(digest.clone(), fetch.clone());
+        let (tee, begun) = Tee::new();
+        let (repository, store) = (self.repository(name), self.store.clone());
+        let (fetching, log) = (Rc::clone(&self.fetching), Rc::clone(&self.log));
+        spawn_local(async move {
+            let fetched = receive(&repository, &store, &blob, &tee).await;
+            if let Err(e) = &fetched {
+                log(&format!("error: fetching {digest}: {e}"));
+            }
+            tee.end(fetched.is_ok()).await;
+            fetching.borrow_mut().remove(&digest);
+            let _ = done.send(Some(fetched.is_ok()));
+        });
+        match begun.await {
+            Ok(receiver) => Begun::Passing(Box::pin(stream::unfold(receiver, |mut receiver| async {
+                receiver.recv().await.map(|piece| (piece, receiver))
+            }))),
+            Err(_) => Begun::Waiting(fetch),
+        }
+    }
+}
+
+enum Begun {
+    /// The bytes as they come, not verified yet: the client does that itself.
+    Passing(ByteStream),
+    Waiting(Fetch),
+}
+
+/// Hub says of what it does not have that one may not have it.
+fn refuses(e: &Error) -> bool {
+    matches!(e.kind(), Kind::Denied | Kind::Unauthorized)
+}
+
+async fn receive(repository: &Repository, store: &Store, blob: &Descriptor, tee: &Tee) -> Result<()> {
+    let from = store.clone();
+    let session = off_thread(move || from.begin()).await?;
+    let open = Opener::new(|offset| {
+        let opening: Pin<Box<dyn Future<Output = Result<BlobReader>>>> = Box::pin(async move {
+            let reader = repository.open(blob, offset).await?;
+            Ok(tee.split(reader))
+        });
+        opening
+    });
+    let mut tries = 1;
+    loop {
+        match session.receive(blob, &open).await {
+            Ok(_) => return Ok(()),
+            Err(e) if e.kind() == Kind::Unavailable && tries < TRIES => tries += 1,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Passes the bytes that go into the store on to a client, as long as they come in order from the first.
+#[derive(Clone)]
+struct Tee(Arc<Mutex<State>>);
+
+struct State {
+    /// Takes the client's end when the first byte is on its way.
+    begin: Option<oneshot::Sender<mpsc::Receiver<Result<Bytes>>>>,
+    client: Option<mpsc::Sender<Result<Bytes>>>,
+    passed: u64,
+}
+
+impl Tee {
+    fn new() -> (Self, oneshot::Receiver<mpsc::Receiver<Result<Bytes>>>) {
+        let (begin, first) = oneshot::channel();
+        let state = State {
+            begin: Some(begin),
+            client: None,
+            passed: 0,
+        };
+        (Self(Arc::new(Mutex::new(state))), first)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn split(&self, reader: BlobReader) -> BlobReader {
+        let BlobReader { offset, stream } = reader;
+        {
+            let mut state = self.state();
+            if let Some(begin) = state.begin.take().filter(|_| offset == 0) {
+                let (client, receiver) = mpsc::channel(QUEUE);
+                if begin.send(receiver).is_ok() {
+                    state.client = Some(client);
+                }
+            } else if offset != state.passed {
+                // What the client has is not what is being stored: its connection breaks, and it asks again.
+                state.client = None;
+            }
+        }
+        let tee = self.clone();
+        let stream = stream.then(move |piece| {
+            let tee = tee.clone();
+            async move {
+                if let Ok(piece) = &piece {
+                    tee.pass(piece).await;
+                }
+                piece
+            }
+        });
+        BlobReader {
+            offset,
+            stream: Box::pin(stream),
+        }
+    }
+
+    async fn pass(&self, piece: &Bytes) {
+        let client = self.state().client.clone();
+        let Some(client) = client else { return };
+        let sent = timeout(PATIENCE, client.send(Ok(piece.clone()))).await;
+        let mut state = self.state();
+        state.passed += piece.len() as u64;
+        if !matches!(sent, Ok(Ok(()))) {
+            state.client = None;
+        }
+    }
+
+    /// Lets the client know that nothing more comes.
+    async fn end(&self, is_whole: bool) {
+        let client = {
+            let mut state = self.state();
+            state.begin = None;
+            state.client.take()
+        };
+        if let Some(client) = client.filter(|_| !is_whole) {
+            let e = Error::new(Kind::Unavailable, "the upstream registry broke off");
+            let _ = timeout(PATIENCE, client.send(Err(e))).await;
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Blobs that arrive before their digest is known, as a registry's clients send them: each in a file of its own, hashed
+//! as it grows, kept for the next try, and published under the digest that is said at the end.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::OFlags;
+
+use super::Store;
+use super::layout::Layout;
+use crate::error::{During, Error, Kind, Result};
+use crate::image::digest::Algorithm;
+use crate::image::{Digest, Digester};
+
+/// How much of a file is read at once.
+const PIECE: usize = 256 << 10;
+
+/// A growing file. All methods block; dropping it keeps what has arrived.
+pub struct Upload {
+    layout: Arc<Layout>,
+    path: PathBuf,
+    file: File,
+    algorithm: Algorithm,
+    digester: Digester,
+    len: u64,
+}
+
+impl Store {
+    /// Begins an upload, or takes over what is there under this name, which must be fit for a file: letters, digits
+    /// and dashes. Nobody else may be writing to it.
+    pub fn upload(&self, name: &str, algorithm: Algorithm) -> Result<Upload> {
+        self.layout.create()?;
+        let file = self.open_upload(name, true);
+        let file = file.map_err(|e| self.layout.failure(e)).during("beginning an upload")?;
+        Upload::new(&self.layout, self.layout.upload(name), file, algorithm)
+    }
+
+    /// The upload that an earlier process left under this name.
+    pub fn left_upload(&self, name: &str, algorithm: Algorithm) -> Result<Option<Upload>> {
+        match self.open_upload(name, false) {
+            Ok(file) => Upload::new(&self.layout, self.layout.upload(name), file, algorithm).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e).during("reading an upload"),
+        }
+    }
+
+    fn open_upload(&self, name: &str, create: bool) -> io::Result<File> {
+        debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(self.layout.upload(name))
+    }
+}
+
+impl Upload {
+    /// Reads and hashes what an earlier process left.
+    fn new(layout: &Arc<Layout>, path: PathBuf, mut file: File, algorithm: Algorithm) -> Result<Self> {
+        let (digester, len) = hash(&mut file, algorithm).during("reading an upload")?;
+        Ok(Self {
+            layout: Arc::clone(layout),
+            path,
+            file,
+            algorithm,
+            digester,
+            len,
+        })
+    }
+
+    /// How many bytes have arrived.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds bytes. When they cannot all be written, none of them is kept.
+    pub fn append(&mut self, pieces: &[Bytes]) -> Result<()> {
+        let mut written = self.len;
+        for piece in pieces {
+            if let Err(e) = self.file.write_all(piece) {
+                // The offset that the client was told last holds; a file that cannot be cut is read anew by the next.
+                let _ = self.file.set_len(self.len);
+                let _ = self.file.seek(SeekFrom::Start(self.len));
+                return Err(self.layout.failure(e).during("storing an upload"));
+            }
+            written += piece.len() as u64;
+        }
+        for piece in pieces {
+            self.digester.update(piece);
+        }
+        self.len = written;
+        Ok(())
+    }
+
+    /// Where it is now, to come back to.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            len: self.len,
+            digester: self.digester.clone(),
+        }
+    }
+
+    /// Forgets what came after the mark.
+    pub fn go_back(&mut self, mark: Mark) -> Result<()> {
+        self.file.set_len(mark.len).during("cutting an upload")?;
+        self.file.seek(SeekFrom::Start(mark.len)).during("cutting an upload")?;
+        self.len = mark.len;
+        self.digester = mark.digester;
+        Ok(())
+    }
+
+    /// Makes it the blob of this digest. Bytes of another digest are an error of kind `Corrupt`, and are removed.
+    pub fn finish(mut self, digest: &Digest) -> Result<()> {
+        if digest.algorithm() != self.algorithm {
+            // Said at the end only: the bytes are hashed once more.
+            let (digester, _) = hash(&mut self.file, digest.algorithm()).during("reading an upload")?;
+            self.digester = digester;
+        }
+        let actual = self.digester.clone().finish();
+        if actual != *digest {
+            self.discard()?;
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!("the {} bytes hash to {actual}, not to {digest}", self.len),
+            ));
+        }
+        let published = self.layout.publish_from(&self.path, &self.file, digest);
+        published
+            .map_err(|e| self.layout.failure(e))
+            .during(format!("storing blob {digest}"))
+    }
+
+    /// Removes it.
+    pub fn discard(&self) -> Result<()> {
+        fs::remove_file(&self.path).during("removing an upload")
+    }
+}
+
+/// A place in an upload.
+pub struct Mark {
+    len: u64,
+    digester: Digester,
+}
+
+/// The hash and the length of the file, which is left at its end.
+fn hash(file: &mut File, algorithm: Algorithm) -> io::Result<(Digester, u64)> {
+    let mut digester = Digester::new(algorithm);
+    let mut len = 0;
+    file.seek(SeekFrom::Start(0))?;
+    let mut buffer = Vec::new();
+    loop {
+        if buffer.is_empty() {
+            buffer = vec![
+                0;
+                PIECE
+                    .min(usize::try_from(file.metadata()?.len()).unwrap_or(PIECE))
+                    .max(1)
+            ];
+        }
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return Ok((digester, len));
+        }
+        digester.update(&buffer[..n]);
+        len += n as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join("store"));
+        (folder, store)
+    }
+
+    fn append(upload: &mut Upload, text: &str) {
+        upload.append(&[Bytes::copy_from_slice(text.as_bytes())]).unwrap();
+    }
+
+    #[test]
+    fn an_upload_goes_on_after_its_process_has_gone() {
+        let (_folder, store) = store();
+        let mut upload = store.upload("a-1", Algorithm::Sha256).unwrap();
+        append(&mut upload, "hello ");
+        drop(upload);
+        assert!(store.left_upload("a-2", Algorithm::Sha256).unwrap().is_none());
+        let mut upload = store.left_upload("a-1", Algorithm::Sha256).unwrap().unwrap();
+        assert_eq!(upload.len(), 6);
+        let mark = upload.mark();
+        append(&mut upload, "moon");
+        upload.go_back(mark).unwrap();
+        append(&mut upload, "world");
+        let digest = Digest::of(b"hello world");
+        upload.finish(&digest).unwrap();
+        assert!(store.has_blob(&digest));
+        assert!(store.left_upload("a-1", Algorithm::Sha256).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_not_its_digest_is_no_blob_and_leaves_nothing() {
+        let (_folder, store) = store();
+        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        append(&mut upload, "hello");
+        let error = upload.finish(&Digest::of(b"other")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Corrupt);
+        assert!(store.left_upload("a", Algorithm::Sha256).unwrap().is_none());
+        assert!(!store.has_blob(&Digest::of(b"hello")));
+    }
+
+    #[test]
+    fn the_algorithm_may_be_said_at_the_end() {
+        let (_folder, store) = store();
+        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        append(&mut upload, "abc");
+        let mut digester = Digester::new(Algorithm::Sha512);
+        digester.update(b"abc");
+        let digest = digester.finish();
+        upload.finish(&digest).unwrap();
+        assert!(store.has_blob(&digest));
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_that_was_acknowledged() {
+        let (_folder, store) = store();
+        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        upload.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = upload.append(&[Bytes::from_static(b"x")]).unwrap_err();
+        assert_eq!(error.kind(), Kind::NoSpace);
+        assert_eq!(upload.len(), 0);
+    }
+}

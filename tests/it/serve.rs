@@ -1,0 +1,5 @@
+//! `rdock serve`: a registry for every client, over the local images or a folder of its own.
+
+mod clients;
+mod hostile;
+mod operation;
