@@ -30,6 +30,8 @@ mod token;
 mod uploads;
 mod upstream;
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -94,6 +96,8 @@ pub struct Server {
     keeper: Rc<Keeper>,
     sessions: Sessions,
     subjects: Subjects,
+    /// Repositories that have lost their last manifest here: they are empty, not unknown.
+    emptied: RefCell<HashSet<String>>,
     upstream: Option<Upstream>,
     metrics: Rc<Metrics>,
     has_metrics: bool,
@@ -118,6 +122,7 @@ impl Server {
                 .upstream
                 .map(|registry| Upstream::new(registry, store.clone(), Rc::clone(&log))),
             subjects: Subjects::default(),
+            emptied: RefCell::default(),
             is_read_only: options.is_read_only,
             has_metrics: options.has_metrics,
             metrics: Rc::default(),

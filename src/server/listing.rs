@@ -18,8 +18,11 @@ impl Server {
             return tags_page(name, tags, query);
         }
         let repositories = self.store.repositories()?;
-        let Some(named) = repositories.of(&name.repository) else {
-            return Err(Refusal::no_repository(&name.path));
+        let is_emptied = || self.emptied.borrow().contains(&name.repository.name());
+        let named = match repositories.of(&name.repository) {
+            Some(named) => named,
+            None if is_emptied() => &[],
+            None => return Err(Refusal::no_repository(&name.path)),
         };
         let tags = named.iter().filter_map(|it| it.name.tag()).map(str::to_owned).collect();
         tags_page(name, tags, query)

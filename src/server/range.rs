@@ -28,7 +28,7 @@ pub(super) fn wanted(headers: &HeaderMap, size: u64, etag: &str) -> Wanted {
         return Wanted::All;
     };
     match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if last < first => Wanted::All,
+        (Ok(first), Ok(last)) if last < first => Wanted::Unsatisfiable,
         (Ok(first), Ok(last)) if first < size => Wanted::Part(first, last.saturating_add(1).min(size)),
         (Ok(first), Err(_)) if last.is_empty() && first < size => Wanted::Part(first, size),
         (Err(_), Ok(last)) if first.is_empty() && last > 0 && size > 0 => Wanted::Part(size.saturating_sub(last), size),
@@ -60,7 +60,7 @@ mod tests {
             ("bytes=10-", Wanted::Unsatisfiable),
             ("bytes=10-12", Wanted::Unsatisfiable),
             ("bytes=-0", Wanted::Unsatisfiable),
-            ("bytes=4-3", Wanted::All),
+            ("bytes=4-3", Wanted::Unsatisfiable),
             ("bytes=1-2,4-5", Wanted::All),
             ("bytes=x-", Wanted::All),
             ("bytes=0-18446744073709551615", Wanted::Part(0, 10)),
