@@ -8,13 +8,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, copy, digest, images, import, load, login, logout, pull, push, rmi, save, search, serve,
-    tag, tags, version,
+    Context, Status, catalog, copy, df, digest, history, images, import, info, inspect, load, login, logout, pull,
+    push, rmi, save, search, serve, tag, tags, version,
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::ui::ProgressMode;
 
 /// Docker's registry commands without Docker
@@ -33,14 +34,69 @@ pub struct Cli {
     /// Location of client config files (default "~/.docker")
     #[arg(long, value_name = "string", global = true)]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineFlags,
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// What docker's client is told about its engine. rdock has none: scripts may go on passing them.
+#[derive(Debug, Args)]
+struct EngineFlags {
+    /// Accepted for docker's sake: there are no contexts
+    #[arg(short, long, value_name = "string")]
+    context: Option<String>,
+    /// Accepted for docker's sake
+    #[arg(short = 'D', long)]
+    debug: bool,
+    /// Accepted for docker's sake: there is no engine to connect to
+    #[arg(short = 'H', long, value_name = "list")]
+    host: Vec<String>,
+    /// Accepted for docker's sake: "debug", "info", "warn", "error" or "fatal"
+    #[arg(
+        short,
+        long,
+        value_name = "string",
+        default_value = "info",
+        hide_default_value = true
+    )]
+    log_level: String,
+    /// Accepted for docker's sake
+    #[arg(long)]
+    tls: bool,
+    /// Accepted for docker's sake
+    #[arg(long, value_name = "string")]
+    tlscacert: Option<String>,
+    /// Accepted for docker's sake
+    #[arg(long, value_name = "string")]
+    tlscert: Option<String>,
+    /// Accepted for docker's sake
+    #[arg(long, value_name = "string")]
+    tlskey: Option<String>,
+    /// Accepted for docker's sake
+    #[arg(long)]
+    tlsverify: bool,
+}
+
+/// The levels of docker's client (github.com/sirupsen/logrus).
+const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
 
 impl Cli {
     /// Reads a command line, the program's name first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::from_arg_matches(&Self::tree().try_get_matches_from(arguments)?)
+    }
+
+    /// Refuses what docker refuses before it runs any command.
+    pub fn check(&self) -> Result<()> {
+        let level = &self.engine.log_level;
+        if LOG_LEVELS.contains(&level.to_lowercase().as_str()) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Usage,
+            format!("Unable to parse logging level: {level}"),
+        ))
     }
 
     /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither
@@ -67,16 +123,7 @@ fn switch(arg: Arg) -> Arg {
         .require_equals(true)
         .default_value("false")
         .default_missing_value("true")
-        .value_parser(ValueParser::from(truth))
-}
-
-/// Go's `strconv.ParseBool`, with its words.
-fn truth(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
-    }
+        .value_parser(ValueParser::from(commands::truth))
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,10 +131,13 @@ pub enum Command {
     Catalog(catalog::CatalogArgs),
     Copy(copy::CopyArgs),
     Digest(digest::DigestArgs),
+    History(history::HistoryArgs),
     #[command(subcommand)]
     Image(ImageCommand),
     Images(images::ImagesArgs),
     Import(import::ImportArgs),
+    Info(info::InfoArgs),
+    Inspect(inspect::InspectArgs),
     Load(load::LoadArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
@@ -97,6 +147,8 @@ pub enum Command {
     Save(save::SaveArgs),
     Search(search::SearchArgs),
     Serve(serve::ServeArgs),
+    #[command(subcommand)]
+    System(SystemCommand),
     Tag(tag::TagArgs),
     Tags(tags::TagsArgs),
     Version(version::VersionArgs),
@@ -105,7 +157,9 @@ pub enum Command {
 /// Manage images
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
+    History(history::HistoryArgs),
     Import(import::ImportArgs),
+    Inspect(inspect::ImageInspectArgs),
     Load(load::LoadArgs),
     #[command(visible_alias = "list")]
     Ls(images::ImagesArgs),
@@ -115,6 +169,13 @@ pub enum ImageCommand {
     Rm(rmi::RmiArgs),
     Save(save::SaveArgs),
     Tag(tag::TagArgs),
+}
+
+/// Manage the store
+#[derive(Debug, Subcommand)]
+pub enum SystemCommand {
+    Df(df::DfArgs),
+    Info(info::InfoArgs),
 }
 
 impl Command {
@@ -139,9 +200,13 @@ impl Command {
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Digest(args) => digest::run(args, context).await,
-            Command::Images(args) | Command::Image(ImageCommand::Ls(args)) => images::run(&args, context),
             Command::Import(args) | Command::Image(ImageCommand::Import(args)) => import::run(args, context).await,
             Command::Load(args) | Command::Image(ImageCommand::Load(args)) => load::run(args, context).await,
+            Command::History(args) | Command::Image(ImageCommand::History(args)) => history::run(&args, context),
+            Command::Image(ImageCommand::Inspect(args)) => inspect::run_image(&args, context),
+            Command::Inspect(args) => inspect::run(&args, context),
+            Command::Images(args) => images::run(&args, images::Called::Images, context),
+            Command::Image(ImageCommand::Ls(args)) => images::run(&args, images::Called::ImageLs, context),
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => pull::run(args, context).await,
@@ -152,7 +217,9 @@ impl Command {
             Command::Serve(args) => serve::run(args, context).await,
             Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),
             Command::Tags(args) => tags::run(args, context).await,
-            Command::Version(_) => Ok(version::run(context)),
+            Command::Info(args) | Command::System(SystemCommand::Info(args)) => info::run(&args, context).await,
+            Command::System(SystemCommand::Df(args)) => df::run(&args, context),
+            Command::Version(args) => version::run(&args, context),
         }
     }
 }

@@ -124,6 +124,11 @@ impl Credentials {
         }
     }
 
+    /// A setting of config.json that is a text and not empty, such as `imagesFormat`.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.file.setting(name).filter(|text| !text.is_empty())
+    }
+
     /// The registries that `DOCKER_AUTH_CONFIG` and config.json name, as in a reference. No helper is asked.
     pub fn servers(&self) -> BTreeSet<String> {
         let given = self.environment.iter().map(|(key, _)| key.as_str());

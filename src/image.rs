@@ -5,6 +5,8 @@ pub mod config;
 pub mod descriptor;
 pub mod digest;
 pub mod glob;
+pub mod history;
+pub mod inspection;
 pub mod manifest;
 pub mod nearest;
 pub mod platform;

@@ -24,7 +24,8 @@ fn main() -> ExitCode {
         Err(e) => return refuse(&e),
     };
     let screen = Screen::new(cli.command.progress());
-    let code = match Settings::settle(cli.config.as_deref()) {
+    let settings = cli.check().and_then(|()| Settings::settle(cli.config.as_deref()));
+    let code = match settings {
         Ok(settings) => run(cli.command, &Context::new(settings, screen)),
         Err(e) => {
             screen.note(&e.to_string());

@@ -318,6 +318,17 @@ impl Store {
         usage::sizes(images, &self.layout, &self.documents)
     }
 
+    /// What each layer of the image unpacks to in bytes, base first.
+    pub fn layer_sizes(&self, image: &Image) -> Result<Vec<u64>> {
+        usage::layer_sizes(image, &self.layout, &self.documents)
+    }
+
+    /// The config of the image as it is stored: JSON, unless the image is an artifact.
+    pub fn config_text(&self, image: &Image) -> Result<Bytes> {
+        let target = self.documents.target(&image.manifest)?;
+        blobs::read(&self.layout, &target.config.digest)
+    }
+
     /// Notes that the repository `domain`/`path` holds these blobs.
     pub fn remember_location(&self, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
         self.layout.create()?;

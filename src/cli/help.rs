@@ -108,6 +108,9 @@ pub fn usage(path: &Path<'_>) -> String {
     usage
 }
 
+/// What docker lists first, in its order.
+const COMMON: [&str; 8] = ["pull", "push", "images", "login", "logout", "search", "version", "info"];
+
 /// The whole help text. What a command has as `before_help` stands before the options; [`aliases`] makes it.
 pub fn help(path: &Path<'_>) -> String {
     let command = path.command();
@@ -125,6 +128,14 @@ pub fn help(path: &Path<'_>) -> String {
             .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
     };
     let (groups, single): (Vec<_>, Vec<_>) = subcommands().partition(|sub| sub.has_subcommands());
+    let place = |sub: &Command| {
+        COMMON
+            .iter()
+            .position(|name| *name == sub.get_name() && path.commands.len() == 1)
+    };
+    let (mut common, single): (Vec<_>, Vec<_>) = single.into_iter().partition(|sub| place(sub).is_some());
+    common.sort_by_key(|sub| place(sub));
+    section(&mut help, "Common Commands", common.into_iter().map(described));
     section(&mut help, "Management Commands", groups.into_iter().map(described));
     section(&mut help, "Commands", single.into_iter().map(described));
     let title = if command.has_subcommands() && path.commands.len() == 1 {

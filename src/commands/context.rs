@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::builder::ValueParser;
+use clap::{ArgAction, Args};
+
+use super::truth;
 
 use super::limits;
 use crate::credentials::Credentials;
@@ -25,6 +28,8 @@ pub enum Status {
     Done,
     /// It failed, and has said why already.
     Failed,
+    /// The same, with an exit code of its own.
+    Exit(u8),
 }
 
 /// What the system said, as Go says it and so docker.
@@ -70,6 +75,37 @@ pub struct TransferArgs {
     pub progress: ProgressMode,
 }
 
+/// Docker's flag for signatures of its notary, which rdock does not know.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Skip image verification (always so: digests are verified, signatures are not)
+    #[arg(
+        long,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "true",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = ValueParser::from(truth)
+    )]
+    disable_content_trust: bool,
+}
+
+impl TrustArgs {
+    /// Refuses to pass over signatures that someone wants to be checked.
+    pub fn check(&self) -> Result<()> {
+        if self.disable_content_trust {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Unsupported,
+            "content trust is not supported: rdock verifies digests, not signatures; leave --disable-content-trust=false \
+             out",
+        ))
+    }
+}
+
 pub struct Context {
     pub settings: Settings,
     pub screen: Screen,
@@ -106,6 +142,7 @@ impl Context {
         match result {
             Ok(Status::Done) => 0,
             Ok(Status::Failed) => 1,
+            Ok(Status::Exit(code)) => code,
             Err(e) => self.fail(&e),
         }
     }

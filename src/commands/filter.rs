@@ -130,7 +130,7 @@ impl ImageFilter {
         !self.references.is_empty()
     }
 
-    /// Whether everything but the names fits.
+    /// Whether everything fits but the names and [`dangling`](Self::dangling), which commands read in different ways.
     pub fn fits(&self, image: &Image, store: &Store) -> bool {
         let created = image.created.unwrap_or(Timestamp::MIN);
         let asks_for_labels = !(self.labels.is_empty() && self.labels_not.is_empty());
@@ -146,8 +146,7 @@ impl ImageFilter {
             let found = carried.get(key);
             found.is_some_and(|found| value.is_none_or(|value| value == found))
         };
-        self.dangling.is_none_or(|wanted| wanted == image.tags.is_empty())
-            && self.labels.iter().all(has)
+        self.labels.iter().all(has)
             && (self.labels_not.is_empty() || !self.labels_not.iter().all(has))
             && self.before.is_none_or(|before| created < before)
             && self.since.is_none_or(|since| created > since)

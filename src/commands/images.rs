@@ -1,18 +1,26 @@
 //! `rdock images`: what the local store holds.
 
+mod rows;
+
 use std::collections::HashMap;
 
 use clap::Args;
 use jiff::Timestamp;
 
+use super::filter::{Condition, ImageFilter};
 use super::{Context, Status};
 use crate::error::Result;
-use crate::image::{Digest, Reference, glob};
+use crate::image::Digest;
 use crate::store::{Image, Store};
-use crate::ui::{Table, human};
+use crate::ui::template::Row as Fields;
+use crate::ui::{Columns, Format, Table, human};
+
+use rows::Row;
+pub(super) use rows::rows;
 
 /// List images
 #[derive(Debug, Args)]
+#[command(before_help = "Aliases:\n  rdock image ls, rdock image list, rdock images")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ImagesArgs {
     /// Show all images (docker hides intermediate images; rdock has none)
@@ -21,6 +29,12 @@ pub struct ImagesArgs {
     /// Show digests
     #[arg(long)]
     digests: bool,
+    /// Only images that match: dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN
+    #[arg(short, long, value_name = "filter")]
+    filter: Vec<Condition>,
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', 'raw', or a Go template
+    #[arg(long, value_name = "string")]
+    format: Option<String>,
     /// Don't truncate output
     #[arg(long)]
     no_trunc: bool,
@@ -31,38 +45,58 @@ pub struct ImagesArgs {
     name: Option<String>,
 }
 
-const NONE: &str = "<none>";
-
-/// One line of the table.
-struct Row<'a> {
-    image: &'a Image,
-    repository: String,
-    tag: String,
-    digest: String,
+/// How the command was called: only one of its names is easily confused with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called {
+    Images,
+    ImageLs,
 }
 
-pub fn run(args: &ImagesArgs, context: &Context) -> Result<Status> {
+const COLUMNS: Columns = Columns {
+    go_type: "*formatter.imageContext",
+    headers: &[
+        ("ID", "IMAGE ID"),
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("Digest", "DIGEST"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("Size", "SIZE"),
+        ("Containers", "CONTAINERS"),
+        ("VirtualSize", "SIZE"),
+        ("SharedSize", "SHARED SIZE"),
+        ("UniqueSize", "UNIQUE SIZE"),
+    ],
+};
+
+pub fn run(args: &ImagesArgs, called: Called, context: &Context) -> Result<Status> {
     let store = context.store();
+    let mut filter = ImageFilter::new(&args.filter, &ImageFilter::LISTING, &store)?;
+    let name = args.name.as_deref().filter(|name| !name.is_empty());
+    if let Some(pattern) = name {
+        filter.add_reference(pattern)?;
+    }
     let images = store.images()?;
     for fault in images.iter().filter_map(|image| image.fault.as_ref()) {
         context.screen.note(&format!("WARNING: {fault}"));
     }
-    let mut rows = Vec::new();
-    for image in &images {
-        rows.extend(rows_of(image, args)?);
-    }
-    if args.quiet {
-        for row in &rows {
-            context.screen.line(id(row.image, args));
+    let style = style(args, context);
+    let shows_digests = match &style {
+        Style::Ids => rows::Digests::Hidden,
+        _ if args.digests => rows::Digests::Shown,
+        Style::Template(template) if template.contains("{{.Digest}}") => rows::Digests::WithTags,
+        Style::Table | Style::Template(_) => rows::Digests::Hidden,
+    };
+    let rows = rows(&images, &filter, shows_digests, &store)?;
+    match style {
+        Style::Ids => {
+            let ids = rows.iter().flat_map(|row| [id(row.image, args), "\n"]);
+            context.screen.print(&ids.collect::<String>());
         }
-    } else {
-        print_table(&store, &rows, args, context);
+        Style::Table => print_table(&store, &rows, args, context),
+        Style::Template(template) => print_template(&template, &store, &rows, args, context)?,
     }
-    if let Some(word) = args
-        .name
-        .as_deref()
-        .filter(|word| rows.is_empty() && SUBCOMMANDS.contains(word))
-    {
+    if let Some(word) = name.filter(|word| called == Called::Images && rows.is_empty() && SUBCOMMANDS.contains(word)) {
         context.screen.note(&format!(
             "\nNo images found matching {word:?}: did you mean \"rdock image {word}\"?"
         ));
@@ -71,8 +105,41 @@ pub fn run(args: &ImagesArgs, context: &Context) -> Result<Status> {
 }
 
 /// What follows `rdock image` and is easily typed behind `rdock images`.
-const SUBCOMMANDS: [&str; 6] = ["list", "ls", "pull", "push", "rm", "tag"];
+const SUBCOMMANDS: [&str; 12] = [
+    "history", "import", "inspect", "list", "load", "ls", "prune", "pull", "push", "rm", "save", "tag",
+];
 
+enum Style {
+    Ids,
+    Table,
+    /// Docker's format, to be read.
+    Template(String),
+}
+
+/// Docker's rules: `--format` over config.json's `imagesFormat`, which `-q` sets aside; `table` and `raw` stand for
+/// templates that know `-q` and `--digests`.
+fn style(args: &ImagesArgs, context: &Context) -> Style {
+    let asked = args.format.clone().filter(|format| !format.is_empty());
+    let configured = || context.credentials().setting("imagesFormat").filter(|_| !args.quiet);
+    match asked.or_else(configured).as_deref() {
+        None | Some("table") if args.quiet => Style::Ids,
+        None | Some("table") => Style::Table,
+        Some("raw") if args.quiet => Style::Template("image_id: {{.ID}}".to_owned()),
+        Some("raw") => {
+            let digest = if args.digests { "digest: {{.Digest}}\n" } else { "" };
+            Style::Template(format!(
+                "repository: {{{{.Repository}}}}\ntag: {{{{.Tag}}}}\n{digest}image_id: {{{{.ID}}}}\n\
+                 created_at: {{{{.CreatedAt}}}}\nvirtual_size: {{{{.Size}}}}\n"
+            ))
+        }
+        Some(table) if table.starts_with("table") && args.digests && !table.contains("{{.Digest}}") => {
+            Style::Template(format!("{table}\t{{{{.Digest}}}}"))
+        }
+        Some(format) => Style::Template(format.to_owned()),
+    }
+}
+
+/// The table without `--format`: the same as by its template, but quick for thousands of images.
 fn print_table(store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Context) {
     let mut headers = vec!["REPOSITORY", "TAG"];
     if args.digests {
@@ -89,55 +156,42 @@ fn print_table(store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Con
         }
         cells.push(id(row.image, args).to_owned());
         cells.push(human::age(row.image.created, now));
-        cells.push(sizes[&row.image.id].clone());
+        cells.push(shown_size(sizes[&row.image.id], human::size));
         table.row(cells);
     }
     context.screen.print(&table.to_string());
 }
 
-/// Docker's rows: one for each tag, times each digest of the same repository where digests are shown.
-fn rows_of<'a>(image: &'a Image, args: &ImagesArgs) -> Result<Vec<Row<'a>>> {
-    let row = |repository: String, tag: &str, digest: Option<&Reference>| Row {
-        image,
-        repository,
-        tag: tag.to_owned(),
-        digest: digest
-            .and_then(Reference::digest)
-            .map_or(NONE.to_owned(), ToString::to_string),
+fn print_template(template: &str, store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Context) -> Result<()> {
+    let format = Format::parse(template, "")?;
+    let sizes = if format.needs("Size") {
+        sizes(store, rows, context)
+    } else {
+        HashMap::new()
     };
-    let mut rows = Vec::new();
-    for tag in &image.tags {
-        if !is_asked_for(tag, args)? {
-            continue;
-        }
-        let mut digests = image
-            .digests
-            .iter()
-            .filter(|digest| digest.name() == tag.name())
-            .peekable();
-        if args.digests && digests.peek().is_some() {
-            rows.extend(digests.map(|digest| row(tag.familiar_name(), tag.tag().unwrap_or(NONE), Some(digest))));
-        } else {
-            rows.push(row(tag.familiar_name(), tag.tag().unwrap_or(NONE), None));
-        }
-    }
-    let has_tag = |digest: &Reference| image.tags.iter().any(|tag| tag.name() == digest.name());
-    for digest in image.digests.iter().filter(|digest| !has_tag(digest)) {
-        if is_asked_for(digest, args)? {
-            rows.push(row(digest.familiar_name(), NONE, Some(digest)));
-        }
-    }
-    if image.tags.is_empty() && image.digests.is_empty() && args.name.is_none() {
-        rows.push(row(NONE.to_owned(), NONE, None));
-    }
-    Ok(rows)
-}
-
-fn is_asked_for(name: &Reference, args: &ImagesArgs) -> Result<bool> {
-    match args.name.as_deref() {
-        None | Some("") => Ok(true),
-        Some(glob) => Ok(glob::matches(glob, &name.familiar_name())? || glob::matches(glob, &name.familiar())?),
-    }
+    let now = Timestamp::now();
+    let fields = rows.iter().map(|row| {
+        let image = row.image;
+        let size = sizes.get(&image.id).copied().flatten();
+        Fields::new([
+            ("ID", id(image, args).to_owned()),
+            ("Repository", row.repository.clone()),
+            ("Tag", row.tag.clone()),
+            ("Digest", row.digest.clone()),
+            (
+                "CreatedSince",
+                image.created.map(|it| human::age(Some(it), now)).unwrap_or_default(),
+            ),
+            ("CreatedAt", human::local_time(image.created)),
+            ("Size", shown_size(size, human::size)),
+            ("VirtualSize", shown_size(size, human::precise_size)),
+            ("Containers", "N/A".to_owned()),
+            ("SharedSize", "N/A".to_owned()),
+            ("UniqueSize", "N/A".to_owned()),
+        ])
+    });
+    context.screen.print(&format.render(COLUMNS, fields)?);
+    Ok(())
 }
 
 fn id<'a>(image: &'a Image, args: &ImagesArgs) -> &'a str {
@@ -148,23 +202,23 @@ fn id<'a>(image: &'a Image, args: &ImagesArgs) -> &'a str {
     }
 }
 
-/// The SIZE of each image shown, by image ID. One that cannot be had is told, and shown as N/A.
-fn sizes<'a>(store: &Store, rows: &[Row<'a>], context: &Context) -> HashMap<&'a Digest, String> {
+fn shown_size(size: Option<u64>, in_words: fn(u64) -> String) -> String {
+    size.map_or("N/A".to_owned(), in_words)
+}
+
+/// The SIZE of each image shown, by image ID. One that cannot be had is told.
+fn sizes<'a>(store: &Store, rows: &[Row<'a>], context: &Context) -> HashMap<&'a Digest, Option<u64>> {
     let mut shown: Vec<&Image> = rows.iter().map(|row| row.image).collect();
     shown.dedup_by_key(|image| &image.id);
     let sizes = store.sizes(&shown);
     let told = shown.into_iter().zip(sizes).map(|(image, size)| {
-        let text = match size {
-            Ok(bytes) => human::size(bytes),
-            Err(e) => {
-                // A fault of the whole image has been told already.
-                if image.fault.is_none() {
-                    context.screen.note(&format!("WARNING: {e}"));
-                }
-                "N/A".to_owned()
+        let size = size.map_err(|e| {
+            // A fault of the whole image has been told already.
+            if image.fault.is_none() {
+                context.screen.note(&format!("WARNING: {e}"));
             }
-        };
-        (&image.id, text)
+        });
+        (&image.id, size.ok())
     });
     told.collect()
 }

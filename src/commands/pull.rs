@@ -5,7 +5,7 @@ mod job;
 use clap::Args;
 
 use self::job::Pull;
-use super::{Context, RegistryArgs, Status, TransferArgs};
+use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Platform, Reference};
 
@@ -24,6 +24,8 @@ pub struct PullArgs {
     /// Suppress verbose output
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Set platform if the registry offers several
     #[arg(long, value_name = "string")]
     platform: Option<String>,
@@ -45,6 +47,7 @@ pub async fn run(args: PullArgs, context: &Context) -> Result<Status> {
 }
 
 async fn pull_all(args: &PullArgs, context: &Context) -> Result<Status> {
+    args.trust.check()?;
     if args.all_platforms && args.platform.is_some() {
         return Err(Error::new(
             Kind::Usage,

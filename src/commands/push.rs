@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{Context, RegistryArgs, Status, TransferArgs};
+use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference};
@@ -19,6 +19,8 @@ pub struct PushArgs {
     /// Push all tags of an image to the repository
     #[arg(short = 'a', long)]
     all_tags: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Suppress verbose output
     #[arg(short, long)]
     quiet: bool,
@@ -38,6 +40,7 @@ pub async fn run(args: PushArgs, context: &Context) -> Result<Status> {
 }
 
 async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
+    args.trust.check()?;
     let typed = Reference::parse(&args.name)?;
     if typed.digest().is_some() {
         return Err(Error::new(Kind::Usage, "cannot push a digest reference"));

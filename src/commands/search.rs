@@ -9,7 +9,8 @@ use super::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
 use crate::registry::Hit;
-use crate::ui::{Table, ellipsis, one_line};
+use crate::ui::template::Row;
+use crate::ui::{Columns, Format, ellipsis, one_line};
 
 use filter::Filter;
 
@@ -19,6 +20,9 @@ pub struct SearchArgs {
     /// Filter output based on conditions provided
     #[arg(short, long, value_name = "filter")]
     filter: Vec<Condition>,
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "string")]
+    format: Option<String>,
     /// Max number of search results
     #[arg(
         long,
@@ -37,6 +41,18 @@ pub struct SearchArgs {
     term: String,
 }
 
+const COLUMNS: Columns = Columns {
+    go_type: "*registry.searchContext",
+    headers: &[
+        ("Name", "NAME"),
+        ("Description", "DESCRIPTION"),
+        ("StarCount", "STARS"),
+        ("IsOfficial", "OFFICIAL"),
+        ("IsAutomated", "AUTOMATED"),
+    ],
+};
+const TABLE: &str = "table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}\t{{.IsAutomated}}";
+
 const DEFAULT_LIMIT: u32 = 25;
 const MAX_LIMIT: u32 = 100;
 const DESCRIPTION_WIDTH: usize = 45;
@@ -45,6 +61,7 @@ pub async fn run(args: SearchArgs, context: &Context) -> Result<Status> {
     let (domain, term) = split(&args.term)?;
     let limit = limit(args.limit)?;
     let filter = Filter::new(&args.filter)?;
+    let format = Format::parse(args.format.as_deref().unwrap_or_default(), TABLE)?;
     if let Some(warning) = filter.warning() {
         context.screen.note(warning);
     }
@@ -54,23 +71,26 @@ pub async fn run(args: SearchArgs, context: &Context) -> Result<Status> {
         // A v2 registry has no search of its own: look through its catalog.
         None => local_match(&registry.catalog().await?, domain, term, limit),
     };
-    let mut table = Table::new(&["NAME", "DESCRIPTION", "STARS", "OFFICIAL", "AUTOMATED"]);
-    for hit in hits.iter().filter(|hit| filter.fits(hit)) {
+    let rows = hits.iter().filter(|hit| filter.fits(hit)).map(|hit| {
         let description = one_line(&hit.description).into_owned();
         let ok = |is: bool| if is { "[OK]" } else { "" }.to_owned();
-        table.row(vec![
-            hit.name.clone(),
-            if args.no_trunc {
-                description
-            } else {
-                ellipsis(&description, DESCRIPTION_WIDTH)
-            },
-            hit.star_count.to_string(),
-            ok(hit.is_official),
-            ok(hit.is_automated),
-        ]);
-    }
-    context.screen.print(&table.to_string());
+        let description = if args.no_trunc {
+            description
+        } else {
+            ellipsis(&description, DESCRIPTION_WIDTH)
+        };
+        Row::new([
+            ("Name", hit.name.clone()),
+            ("Description", description),
+            ("StarCount", hit.star_count.to_string()),
+            ("IsOfficial", ok(hit.is_official)),
+            ("IsAutomated", ok(hit.is_automated)),
+        ])
+        .with_json("IsOfficial", &hit.is_official.to_string())
+        // Docker's client has dropped it.
+        .without_json("IsAutomated")
+    });
+    context.screen.print(&format.render(COLUMNS, rows)?);
     Ok(Status::Done)
 }
 

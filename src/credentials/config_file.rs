@@ -171,6 +171,11 @@ impl ConfigFile {
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
+    /// A member of the file that has nothing to do with logins, if it is a text.
+    pub(super) fn setting(&self, name: &str) -> Option<String> {
+        self.top.text(name)
+    }
+
     /// The keys of `auths` and `credHelpers`.
     pub(super) fn all_keys(&self) -> impl Iterator<Item = &str> {
         let auths = self.auths.iter().map(|(key, _)| key);

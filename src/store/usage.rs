@@ -23,21 +23,46 @@ pub(super) fn sizes(images: &[&Image], layout: &Layout, documents: &Documents) -
         .iter()
         .map(|image| Layers::of(&image.manifest, documents))
         .collect();
-    let noted = ledger::read(&layout.sizes()).into_iter();
-    let known: HashMap<Digest, u64> = noted
-        .filter_map(|(size, digest)| Some((digest, size.parse().ok()?)))
-        .collect();
-    let all = seen.iter().flatten().flat_map(Layers::each);
-    let unknown: HashSet<(&str, u64)> = all.filter(|(layer, _)| !known.contains_key(*layer)).collect();
-    let unknown: Vec<Layer> = unknown.into_iter().filter_map(Layer::parse).collect();
-    let measured = measure_all(&unknown, layout);
-    let size_of = |layer: &str| match (known.get(layer), measured.get(layer)) {
-        (Some(size), _) | (None, Some(Ok(size))) => Ok(*size),
-        (None, Some(Err((kind, why)))) => Err(Error::new(*kind, why.clone())),
-        (None, None) => Ok(0),
-    };
-    let total = |layers: Layers| layers.each().map(|(layer, _)| size_of(layer)).sum();
+    let sizes = Sizes::of(seen.iter().flatten(), layout);
+    let total = |layers: Layers| layers.each().map(|(layer, _)| sizes.get(layer)).sum();
     seen.into_iter().map(|layers| layers.and_then(total)).collect()
+}
+
+/// The unpacked size in bytes of each layer of the image, base first.
+pub(super) fn layer_sizes(image: &Image, layout: &Layout, documents: &Documents) -> Result<Vec<u64>> {
+    let layers = Layers::of(&image.manifest, documents)?;
+    let sizes = Sizes::of([&layers], layout);
+    layers.each().map(|(layer, _)| sizes.get(layer)).collect()
+}
+
+/// The unpacked sizes of layers, known or just measured.
+struct Sizes {
+    known: HashMap<Digest, u64>,
+    measured: HashMap<Digest, Measured>,
+}
+
+impl Sizes {
+    fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, layout: &Layout) -> Self {
+        let noted = ledger::read(&layout.sizes()).into_iter();
+        let known: HashMap<Digest, u64> = noted
+            .filter_map(|(size, digest)| Some((digest, size.parse().ok()?)))
+            .collect();
+        let all = images.into_iter().flat_map(Layers::each);
+        let unknown: HashSet<(&str, u64)> = all.filter(|(layer, _)| !known.contains_key(*layer)).collect();
+        let unknown: Vec<Layer> = unknown.into_iter().filter_map(Layer::parse).collect();
+        Self {
+            measured: measure_all(&unknown, layout),
+            known,
+        }
+    }
+
+    fn get(&self, layer: &str) -> Result<u64> {
+        match (self.known.get(layer), self.measured.get(layer)) {
+            (Some(size), _) | (None, Some(Ok(size))) => Ok(*size),
+            (None, Some(Err((kind, why)))) => Err(Error::new(*kind, why.clone())),
+            (None, None) => Ok(0),
+        }
+    }
 }
 
 struct Layer {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
@@ -56,6 +57,33 @@ pub fn age(created: Option<Timestamp>, now: Timestamp) -> String {
         None => "N/A".to_owned(),
     }
 }
+
+/// A time as Go prints it, in the local zone: `2019-03-26 23:14:53 +0000 UTC`. No time is Go's zero time.
+pub fn local_time(time: Option<Timestamp>) -> String {
+    local(time, "%Y-%m-%d %H:%M:%S %z %Z")
+}
+
+/// A time in RFC 3339, in the local zone: `2019-03-26T23:14:53Z`. No time is Go's zero time.
+pub fn local_rfc3339(time: Option<Timestamp>) -> String {
+    let text = local(time, "%Y-%m-%dT%H:%M:%S%:z");
+    match text.strip_suffix("+00:00") {
+        Some(utc) => format!("{utc}Z"),
+        None => text,
+    }
+}
+
+fn local(time: Option<Timestamp>, format: &str) -> String {
+    // Like Go, which takes UTC where the system says nothing it knows.
+    let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
+    let zero = || Timestamp::from_second(GO_ZERO_TIME).unwrap_or(Timestamp::MIN);
+    time.unwrap_or_else(zero)
+        .to_zoned_datetime(zone)
+        .strftime(format)
+        .to_string()
+}
+
+/// 0001-01-01T00:00:00Z in seconds since 1970.
+const GO_ZERO_TIME: i64 = -62_135_596_800;
 
 /// A duration in one rough unit: `About an hour`, `3 weeks`.
 pub fn duration(length: Duration) -> String {

@@ -67,7 +67,7 @@ fn a_wrong_number_of_arguments_is_told_as_docker_tells_it() {
         "version x",
         1,
         "rdock: 'rdock version' accepts no arguments",
-        "rdock version",
+        "rdock version [OPTIONS]",
         &last("version"),
     );
 }
@@ -188,12 +188,7 @@ fn rdock_and_its_groups_alone_show_help_on_stderr() {
         assert_eq!(alone.stderr, rdock(&format!("{line} --help")).ok().stdout);
     }
     let asked = rdock("help").ok();
-    assert!(
-        asked
-            .stdout
-            .contains("\nManagement Commands:\n  image   Manage images\n"),
-        "{asked}"
-    );
+    assert!(asked.stdout.contains("\nManagement Commands:\n  image "), "{asked}");
     assert!(!asked.stdout.contains("\n  help "), "{asked}");
 }
 

@@ -46,6 +46,7 @@ fn root() -> Command {
         )
         .subcommand(pull)
         .subcommand(Command::new("logout").about("Log out").arg(Arg::new("SERVER")))
+        .subcommand(Command::new("tag").about("Create a tag"))
         .subcommand(
             Command::new("image")
                 .about("Manage images")
@@ -93,12 +94,15 @@ fn groups_list_their_commands() {
 
 Docker's registry commands
 
+Common Commands:
+  pull     Download an image from a registry
+  logout   Log out
+
 Management Commands:
   image   Manage images
 
 Commands:
-  pull     Download an image from a registry
-  logout   Log out
+  tag   Create a tag
 
 Global Options:
       --config string   Folder

@@ -1,19 +1,20 @@
 //! What a template is filled with, and how `json` prints it: in docker's order, not in that of sorted maps.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gotmpl::Value;
 use serde_json::Value as Json;
 
-use crate::ui::sanitize::{is_control, sanitize};
+use crate::ui::json::{for_html, printable};
+use crate::ui::sanitize::sanitize;
 
 /// One line of a listing: fields that are texts, as docker has them.
 #[derive(Debug, Clone)]
 pub struct Row {
     fields: BTreeMap<Arc<str>, Value>,
-    json: BTreeMap<Arc<str>, String>,
+    /// What the JSON of the whole row has instead; nothing leaves the field out.
+    json: BTreeMap<Arc<str>, Option<String>>,
 }
 
 impl Row {
@@ -28,41 +29,69 @@ impl Row {
     /// Has `json` print another text for the whole row's field than templates do.
     #[must_use]
     pub fn with_json(mut self, field: &str, text: &str) -> Self {
-        self.json.insert(Arc::from(field), text.to_owned());
+        self.json.insert(Arc::from(field), Some(text.to_owned()));
         self
     }
 
-    /// The whole row, as Go encodes it with its care for HTML.
-    fn json(&self) -> String {
-        let member = |(field, value): (&Arc<str>, &Value)| {
-            let text = self
-                .json
-                .get(field)
-                .map_or_else(|| quoted(&value.to_string()), |text| quoted(text));
-            format!("{}:{text}", quoted(field))
-        };
-        let members: Vec<String> = self.fields.iter().map(member).collect();
-        for_html(&format!("{{{}}}", members.join(",")))
+    /// Keeps the field out of the JSON of the whole row.
+    #[must_use]
+    pub fn without_json(mut self, field: &str) -> Self {
+        self.json.insert(Arc::from(field), None);
+        self
     }
+
+    /// The row as JSON, for documents that hold rows.
+    pub fn to_value(&self) -> Json {
+        let member = |(field, value): (&Arc<str>, &Value)| (field.to_string(), Json::from(value.to_string()));
+        self.fields.iter().map(member).collect()
+    }
+}
+
+/// The whole row, as Go encodes it with its care for HTML. `other` has the fields that print otherwise.
+fn row_json(fields: &BTreeMap<Arc<str>, Value>, other: &BTreeMap<Arc<str>, Option<String>>) -> String {
+    let member = |(field, value): (&Arc<str>, &Value)| {
+        let text = match other.get(field) {
+            None => quoted(&value.to_string()),
+            Some(text) => quoted(text.as_deref()?),
+        };
+        Some(format!("{}:{text}", quoted(field)))
+    };
+    let members: Vec<String> = fields.iter().filter_map(member).collect();
+    for_html(&format!("{{{}}}", members.join(",")))
 }
 
 /// The dot of a template.
 #[derive(Debug)]
 pub struct Data {
     value: Value,
-    /// Go's name of the type that docker fills templates with: for errors. `None` for JSON documents.
-    pub(super) go_type: Option<&'static str>,
-    origins: HashMap<usize, String>,
+    types: Types,
+    origins: HashMap<usize, Origin>,
+}
+
+/// What Go calls the types that docker fills a template with: for errors.
+#[derive(Debug, Clone, Copy)]
+enum Types {
+    Row(&'static str),
+    /// By the names of fields; the document itself has no name. Others are maps.
+    Document(&'static [(&'static str, &'static str)]),
+}
+
+/// What a value was made from, as far as `json` has to know.
+#[derive(Debug, Clone)]
+enum Origin {
+    Row(BTreeMap<Arc<str>, Option<String>>),
+    /// The JSON it prints as.
+    Document(String),
 }
 
 impl Data {
     pub fn row(row: Row, go_type: &'static str) -> Self {
-        let json = row.json();
         let value = Value::Map(Arc::new(row.fields));
+        let origin = Origin::Row(row.json);
         Self {
-            origins: address(&value).map(|address| (address, json)).into_iter().collect(),
+            origins: address(&value).map(|address| (address, origin)).into_iter().collect(),
             value,
-            go_type: Some(go_type),
+            types: Types::Row(go_type),
         }
     }
 
@@ -71,16 +100,31 @@ impl Data {
         let mut origins = HashMap::new();
         Self {
             value: value(document, "", &mut origins),
-            go_type: None,
+            types: Types::Document(&[]),
             origins,
         }
     }
 
-    /// The same, called by the name of the Go type that docker has in its place.
+    /// The same, with Go's names of the types of its fields; the document itself has no name.
     #[must_use]
-    pub fn of_type(mut self, go_type: &'static str) -> Self {
-        self.go_type = Some(go_type);
+    pub fn of_types(mut self, types: &'static [(&'static str, &'static str)]) -> Self {
+        self.types = Types::Document(types);
         self
+    }
+
+    /// Go's name of the type of the field with this name; `None` where docker has a map.
+    pub(super) fn go_type(&self, field: &str) -> Option<&'static str> {
+        match self.types {
+            Types::Row(go_type) => field.is_empty().then_some(go_type),
+            Types::Document(types) => types
+                .iter()
+                .find(|(name, _)| *name == field)
+                .map(|(_, go_type)| *go_type),
+        }
+    }
+
+    pub(super) fn is_row(&self) -> bool {
+        matches!(self.types, Types::Row(_))
     }
 
     /// Has `json` print another document for the value at this path.
@@ -88,7 +132,8 @@ impl Data {
     pub fn with_json(mut self, path: &[&str], document: &Json) -> Self {
         let found = path.iter().try_fold(&self.value, |value, field| value.field(field));
         if let Some(address) = found.and_then(address) {
-            self.origins.insert(address, printable(&document.to_string()));
+            self.origins
+                .insert(address, Origin::Document(printable(&document.to_string())));
         }
         self
     }
@@ -117,7 +162,7 @@ const ELEMENT: &str = "{}";
 /// Docker's times that are no texts: Go prints them in its own way.
 const TIMES: [&str; 1] = ["LastTagTime"];
 
-fn value(document: &Json, name: &str, origins: &mut HashMap<usize, String>) -> Value {
+fn value(document: &Json, name: &str, origins: &mut HashMap<usize, Origin>) -> Value {
     let value = match document {
         Json::Null if LISTS.contains(&name) => Value::from(Vec::new()),
         Json::Null if MAPS.contains(&name) => Value::Map(Arc::default()),
@@ -144,7 +189,7 @@ fn value(document: &Json, name: &str, origins: &mut HashMap<usize, String>) -> V
         }
     };
     if let Some(address) = address(&value) {
-        origins.insert(address, printable(&document.to_string()));
+        origins.insert(address, Origin::Document(printable(&document.to_string())));
     }
     value
 }
@@ -170,13 +215,13 @@ fn address(value: &Value) -> Option<usize> {
 /// What the values of the data now in a template print as JSON.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    texts: Mutex<HashMap<usize, String>>,
+    origins: Mutex<HashMap<usize, Origin>>,
 }
 
 impl Origins {
     pub(super) fn set(&self, data: &Data) {
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.clone_from(&data.origins);
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        origins.clone_from(&data.origins);
     }
 
     /// Docker's `json`: Go's encoding without its care for HTML.
@@ -201,33 +246,15 @@ impl Origins {
     }
 
     fn known(&self, value: &Value) -> Option<String> {
-        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.get(&address(value)?).cloned()
+        let origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        match (origins.get(&address(value)?)?, value) {
+            (Origin::Document(text), _) => Some(text.clone()),
+            (Origin::Row(other), Value::Map(fields)) => Some(row_json(fields, other)),
+            _ => None,
+        }
     }
 }
 
 fn quoted(text: &str) -> String {
     printable(&Json::from(text).to_string())
-}
-
-/// JSON without characters that steer terminals: they can only stand in its strings, and there may be escaped.
-pub(in crate::ui) fn printable(json: &str) -> String {
-    escaped(json, is_control)
-}
-
-/// JSON as Go's encoder writes it when it is not told otherwise.
-fn for_html(json: &str) -> String {
-    escaped(json, |c| matches!(c, '<' | '>' | '&'))
-}
-
-fn escaped(json: &str, is_it: fn(char) -> bool) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_it(c) {
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
-        } else {
-            text.push(c);
-        }
-    }
-    text
 }

@@ -130,9 +130,9 @@ impl Fault {
         let depth = chain.iter().position(|field| field == key).unwrap_or(0);
         Self {
             place: spot.map(Spot::place),
-            message: match data.go_type {
-                Some(go_type) if depth == 0 => format!("can't evaluate field {key} in type {go_type}"),
-                _ => format!("map has no entry for key {key:?}"),
+            message: match data.go_type(depth.checked_sub(1).map_or("", |above| chain[above].as_str())) {
+                Some(go_type) => format!("can't evaluate field {key} in type {go_type}"),
+                None => format!("map has no entry for key {key:?}"),
             },
             // In docker's typed maps a key that is not there is no mistake.
             is_key_of_map: depth > 0 && MAPS.contains(&chain[depth - 1].as_str()),
@@ -141,11 +141,7 @@ impl Fault {
 
     fn of_field_of_text(field: &str, spots: &[Spot<'_>], data: &Data) -> Self {
         let has_it = |spot: &&Spot<'_>| spot.chain().is_some_and(|chain| chain.iter().any(|it| it == field));
-        let go_type = if data.go_type.is_some() {
-            "string"
-        } else {
-            "interface {}"
-        };
+        let go_type = if data.is_row() { "string" } else { "interface {}" };
         let place = spots.iter().find(has_it).map(Spot::place);
         Self::at(place, format!("can't evaluate field {field} in type {go_type}"))
     }
@@ -161,7 +157,7 @@ impl Fault {
         let method = spot
             .and_then(Spot::chain)
             .and_then(<[_]>::last)
-            .filter(|_| data.go_type.is_some());
+            .filter(|_| data.is_row());
         Self::at(
             place,
             match method {
@@ -196,7 +192,7 @@ impl Fault {
         let place = value.map(|value| (value.pos().offset, written(value)));
         let message = match got {
             "nil" => format!("invalid value; expected {expected}"),
-            "int" if data.go_type.is_none() => {
+            "int" if !data.is_row() => {
                 format!("wrong type for value; expected {expected}; got json.Number")
             }
             got => format!("wrong type for value; expected {expected}; got {got}"),

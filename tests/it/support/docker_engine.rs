@@ -41,6 +41,11 @@ impl DockerEngine {
         SHARED.get_or_init(|| Self::start(&[]))
     }
 
+    /// An engine of the test's own, with nothing in it.
+    pub(crate) fn alone() -> Self {
+        Self::start(&[])
+    }
+
     /// An engine of the test's own that lives in a fake internet.
     pub(crate) fn on(internet: &Internet) -> Self {
         let proxy = internet.proxy();

@@ -1,0 +1,143 @@
+//! `rdock history`: how an image was made, the latest step first.
+
+use clap::builder::ValueParser;
+use clap::{ArgAction, Args};
+use jiff::Timestamp;
+
+use super::{Context, Status, truth};
+use crate::error::{Error, Kind, Result};
+use crate::image::Platform;
+use crate::image::history::Step;
+use crate::ui::template::Row;
+use crate::ui::{Columns, Format, ellipsis, human};
+
+/// Show the history of an image
+#[derive(Debug, Args)]
+#[command(before_help = "Aliases:\n  rdock image history, rdock history")]
+pub struct HistoryArgs {
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "string")]
+    format: Option<String>,
+    /// Print sizes and dates in human readable format
+    #[arg(
+        short = 'H',
+        long,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "true",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = ValueParser::from(truth)
+    )]
+    human: bool,
+    /// Don't truncate output
+    #[arg(long)]
+    no_trunc: bool,
+    /// Only the image of this platform: os[/arch[/variant]]
+    #[arg(long, value_name = "string")]
+    platform: Option<String>,
+    /// Only show image IDs
+    #[arg(short, long)]
+    quiet: bool,
+    #[arg(value_name = "IMAGE")]
+    image: String,
+}
+
+const COLUMNS: Columns = Columns {
+    go_type: "*image.historyContext",
+    headers: &[
+        ("ID", "IMAGE"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedBy", "CREATED BY"),
+        ("Size", "SIZE"),
+        ("Comment", "COMMENT"),
+    ],
+};
+
+const CREATED_BY_WIDTH: usize = 45;
+/// 2000-01-01T00:00:00Z: what is not after it is no true date to docker.
+const NO_TRUE_DATE: i64 = 946_684_800;
+
+pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
+    let format = Format::parse(args.format.as_deref().unwrap_or_default(), default_template(args))?;
+    let store = context.store();
+    let image = store.find(&args.image)?.image;
+    if let Some(platform) = &args.platform {
+        has_platform(&args.image, &store.config_of(&image)?.platform, platform)?;
+    }
+    let mut sizes = store.layer_sizes(&image)?.into_iter();
+    let mut rows = Vec::new();
+    let now = Timestamp::now();
+    for step in Step::parse_all(&store.config_text(&image)?)? {
+        let size = if step.empty_layer {
+            0
+        } else {
+            sizes
+                .next()
+                .ok_or_else(|| Error::new(Kind::Corrupt, "too many non-empty layers in History section"))?
+        };
+        rows.push((step, size));
+    }
+    rows.reverse();
+    let last_id = if args.no_trunc {
+        image.id.as_str()
+    } else {
+        image.id.short()
+    };
+    let rows = rows.into_iter().enumerate().map(|(place, (step, size))| {
+        let id = if place == 0 { last_id } else { "<missing>" };
+        row(id, &step, size, args, now)
+    });
+    context.screen.print(&format.render(COLUMNS, rows)?);
+    Ok(Status::Done)
+}
+
+fn default_template(args: &HistoryArgs) -> &'static str {
+    match (args.quiet, args.human) {
+        (true, _) => "{{.ID}}",
+        (false, true) => "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+        (false, false) => "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+    }
+}
+
+fn row(id: &str, step: &Step, size: u64, args: &HistoryArgs, now: Timestamp) -> Row {
+    let created = step.created();
+    let true_date = created.filter(|created| created.as_second() > NO_TRUE_DATE);
+    let created_by = step.created_by.replace('\t', " ");
+    Row::new([
+        ("ID", id.to_owned()),
+        ("CreatedSince", human::age(true_date, now)),
+        ("CreatedAt", human::local_rfc3339(created)),
+        (
+            "CreatedBy",
+            if args.no_trunc {
+                created_by
+            } else {
+                ellipsis(&created_by, CREATED_BY_WIDTH)
+            },
+        ),
+        (
+            "Size",
+            if args.human {
+                human::size(size)
+            } else {
+                size.to_string()
+            },
+        ),
+        ("Comment", step.comment.clone()),
+    ])
+}
+
+/// The store has one platform of an image under a name; another one is not here.
+pub(super) fn has_platform(name: &str, actual: &Platform, wanted: &str) -> Result<()> {
+    let wanted = Platform::parse(wanted)?;
+    if actual.distance_to(&wanted).is_some() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::NotFound,
+        format!("image with reference {name} was found but does not provide the specified platform ({wanted})"),
+    ))
+}

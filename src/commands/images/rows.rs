@@ -1,0 +1,113 @@
+//! Docker's rows of images: one for each tag, times each digest of the same repository where digests are shown
+//! (github.com/docker/cli/cli/command/formatter, image.go).
+
+use crate::commands::filter::ImageFilter;
+use crate::error::Result;
+use crate::image::Reference;
+use crate::store::{Image, Store};
+
+const NONE: &str = "<none>";
+
+/// One line of the listing.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) image: &'a Image,
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+    pub(crate) digest: String,
+}
+
+/// What of the digests is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Digests {
+    Hidden,
+    /// Those of repositories with tags: docker's mistake with templates that name the digest.
+    WithTags,
+    Shown,
+}
+
+/// The rows of the images that the filter lets pass.
+pub(crate) fn rows<'a>(
+    images: &'a [Image],
+    filter: &ImageFilter,
+    digests: Digests,
+    store: &Store,
+) -> Result<Vec<Row<'a>>> {
+    let mut rows = Vec::new();
+    for image in images.iter().filter(|image| filter.fits(image, store)) {
+        let fitting = |names: &'a [Reference]| -> Result<Vec<&'a Reference>> {
+            let mut fitting = Vec::new();
+            for name in names {
+                if filter.fits_name(name)? {
+                    fitting.push(name);
+                }
+            }
+            Ok(fitting)
+        };
+        let names = Names {
+            tags: fitting(&image.tags)?,
+            digests: fitting(&image.digests)?,
+        };
+        if names.are_meant(filter) {
+            rows.extend(names.rows(image, digests));
+        }
+    }
+    Ok(rows)
+}
+
+/// The names of one image that fit.
+struct Names<'a> {
+    tags: Vec<&'a Reference>,
+    digests: Vec<&'a Reference>,
+}
+
+impl<'a> Names<'a> {
+    fn are_meant(&self, filter: &ImageFilter) -> bool {
+        let has_any = !self.tags.is_empty() || !self.digests.is_empty();
+        match filter.dangling() {
+            _ if filter.has_references() && !has_any => false,
+            Some(true) => self.tags.is_empty(),
+            Some(false) => has_any,
+            None => true,
+        }
+    }
+
+    fn rows(&self, image: &'a Image, shown: Digests) -> Vec<Row<'a>> {
+        let row = |repository: String, tag: &str, digest: &str| Row {
+            image,
+            repository,
+            tag: tag.to_owned(),
+            digest: digest.to_owned(),
+        };
+        let text = |name: &Reference| name.digest().map_or(NONE.to_owned(), ToString::to_string);
+        let mut rows = Vec::new();
+        for tag in &self.tags {
+            let digests: Vec<&&Reference> = self
+                .digests
+                .iter()
+                .filter(|digest| shown != Digests::Hidden && digest.name() == tag.name())
+                .collect();
+            let tag_row = |digest: &str| row(tag.familiar_name(), tag.tag().unwrap_or(NONE), digest);
+            if digests.is_empty() {
+                rows.push(tag_row(NONE));
+            }
+            rows.extend(digests.into_iter().map(|digest| tag_row(&text(digest))));
+        }
+        let mut untagged: Vec<&Reference> = self.digests.clone();
+        untagged.retain(|digest| !self.tags.iter().any(|tag| tag.name() == digest.name()));
+        if shown == Digests::Shown {
+            rows.extend(
+                untagged
+                    .iter()
+                    .map(|digest| row(digest.familiar_name(), NONE, &text(digest))),
+            );
+        } else {
+            untagged.dedup_by_key(|digest| digest.name());
+            rows.extend(untagged.iter().map(|digest| row(digest.familiar_name(), NONE, "")));
+        }
+        if rows.is_empty() {
+            rows.push(row(NONE.to_owned(), NONE, NONE));
+        }
+        rows
+    }
+}

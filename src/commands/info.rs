@@ -1,0 +1,162 @@
+//! `rdock info`: what rdock works with, as far as docker's engine would tell it.
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::version::VERSION;
+use super::{Context, Status, document};
+use crate::credentials::Credential;
+use crate::error::Result;
+use crate::image::Platform;
+use crate::image::reference::HUB;
+use crate::ui::template::Data;
+
+/// Display information about rdock, its store and its registries
+#[derive(Debug, Args)]
+#[command(before_help = "Aliases:\n  rdock system info, rdock info")]
+pub struct InfoArgs {
+    /// Print with a custom template: 'json', or a Go template
+    #[arg(short, long, value_name = "string")]
+    format: Option<String>,
+}
+
+/// Docker's word for the Hub.
+const INDEX_SERVER: &str = "https://index.docker.io/v1/";
+/// What docker trusts without being told.
+const LOOPBACK: &str = "127.0.0.0/8";
+
+pub async fn run(args: &InfoArgs, context: &Context) -> Result<Status> {
+    for warning in &context.settings.daemon().warnings {
+        context.screen.note(warning);
+    }
+    let facts = Facts::gather(context).await?;
+    let format = args.format.as_deref().unwrap_or_default();
+    if format.is_empty() {
+        context.screen.print(&facts.in_words());
+        return Ok(Status::Done);
+    }
+    let json = facts.document();
+    let mut fields = json.clone();
+    fields["UserName"] = json!(facts.user);
+    let data = Data::document(&fields).of_types(&[("", "system.dockerInfo")]);
+    document::show(format, "", &json, data, context)
+}
+
+struct Facts {
+    images: usize,
+    root: String,
+    /// Who is logged in to the Hub.
+    user: String,
+    insecure_hosts: Vec<String>,
+    insecure_networks: Vec<String>,
+    /// With a slash at the end, as docker has them.
+    mirrors: Vec<String>,
+}
+
+impl Facts {
+    async fn gather(context: &Context) -> Result<Self> {
+        let store = context.store();
+        let daemon = context.settings.daemon();
+        let (mut networks, mut hosts): (Vec<String>, Vec<String>) = daemon
+            .insecure_registries
+            .iter()
+            .cloned()
+            .partition(|rule| rule.contains('/'));
+        if !networks.iter().any(|network| network == LOOPBACK) {
+            networks.push(LOOPBACK.to_owned());
+        }
+        networks.sort();
+        hosts.sort();
+        let login = context.credentials().find(HUB).await?;
+        Ok(Self {
+            images: store.images()?.len(),
+            root: store.root().display().to_string(),
+            user: match login {
+                Some(Credential::Basic { username, .. }) => username,
+                _ => String::new(),
+            },
+            insecure_hosts: hosts,
+            insecure_networks: networks,
+            mirrors: daemon
+                .registry_mirrors
+                .iter()
+                .map(|mirror| format!("{}/", mirror.trim_end_matches('/')))
+                .collect(),
+        })
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = format!(
+            "Client:\n Version:    {VERSION}\n Context:    default\n Debug Mode: false\n\n\
+             Server: rdock itself; there is no engine\n Images: {}\n Server Version: {VERSION}\n Storage Driver: \
+             {DRIVER}\n OSType: {}\n Architecture: {}\n Docker Root Dir: {}\n",
+            self.images,
+            Platform::host().os,
+            std::env::consts::ARCH,
+            self.root
+        );
+        if !self.user.is_empty() {
+            let _ = writeln!(text, " Username: {}", self.user);
+        }
+        text += " Insecure Registries:\n";
+        for rule in self.insecure_hosts.iter().chain(&self.insecure_networks) {
+            let _ = writeln!(text, "  {rule}");
+        }
+        if !self.mirrors.is_empty() {
+            text += " Registry Mirrors:\n";
+            for mirror in &self.mirrors {
+                let _ = writeln!(text, "  {mirror}");
+            }
+        }
+        text
+    }
+
+    /// Docker's members that mean something here, in docker's order.
+    fn document(&self) -> Value {
+        let registry = |name: &str, mirrors: &[String], official: bool, secure: bool| json!({"Mirrors": mirrors, "Name": name, "Official": official, "Secure": secure});
+        let mut indexes = Map::new();
+        indexes.insert(HUB.to_owned(), registry(HUB, &self.mirrors, true, true));
+        for host in &self.insecure_hosts {
+            indexes.insert(host.clone(), registry(host, &[], false, false));
+        }
+        json!({
+            "ID": "",
+            "Containers": 0,
+            "ContainersRunning": 0,
+            "ContainersPaused": 0,
+            "ContainersStopped": 0,
+            "Images": self.images,
+            "Driver": DRIVER,
+            "DriverStatus": null,
+            "Debug": false,
+            "OSType": Platform::host().os,
+            "Architecture": std::env::consts::ARCH,
+            "IndexServerAddress": INDEX_SERVER,
+            "RegistryConfig": {
+                "IndexConfigs": indexes,
+                "InsecureRegistryCIDRs": self.insecure_networks,
+                "Mirrors": self.mirrors,
+            },
+            "NCPU": std::thread::available_parallelism().map_or(1, usize::from),
+            "DockerRootDir": self.root,
+            "Labels": [],
+            "ExperimentalBuild": false,
+            "ServerVersion": VERSION,
+            "Warnings": null,
+            "ClientInfo": {
+                "Debug": false,
+                "Version": VERSION,
+                "Os": std::env::consts::OS,
+                "Arch": Platform::host().architecture,
+                "Context": "default",
+                "Plugins": [],
+                "Warnings": null,
+            },
+        })
+    }
+}
+
+/// What keeps the layers.
+const DRIVER: &str = "oci-layout";
