@@ -2,5 +2,7 @@
 
 mod clients;
 mod conformance;
+mod doors;
 mod hostile;
 mod operation;
+mod upkeep;

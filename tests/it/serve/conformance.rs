@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::support::http::Answer;
 use crate::support::layer::noise;
-use crate::support::serve::{Answer, Serve};
+use crate::support::serve::Serve;
 
 const CHECKLIST: &str = include_str!("../../data/distribution-conformance.txt");
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -132,7 +133,7 @@ fn pull_conforms() {
     for (at, kind) in [("1".to_owned(), "tag"), (sha256(&bytes), "digest")] {
         let path = format!("/v2/c/one/manifests/{at}");
         for method in ["HEAD", "GET"] {
-            let answer = serve.ask(method, &path, &["-H", &format!("Accept: {IMAGE}")]).is(200);
+            let answer = serve.ask(method, &path, &[&format!("Accept: {IMAGE}")]).is(200);
             assert_eq!(answer.header("docker-content-digest"), Some(sha256(&bytes).as_str()));
             assert_eq!(answer.header("content-type"), Some(IMAGE));
             assert_eq!(answer.header("content-length"), Some(bytes.len().to_string().as_str()));
@@ -140,7 +141,7 @@ fn pull_conforms() {
             list.tick(&format!("{method} of a manifest by {kind}"));
         }
         let etag = format!("If-None-Match: \"{}\"", sha256(&bytes));
-        serve.ask("GET", &path, &["-H", &etag]).is(304);
+        serve.ask("GET", &path, &[&etag]).is(304);
     }
     serve
         .send("PUT", "/v2/c/one/manifests/sha256:totallywrong", b"blargh", &[])
@@ -168,7 +169,7 @@ fn pull_blobs(serve: &Serve, list: &mut Checklist) {
         ("500-0", None),
         ("5000-10000", None),
     ] {
-        let answer = serve.ask("GET", &path, &["-H", &format!("Range: bytes={range}")]);
+        let answer = serve.ask("GET", &path, &[&format!("Range: bytes={range}")]);
         match part {
             Some(part) => {
                 let answer = answer.is(206);

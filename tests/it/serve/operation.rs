@@ -39,46 +39,78 @@ fn what_was_pulled_is_served_and_what_is_pushed_is_in_the_list() {
     near.get("/v2/app/manifests/1").refuses(404, "NAME_UNKNOWN");
 }
 
+/// A PATCH whose client sends the first part of the bytes and then says no more.
+fn half_a_patch(serve: &Serve, place: &str, bytes: &[u8], part: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(serve.host()).unwrap();
+    let len = bytes.len();
+    write!(
+        stream,
+        "PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: {len}\r\n\r\n"
+    )
+    .unwrap();
+    stream.write_all(&bytes[..part]).unwrap();
+    stream
+}
+
+/// How many bytes of its only upload are on the disk.
+fn on_disk(serve: &Serve) -> u64 {
+    let files = std::fs::read_dir(serve.root().join("ingest")).unwrap();
+    files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
+}
+
+fn offset(range: &str) -> usize {
+    range.strip_prefix("0-").unwrap().parse::<usize>().unwrap() + 1
+}
+
+/// Goes on where the registry says that the session is, and checks the blob.
+fn go_on(serve: &Serve, place: &str, bytes: &[u8], from: usize) {
+    let finish = format!("{place}?digest={}", digest(bytes));
+    let range = format!("Content-Range: {from}-{}", bytes.len() - 1);
+    serve.send("PUT", &finish, &bytes[from..], &[&range]).is(201);
+    let blob = serve.get(&format!("/v2/a/blobs/{}", digest(bytes))).is(200);
+    assert_eq!(blob.body, bytes);
+}
+
 #[test]
 fn a_kill_in_a_push_leaves_nothing_half_visible_and_the_push_goes_on() {
     let mut serve = Serve::open();
-    let bytes = noise(7, 300_000);
+    let bytes = noise(7, 2_000_000);
     let place = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
     let place = place.header("location").unwrap().to_owned();
-    let mut stream = TcpStream::connect(serve.host()).unwrap();
-    let head = format!(
-        "PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
-        bytes.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&bytes[..200_000]).unwrap();
-    let partial = || {
-        let mut files = std::fs::read_dir(serve.root().join("ingest")).unwrap();
-        let len = files.find_map(|file| file.ok()?.metadata().ok()).map(|it| it.len());
-        len.filter(|len| *len == 200_000)
-    };
-    // The client that asks for the status tells the registry that the other request is dead.
-    let range = serve.get(&place).is(204).header("range").unwrap().to_owned();
-    assert_eq!(range, "0-199999");
-    wait_for("the bytes on the disk", Duration::from_secs(10), partial);
+    let stream = half_a_patch(&serve, &place, &bytes, 1_500_000);
+    wait_for("bytes on the disk", Duration::from_secs(20), || {
+        (on_disk(&serve) > 500_000).then_some(())
+    });
     serve.kill();
-    let mut rest = Vec::new();
-    let _ = stream.read_to_end(&mut rest);
+    drop(stream);
     serve.start(&[]);
     assert_eq!(serve.get("/v2/_catalog").json(), json!({"repositories": []}));
     serve
         .get(&format!("/v2/a/blobs/{}", digest(&bytes)))
         .refuses(404, "BLOB_UNKNOWN");
-    let status = serve.get(&place).is(204);
-    assert_eq!(status.header("range"), Some("0-199999"));
-    let finish = format!("{place}?digest={}", digest(&bytes));
-    serve
-        .send("PUT", &finish, &bytes[200_000..], &["Content-Range: 200000-299999"])
-        .is(201);
-    assert_eq!(
-        serve.get(&format!("/v2/a/blobs/{}", digest(&bytes))).is(200).body,
-        bytes
-    );
+    let kept = serve.get(&place).is(204);
+    let kept = offset(kept.header("range").unwrap());
+    assert_eq!(kept as u64, on_disk(&serve));
+    go_on(&serve, &place, &bytes, kept);
+}
+
+#[test]
+fn a_client_that_comes_back_takes_over_from_its_dead_connection() {
+    let serve = Serve::open();
+    let bytes = noise(8, 2_000_000);
+    let place = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
+    let place = place.header("location").unwrap().to_owned();
+    let mut dead = half_a_patch(&serve, &place, &bytes, 1_500_000);
+    wait_for("bytes on the disk", Duration::from_secs(20), || {
+        (on_disk(&serve) > 500_000).then_some(())
+    });
+    let kept = serve.get(&place).is(204);
+    let kept = offset(kept.header("range").unwrap());
+    assert!(kept > 500_000, "{kept}");
+    go_on(&serve, &place, &bytes, kept);
+    let mut answer = String::new();
+    let _ = dead.read_to_string(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 
 #[test]

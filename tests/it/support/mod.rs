@@ -6,6 +6,7 @@ pub(crate) mod credential_helper;
 pub(crate) mod docker_engine;
 pub(crate) mod fault;
 pub(crate) mod flow;
+pub(crate) mod http;
 pub(crate) mod hub;
 pub(crate) mod image;
 pub(crate) mod index;

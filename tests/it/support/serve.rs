@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
+use super::http::{self, Answer};
 use super::image::Built;
-use super::layout::{Door, header, push_raw};
-use super::process::{Daemon, finish};
+use super::layer::digest;
+use super::layout::{Door, push_raw};
+use super::process::Daemon;
 use super::runtime::wait_for;
 
 /// The program with a root folder of its own on a free port; killed when dropped.
@@ -31,6 +32,20 @@ impl Serve {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         let root = folder.path().join("root");
         Self::on(folder, root, flags)
+    }
+
+    /// At another address than a free port of loopback.
+    pub(crate) fn listening(flags: &[&str], address: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
+        let root = folder.path().join("root");
+        let mut serve = Self {
+            daemon: None,
+            folder,
+            root,
+            host: address.to_owned(),
+        };
+        serve.start(flags);
+        serve
     }
 
     /// Over a folder that is there already.
@@ -99,10 +114,10 @@ impl Serve {
         push_raw(&Door::default(), &self.host, repository, tag, image);
     }
 
-    /// A request to a path, with more arguments for curl.
+    /// A request to a path without a body.
     #[track_caller]
-    pub(crate) fn ask(&self, method: &str, path: &str, arguments: &[&str]) -> Answer {
-        ask(&Door::default(), &self.host, method, path, arguments)
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Answer {
+        http::ask(&self.host, method, path, headers, b"")
     }
 
     #[track_caller]
@@ -110,104 +125,21 @@ impl Serve {
         self.ask("GET", path, &[])
     }
 
+    /// A request with a body.
+    #[track_caller]
+    pub(crate) fn send(&self, method: &str, path: &str, body: &[u8], headers: &[&str]) -> Answer {
+        http::ask(&self.host, method, path, headers, body)
+    }
+
     /// Uploads a blob in one session and says its digest.
     #[track_caller]
     pub(crate) fn put_blob(&self, repository: &str, bytes: &[u8]) -> String {
-        let digest = super::layer::digest(bytes);
+        let digest = digest(bytes);
         let start = self
             .ask("POST", &format!("/v2/{repository}/blobs/uploads/"), &[])
             .is(202);
         let path = format!("{}?digest={digest}", start.header("location").unwrap());
         self.send("PUT", &path, bytes, &[]).is(201);
         digest
-    }
-
-    /// A request with a body.
-    #[track_caller]
-    pub(crate) fn send(&self, method: &str, path: &str, body: &[u8], headers: &[&str]) -> Answer {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), body).unwrap();
-        let body = format!("@{}", file.path().display());
-        let mut arguments = vec!["-H", "Expect:", "--data-binary", &body];
-        arguments.extend(headers.iter().flat_map(|header| ["-H", *header]));
-        self.ask(method, path, &arguments)
-    }
-}
-
-/// A request through a door; the path may be a whole URL.
-#[track_caller]
-pub(crate) fn ask(door: &Door, host: &str, method: &str, path: &str, arguments: &[&str]) -> Answer {
-    let mut command = door.curl();
-    let url = if path.starts_with('/') {
-        format!("{}{path}", door.url(host))
-    } else {
-        path.to_owned()
-    };
-    match method {
-        "HEAD" => command.arg("-I"),
-        method => command.args(["-X", method]),
-    };
-    let head = tempfile::NamedTempFile::new().unwrap();
-    command.args(["--path-as-is", "-D", head.path().to_str().unwrap()]);
-    command.args(arguments).arg(&url);
-    let run = finish(command, b"", Duration::from_mins(1));
-    let text = std::fs::read_to_string(head.path()).unwrap();
-    // After "100 Continue" comes the head that counts.
-    let last = text.trim_end().rsplit("\r\n\r\n").next().unwrap_or_default().to_owned();
-    let status = last
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
-    let body = if method == "HEAD" { Vec::new() } else { run.bytes };
-    Answer {
-        what: format!("{method} {path}"),
-        status,
-        head: last,
-        body,
-    }
-}
-
-/// What came back; status 0 when nothing did.
-pub(crate) struct Answer {
-    what: String,
-    pub(crate) status: u16,
-    head: String,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    #[track_caller]
-    pub(crate) fn is(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}\n{}\n{}", self.what, self.head, self.text());
-        self
-    }
-
-    /// An error with this status and code.
-    #[track_caller]
-    pub(crate) fn refuses(self, status: u16, code: &str) -> Self {
-        let answer = self.is(status);
-        assert_eq!(answer.json()["errors"][0]["code"], code, "{}", answer.what);
-        answer
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        header(&self.head, name)
-    }
-
-    /// All values of a header.
-    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
-        let headers = self.head.lines().filter_map(|line| line.split_once(':'));
-        let found = headers.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.trim()).collect()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{}: {e}: {}", self.what, self.text()))
     }
 }

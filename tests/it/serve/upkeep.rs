@@ -1,0 +1,139 @@
+//! What is freed and what is not, while the registry serves.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::image::{Built, Image};
+use crate::support::layer::{Layer, digest, noise};
+use crate::support::runtime::wait_for;
+use crate::support::sandbox::Sandbox;
+use crate::support::serve::Serve;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn has(root: &Path, digest: &str) -> bool {
+    root.join("blobs").join(digest.replace(':', "/")).exists()
+}
+
+fn image(sandbox: &Sandbox, text: &str) -> Built {
+    let image = Image::new()
+        .layer(Layer::text("shared", "x"))
+        .layer(Layer::text("own", text));
+    image.write(&sandbox.root().join(text))
+}
+
+#[test]
+fn what_nothing_names_is_freed_after_its_time_and_nothing_else() {
+    let (serve, sandbox) = (Serve::with(&["--keep-unnamed", "1"]), Sandbox::new());
+    let (old, new) = (image(&sandbox, "old"), image(&sandbox, "new"));
+    serve.push("app", "1", &old);
+    serve.push("app", "2", &new);
+    let orphan = serve.put_blob("app", b"for no manifest");
+    let open = serve.ask("POST", "/v2/app/blobs/uploads/", &[]).is(202);
+    serve
+        .send("PATCH", open.header("location").unwrap(), b"never finished", &[])
+        .is(202);
+    serve
+        .ask("DELETE", &format!("/v2/app/manifests/{}", old.digest), &[])
+        .is(202);
+    for gone in [&orphan, &old.digest, &old.layers[1].digest, &old.config_digest] {
+        wait_for("a blob to be freed", PATIENCE, || {
+            (!has(serve.root(), gone)).then_some(())
+        });
+        serve.get(&format!("/v2/app/blobs/{gone}")).refuses(404, "BLOB_UNKNOWN");
+    }
+    wait_for("the upload to expire", PATIENCE, || {
+        (fs::read_dir(serve.root().join("ingest")).unwrap().count() == 0).then_some(())
+    });
+    serve
+        .get(open.header("location").unwrap())
+        .refuses(404, "BLOB_UPLOAD_UNKNOWN");
+    for kept in [
+        &new.digest,
+        &new.config_digest,
+        &old.layers[0].digest,
+        &new.layers[1].digest,
+    ] {
+        assert!(has(serve.root(), kept), "{kept}");
+    }
+    sandbox.rdock(&["pull", &format!("{}/app:2", serve.host())]).ok();
+}
+
+#[test]
+fn another_process_frees_no_blob_that_a_push_counts_on() {
+    let (serve, sandbox) = (Serve::open(), Sandbox::new());
+    let sandbox = sandbox.env("RDOCK_HOME", serve.root());
+    let image = image(&sandbox, "only");
+    serve.push("app", "1", &image);
+    // A client asks, hears that all layers are here, and will not send them.
+    for layer in &image.layers {
+        serve
+            .ask("HEAD", &format!("/v2/app/blobs/{}", layer.digest), &[])
+            .is(200);
+    }
+    serve
+        .ask("DELETE", &format!("/v2/app/manifests/{}", image.digest), &[])
+        .is(202);
+    sandbox
+        .rdock(&["pull", "-q", &format!("{}/none:1", serve.host())])
+        .fails(1);
+    serve.push("other", "1", &image);
+    sandbox.rdock(&["rmi", "other:1"]).ok();
+    assert!(image.layers.iter().all(|layer| has(serve.root(), &layer.digest)));
+    let media_type = format!("Content-Type: {}", image.media_type);
+    serve
+        .send("PUT", "/v2/app/manifests/2", &image.manifest, &[&media_type])
+        .is(201);
+}
+
+#[test]
+fn many_at_once_push_the_same_blob_and_different_tags_and_lose_nothing() {
+    let (serve, sandbox) = (Serve::open(), Sandbox::new());
+    let shared = noise(5, 400_000);
+    let images: Vec<Built> = (0..6).map(|n| image(&sandbox, &format!("own{n}"))).collect();
+    thread::scope(|scope| {
+        for (n, image) in images.iter().enumerate() {
+            let (serve, shared) = (&serve, &shared);
+            scope.spawn(move || {
+                assert_eq!(serve.put_blob("app", shared), digest(shared));
+                serve.push("app", &format!("t{n}"), image);
+            });
+        }
+    });
+    for (n, image) in images.iter().enumerate() {
+        assert_eq!(
+            serve.get(&format!("/v2/app/manifests/t{n}")).is(200).body,
+            image.manifest
+        );
+    }
+    let blob = serve.get(&format!("/v2/app/blobs/{}", digest(&shared))).is(200);
+    assert_eq!(blob.body, shared);
+    assert_eq!(fs::read_dir(serve.root().join("ingest")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_full_disk_is_an_answer_and_loses_nothing() {
+    let sandbox = Sandbox::new();
+    let small = sandbox.root().join("small");
+    fs::create_dir(&small).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=3m", "tmpfs", small.to_str().unwrap()];
+    sandbox.run("mount", &mount).ok();
+    let serve = Serve::over(&small.join("root"), &[]);
+    let image = image(&sandbox, "kept");
+    serve.push("app", "1", &image);
+    let bytes = noise(6, 6_000_000);
+    let start = serve.ask("POST", "/v2/app/blobs/uploads/", &[]).is(202);
+    let place = start.header("location").unwrap();
+    let refused = serve.send("PATCH", place, &bytes, &[]);
+    assert!(refused.text().contains("disk is full"), "{}", refused.text());
+    refused.refuses(507, "UNKNOWN");
+    // The session stands where it was acknowledged or later, and lets go of the room when told.
+    serve.get(place).is(204);
+    serve.ask("DELETE", place, &[]).is(204);
+    serve.put_blob("app", &bytes[..1_000_000]);
+    sandbox.rdock(&["pull", &format!("{}/app:1", serve.host())]).ok();
+    drop(serve);
+    sandbox.run("umount", &["-l", small.to_str().unwrap()]).ok();
+}
