@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::disk::Disk;
 use crate::support::image::{Built, Image};
 use crate::support::layer::{self, Layer};
 use crate::support::process::{Run, finish};
@@ -64,29 +65,6 @@ impl Line {
     }
 }
 
-/// A small disk of its own; tests run as root.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path, size: &str) -> Self {
-        fs::create_dir_all(at).unwrap();
-        let mut command = Command::new("mount");
-        command
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(at);
-        finish(command, b"", LIMIT).ok();
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let mut command = Command::new("umount");
-        command.args(["--lazy"]).arg(&self.0);
-        let _ = command.status();
-    }
-}
-
 #[test]
 fn a_full_disk_is_said_with_its_folder_and_the_pull_resumes_when_there_is_room() {
     let mut line = Line::new(
@@ -95,7 +73,7 @@ fn a_full_disk_is_said_with_its_folder_and_the_pull_resumes_when_there_is_room()
             .layer(Layer::text("a", "b")),
     );
     let disk = Disk::mount(&line.sandbox.root().join("disk"), "5m");
-    let (store, ballast) = (disk.0.join("store"), disk.0.join("ballast"));
+    let (store, ballast) = (disk.path().join("store"), disk.path().join("ballast"));
     line.sandbox.set_env("RDOCK_HOME", &store);
     fs::write(&ballast, vec![1; 1 << 20]).unwrap();
     let run = line.pull().fails(1);
@@ -112,7 +90,7 @@ fn a_full_disk_is_said_with_its_folder_and_the_pull_resumes_when_there_is_room()
     assert!(first > 2 << 20, "{first} bytes came");
     fs::remove_file(&ballast).unwrap();
     let mut remount = Command::new("mount");
-    remount.args(["-o", "remount,size=32m"]).arg(&disk.0);
+    remount.args(["-o", "remount,size=32m"]).arg(disk.path());
     finish(remount, b"", LIMIT).ok();
     line.recorder.clear();
     line.pull().ok();
@@ -282,12 +260,12 @@ fn a_store_that_may_only_be_read_is_listed_and_not_written() {
     let mut line = Line::new(&Image::small());
     line.pull().ok();
     let disk = Disk::mount(&line.sandbox.root().join("disk"), "8m");
-    let copy = disk.0.join("store");
+    let copy = disk.path().join("store");
     let mut cp = Command::new("cp");
     cp.arg("-a").arg(line.sandbox.store()).arg(&copy);
     finish(cp, b"", LIMIT).ok();
     let mut remount = Command::new("mount");
-    remount.args(["-o", "remount,ro"]).arg(&disk.0);
+    remount.args(["-o", "remount,ro"]).arg(disk.path());
     finish(remount, b"", LIMIT).ok();
     line.sandbox.set_env("RDOCK_HOME", &copy);
     let images = line.sandbox.rdock(&["images"]).ok();

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::support::docker_engine::DockerEngine;
 use crate::support::image::Image;
 use crate::support::index::Index;
-use crate::support::layer::{Layer, digest};
+use crate::support::layer::{Layer, digest, noise};
+use crate::support::podman::Podman;
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 use crate::support::skopeo;
@@ -64,4 +65,58 @@ fn a_real_engine_pushes_pulls_and_searches() {
     assert!(!search.stdout.contains("team/engine"), "{search}");
     let ours = sandbox.rdock(&["search", &format!("{host}/team")]).ok();
     assert!(ours.stdout.contains("team/engine"), "{ours}");
+}
+
+#[test]
+fn podman_and_buildah_push_and_pull() {
+    let (serve, sandbox, pod) = (Serve::open(), Sandbox::new(), Podman::new());
+    let image = Image::small().write(&sandbox.root().join("image"));
+    let host = serve.host();
+    serve.push("team/pod", "1", &image);
+    let name = format!("{host}/team/pod:1");
+    let pulled = pod.podman(&["pull", "-q", "--tls-verify=false", &name]).ok();
+    assert_eq!(pulled.stdout.trim(), &image.config_digest[7..]);
+    let pushed = |name: &str| {
+        let (repository, tag) = name.rsplit_once('/').unwrap().1.split_once(':').unwrap();
+        let manifest = serve.get(&format!("/v2/{repository}/manifests/{tag}")).is(200);
+        manifest.json()["config"]["digest"].as_str().unwrap().to_owned()
+    };
+    let (by_podman, by_buildah) = (format!("{host}/podman:1"), format!("{host}/buildah:1"));
+    pod.podman(&["push", "-q", "--tls-verify=false", &name, &by_podman])
+        .ok();
+    assert_eq!(pushed(&by_podman), image.config_digest);
+    pod.buildah(&[
+        "push",
+        "-q",
+        "--tls-verify=false",
+        &name,
+        &format!("docker://{by_buildah}"),
+    ])
+    .ok();
+    assert_eq!(pushed(&by_buildah), image.config_digest);
+    pod.podman(&["rmi", &name]).ok();
+    let pulled = pod.buildah(&["pull", "-q", "--tls-verify=false", &by_buildah]).ok();
+    assert_eq!(pulled.stdout.trim(), &image.config_digest[7..]);
+}
+
+#[test]
+fn fifty_pulls_at_once_are_all_whole() {
+    let (serve, sandbox) = (Serve::open(), Sandbox::new());
+    let bytes = noise(50, 1_000_000);
+    let path = format!("/v2/big/blobs/{}", serve.put_blob("big", &bytes));
+    let image = Image::small().write(&sandbox.root().join("image"));
+    serve.push("app", "1", &image);
+    std::thread::scope(|scope| {
+        for n in 0..50 {
+            let (serve, path, bytes, image) = (&serve, &path, &bytes, &image);
+            scope.spawn(move || match n % 10 {
+                0 => {
+                    let sandbox = Sandbox::new();
+                    let pull = sandbox.rdock(&["pull", &format!("{}/app:1", serve.host())]).ok();
+                    assert!(pull.stdout.contains(&image.digest), "{pull}");
+                }
+                _ => assert!(serve.get(path).is(200).body == *bytes, "pull {n}"),
+            });
+        }
+    });
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::disk::Disk;
 use crate::support::image::{Built, Image};
 use crate::support::layer::{Layer, digest, noise};
 use crate::support::runtime::wait_for;
@@ -116,11 +117,8 @@ fn many_at_once_push_the_same_blob_and_different_tags_and_lose_nothing() {
 #[test]
 fn a_full_disk_is_an_answer_and_loses_nothing() {
     let sandbox = Sandbox::new();
-    let small = sandbox.root().join("small");
-    fs::create_dir(&small).unwrap();
-    let mount = ["-t", "tmpfs", "-o", "size=3m", "tmpfs", small.to_str().unwrap()];
-    sandbox.run("mount", &mount).ok();
-    let serve = Serve::over(&small.join("root"), &[]);
+    let disk = Disk::mount(&sandbox.root().join("small"), "3m");
+    let serve = Serve::over(&disk.path().join("root"), &[]);
     let image = image(&sandbox, "kept");
     serve.push("app", "1", &image);
     let bytes = noise(6, 6_000_000);
@@ -134,6 +132,4 @@ fn a_full_disk_is_an_answer_and_loses_nothing() {
     serve.ask("DELETE", place, &[]).is(204);
     serve.put_blob("app", &bytes[..1_000_000]);
     sandbox.rdock(&["pull", &format!("{}/app:1", serve.host())]).ok();
-    drop(serve);
-    sandbox.run("umount", &["-l", small.to_str().unwrap()]).ok();
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod credential_helper;
+pub(crate) mod disk;
 pub(crate) mod docker_engine;
 pub(crate) mod fault;
 pub(crate) mod flow;

@@ -21,30 +21,40 @@ impl Podman {
     /// Runs podman to its end.
     #[track_caller]
     pub(crate) fn podman(&self, arguments: &[&str]) -> Run {
-        let inside = |name: &str| self.folder.path().join(name).display().to_string();
-        let mut command = Command::new("podman");
+        let tmpdir = self.inside("tmp");
+        let mut own = vec![
+            "--tmpdir",
+            &tmpdir,
+            "--events-backend",
+            "none",
+            "--cgroup-manager",
+            "cgroupfs",
+        ];
+        own.extend(arguments);
+        self.run("podman", &own)
+    }
+
+    /// Runs buildah, which shares the store, to its end.
+    #[track_caller]
+    pub(crate) fn buildah(&self, arguments: &[&str]) -> Run {
+        self.run("buildah", arguments)
+    }
+
+    #[track_caller]
+    fn run(&self, program: &str, arguments: &[&str]) -> Run {
+        let mut command = Command::new(program);
         command
-            .args([
-                "--root",
-                &inside("root"),
-                "--runroot",
-                &inside("run"),
-                "--tmpdir",
-                &inside("tmp"),
-            ])
-            .args([
-                "--storage-driver",
-                "vfs",
-                "--events-backend",
-                "none",
-                "--cgroup-manager",
-                "cgroupfs",
-            ])
+            .args(["--root", &self.inside("root"), "--runroot", &self.inside("run")])
+            .args(["--storage-driver", "vfs"])
             .args(arguments)
             .env_clear()
             .env("PATH", PATH)
             .env("HOME", self.folder.path())
             .env("TMPDIR", self.folder.path());
         finish(command, b"", Duration::from_mins(1))
+    }
+
+    fn inside(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
     }
 }
