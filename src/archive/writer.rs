@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use bytes::Buf as _;
 use futures_util::StreamExt as _;
 use tar::{Builder, EntryType, Header};
 use tokio::sync::Mutex;
@@ -22,6 +23,7 @@ const MAX_PATH: usize = 100;
 const BLOCK: u64 = 512;
 /// Two empty blocks end an archive.
 const END: [u8; 1024] = [0; 1024];
+const UNFINISHED: &str = "the archive could not be written to its end";
 
 /// One image as the lists of an archive have it.
 #[derive(Debug)]
@@ -43,12 +45,25 @@ struct State {
     out: Box<dyn Write + Send>,
     /// What is in it, and what is left out because the far side has it.
     done: HashSet<Digest>,
+    /// The blob that is being written.
+    partial: Option<Partial>,
+}
+
+/// A blob whose header and first bytes are written: a tar has no way back, so it must be gone on with.
+struct Partial {
+    digest: Digest,
+    written: u64,
+    digester: Digester,
 }
 
 impl Writer {
     /// Begins the archive with the lists of these images. The blobs `left_out` are not written.
     pub fn begin(out: Box<dyn Write + Send>, images: &[Saved], left_out: HashSet<Digest>) -> Result<Self> {
-        let mut state = State { out, done: left_out };
+        let mut state = State {
+            out,
+            done: left_out,
+            partial: None,
+        };
         let entries = images.iter().map(|image| (image.names.as_slice(), &image.root));
         state.file(layout::MARKER, &layout::marker())?;
         state.file(layout::INDEX, &layout::index(entries)?)?;
@@ -84,28 +99,45 @@ impl Sink for Writer {
         if state.done.contains(&blob.digest) {
             return Ok(Outcome::AlreadyPresent);
         }
-        let mut reader = open.at(0).await?;
-        self.broken
-            .set(Some((Kind::Io, "the archive could not be written to its end")));
-        state.write(&head(&path_of(&blob.digest), EntryType::Regular, blob.size)?)?;
-        let mut digester = Digester::new(blob.digest.algorithm());
-        let mut written = 0;
+        if state.partial.as_ref().is_some_and(|it| it.digest != blob.digest) {
+            return Err(Error::new(Kind::Io, UNFINISHED));
+        }
+        let from = state.partial.as_ref().map_or(0, |partial| partial.written);
+        let mut reader = open.at(from).await?;
+        self.broken.set(Some((Kind::Io, UNFINISHED)));
+        if state.partial.is_none() {
+            state.write(&head(&path_of(&blob.digest), EntryType::Regular, blob.size)?)?;
+        }
+        let mut partial = state.partial.take().unwrap_or_else(|| Partial::of(&blob.digest));
+        // A source that could not begin there gives some bytes again.
+        let mut surplus = partial.written.saturating_sub(reader.offset);
         while let Some(chunk) = reader.stream.next().await {
-            let chunk = chunk?;
-            written += chunk.len() as u64;
-            digester.update(&chunk);
+            let mut chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(e) => {
+                    // What is written stays, and the next call goes on from there.
+                    state.partial = Some(partial);
+                    self.broken.set(None);
+                    return Err(e);
+                }
+            };
+            let skipped = chunk.len().min(usize::try_from(surplus).unwrap_or(usize::MAX));
+            chunk.advance(skipped);
+            surplus -= skipped as u64;
+            partial.written += chunk.len() as u64;
+            partial.digester.update(&chunk);
             state.write(&chunk)?;
         }
-        if written != blob.size || digester.finish() != blob.digest {
+        if partial.written != blob.size || partial.digester.finish() != blob.digest {
             let digest = &blob.digest;
             return Err(Error::new(
                 Kind::Io,
                 format!(
-                    "blob {digest} in the store is damaged (its bytes have another digest): remove the image and pull it again"
+                    "blob {digest} is damaged where it comes from (its bytes have another digest): remove it there and get it again"
                 ),
             ));
         }
-        state.pad(written)?;
+        state.pad(blob.size)?;
         state.done.insert(blob.digest.clone());
         self.broken.set(None);
         Ok(Outcome::Copied)
@@ -117,6 +149,16 @@ impl Sink for Writer {
             state.file(&path_of(manifest.digest()), &manifest.raw)?;
         }
         Ok(())
+    }
+}
+
+impl Partial {
+    fn of(digest: &Digest) -> Self {
+        Self {
+            digest: digest.clone(),
+            written: 0,
+            digester: Digester::new(digest.algorithm()),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ fn offer(arg: &Arg) -> Option<Offer> {
         "IMAGE" | "SOURCE_IMAGE[:TAG]" | "NAME|ID" => candidates::images,
         "NAME[:TAG]" | "REPOSITORY[:TAG]" | "TARGET_IMAGE[:TAG]" => |_| candidates::names(),
         "SERVER" | "HOST[:PORT]" => |_| candidates::hosts(),
-        "NAME[:TAG|@DIGEST]" | "NAME" => |_| [candidates::names(), below_hosts()].concat(),
+        "NAME[:TAG|@DIGEST]" | "NAME" | "SOURCE" | "DESTINATION" => |_| [candidates::names(), below_hosts()].concat(),
         "TERM" => |_| below_hosts(),
         _ => return None,
     })

@@ -4,7 +4,9 @@ mod batch;
 mod origin;
 mod outlook;
 mod place;
+mod tape;
 mod target;
+mod unpacked;
 
 use clap::Args;
 
@@ -21,6 +23,7 @@ use origin::Origin;
 use outlook::Outlook;
 use place::Place;
 use target::Target;
+use unpacked::Unpacked;
 
 /// Copy images between registries, with all their platforms and without a disk in between
 #[derive(Debug, Args)]
@@ -70,8 +73,16 @@ impl Which {
 }
 
 pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
+    args.transfer.in_time(Box::pin(copy(&args, context))).await
+}
+
+async fn copy(args: &CopyArgs, context: &Context) -> Result<Status> {
     if !(args.which.filter.is_empty() || args.which.is_many()) {
         return Err(Error::new(Kind::Usage, "--filter goes with --all-tags or --all"));
+    }
+    if place::is_archive(&args.destination) && (args.which.is_many() || args.referrers) {
+        let message = "an archive takes one image and nothing that refers to it: copy to a folder, oci:DIR, instead";
+        return Err(Error::new(Kind::Usage, message));
     }
     // Patterns that cannot be read are refused before anything moves.
     args.which
@@ -80,18 +91,23 @@ pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
         .try_for_each(|pattern| glob::matches(pattern, "").map(drop))?;
     let job = Job {
         platform: args.platform.as_deref().map(Platform::parse).transpose()?,
-        args: &args,
+        args,
         context,
     };
     let mut outlook = Outlook::default();
     let mut status = Status::Done;
-    for (from, to) in job.places().await? {
-        let batch = job.batch(&from, &to)?;
-        let pairs = job.pairs(&batch.origin, &from, &to).await?;
-        if args.dry_run {
-            batch.foresee(&pairs, &mut outlook).await?;
-        } else if Box::pin(batch.copy(&pairs)).await? == Status::Failed {
-            status = Status::Failed;
+    let places = job.places().await?;
+    for (from, to) in &places {
+        let copied = Box::pin(job.run(from, to, &mut outlook)).await;
+        match copied {
+            Ok(Status::Done) => {}
+            Ok(other) => status = other,
+            // A repository whose tags are all gone, or none of ours to read, does not keep the others from it.
+            Err(e) if places.len() > 1 && batch::is_of_one_image(&e) => {
+                context.fail(&e.during(format!("copying {from}")));
+                status = Status::Failed;
+            }
+            Err(e) => return Err(e),
         }
     }
     if args.dry_run {
@@ -125,7 +141,18 @@ impl<'a> Job<'a> {
         registry.catalog().await?.iter().map(pair).collect()
     }
 
-    fn batch(&self, from: &Place, to: &Place) -> Result<Batch<'a>> {
+    /// Copies, or foresees, what is asked for of one repository or folder.
+    async fn run(&self, from: &Place, to: &Place, outlook: &mut Outlook) -> Result<Status> {
+        let batch = self.batch(from, to).await?;
+        let pairs = self.pairs(&batch.origin, from, to).await?;
+        if self.args.dry_run {
+            batch.foresee(&pairs, outlook).await.map(|()| Status::Done)
+        } else {
+            Box::pin(batch.copy(&pairs)).await
+        }
+    }
+
+    async fn batch(&self, from: &Place, to: &Place) -> Result<Batch<'a>> {
         let mut neighbour = None;
         let origin = match from {
             Place::Registry(name) => {
@@ -134,6 +161,7 @@ impl<'a> Job<'a> {
                 Origin::Repository(registry.repository(name))
             }
             Place::Layout { folder, .. } => Origin::Layout(Store::at(folder.clone())),
+            Place::Archive { file, .. } => Origin::Archive(Box::new(Unpacked::read(file, self.context).await?)),
         };
         let target = match to {
             Place::Registry(name) => {
@@ -150,6 +178,10 @@ impl<'a> Job<'a> {
             Place::Layout { folder, .. } => {
                 neighbour = None;
                 Target::Layout(Store::at(folder.clone()))
+            }
+            Place::Archive { file, .. } => {
+                neighbour = None;
+                Target::Archive(file.clone())
             }
         };
         Ok(Batch::new(
@@ -199,7 +231,7 @@ impl<'a> Job<'a> {
             }
             named => named.clone(),
         };
-        if !to.has_version() {
+        if !to.has_version() && !matches!(to, Place::Archive { .. }) {
             say("destination");
             return Ok((from, to.at_tag("latest")?));
         }

@@ -219,7 +219,8 @@ impl Load<'_> {
     }
 }
 
-fn read(
+/// Reads an archive into the scratch place, and says which images it holds.
+pub(super) fn read(
     stream: Box<dyn Read + Send>,
     scratch: &Scratch,
     store: &Store,
@@ -238,7 +239,7 @@ fn read(
 }
 
 /// A delta archive needs what it was made against.
-fn check_missing(images: &[Listed]) -> Result<()> {
+pub(super) fn check_missing(images: &[Listed]) -> Result<()> {
     let mut sentences = Vec::new();
     for image in images.iter().filter(|image| !image.missing.is_empty()) {
         let name = image

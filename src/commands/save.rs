@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::{Context, Status};
 use crate::archive::{self, Saved, Writer};
-use crate::content::{Sink as _, Source as _};
+use crate::content::{Sink as _, Source};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
 use crate::store::Store;
@@ -200,7 +200,7 @@ async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, tex
 }
 
 /// The one image that `docker load` is to see: of an index, the one for this machine.
-async fn seen_by_docker(store: &Store, root: &Manifest) -> Option<(Descriptor, Vec<Descriptor>)> {
+pub(super) async fn seen_by_docker(source: &impl Source, root: &Manifest) -> Option<(Descriptor, Vec<Descriptor>)> {
     match &root.body {
         Body::Image(image) => image
             .config
@@ -210,7 +210,7 @@ async fn seen_by_docker(store: &Store, root: &Manifest) -> Option<(Descriptor, V
         Body::Index(index) => {
             let others = index.manifests.iter().filter(|it| !it.is_attestation());
             let child = index.choose(&Platform::host()).ok().into_iter().chain(others).next()?;
-            match store.manifest(&child.digest).await.ok()?.body {
+            match source.manifest(&child.digest).await.ok()?.body {
                 Body::Image(image) => Some((image.config, image.layers)),
                 Body::Index(_) => None,
             }
@@ -281,7 +281,7 @@ fn with_layers(store: &Store, mut held: HashSet<Digest>) -> Result<HashSet<Diges
 }
 
 /// Where the archive goes. A file takes its place only when it is whole.
-enum Target {
+pub(super) enum Target {
     Out,
     File(NamedTempFile, PathBuf),
 }
@@ -289,7 +289,7 @@ enum Target {
 impl Target {
     /// Docker's checks, in its words
     /// (<https://github.com/moby/sys/blob/atomicwriter/v0.1.0/atomicwriter/atomicwriter.go>).
-    fn open(path: Option<&Path>) -> Result<Self> {
+    pub(super) fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             if io::stdout().is_terminal() {
                 return Err(Error::new(
@@ -321,7 +321,7 @@ impl Target {
         Ok(Target::File(file, path.to_owned()))
     }
 
-    fn stream(&self) -> Result<Box<dyn Write + Send>> {
+    pub(super) fn stream(&self) -> Result<Box<dyn Write + Send>> {
         let doing = "opening the archive";
         Ok(match self {
             // The file itself: a line-buffered stream would look at every byte.
@@ -333,7 +333,7 @@ impl Target {
         })
     }
 
-    fn commit(self) -> Result<()> {
+    pub(super) fn commit(self) -> Result<()> {
         let Target::File(file, path) = self else {
             return Ok(());
         };

@@ -26,6 +26,12 @@ pub(super) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Resu
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
+    stream_file(file, blob, from)
+}
+
+/// The same of a file that is known to hold the blob.
+pub(super) fn stream_file(file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+    let size = blob.size;
     if from > size {
         return Err(Error::new(
             Kind::Usage,

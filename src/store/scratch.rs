@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 use super::layout::Layout;
-use super::unpacked;
-use crate::content::Kept;
+use super::{reader, unpacked};
+use crate::content::{BlobReader, Kept};
 use crate::error::{During, Error, Kind, Result};
-use crate::image::Digester;
 use crate::image::digest::Algorithm;
+use crate::image::{Descriptor, Digester};
 
 /// How much is read, hashed and written at once.
 const PIECE: usize = 256 << 10;
@@ -108,6 +108,13 @@ impl Scratch {
             Ok(None) => Err(refused("it is no tar archive".to_owned())),
             Err(e) => Err(refused(e.to_string())),
         }
+    }
+
+    /// The bytes of what was taken in, from offset `from` on.
+    pub fn open(&self, kept: &Kept, from: u64) -> Result<BlobReader> {
+        let file = File::open(&kept.path).map_err(|e| self.failure(e))?;
+        let blob = Descriptor::new("", kept.digest.clone(), kept.size);
+        reader::stream_file(file, &blob, from)
     }
 
     /// An archive that claims more than there is room for is refused before the disk is full.

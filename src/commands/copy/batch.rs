@@ -10,6 +10,7 @@ use super::CopyArgs;
 use super::origin::Origin;
 use super::outlook::{Fate, Outlook};
 use super::place::Place;
+use super::tape::Tape;
 use super::target::{Receiver, Target};
 use crate::content::Source;
 use crate::error::{Clue, Error, Kind, Result};
@@ -74,7 +75,7 @@ impl<'a> Batch<'a> {
             let looks = some.iter().map(|(from, to)| self.look(from, to));
             for ((from, to), looked) in some.iter().zip(future::join_all(looks).await) {
                 let copied = match looked {
-                    Ok(looked) => self.one(from, to, looked, &cosign_tags).await,
+                    Ok(looked) => Box::pin(self.one(from, to, looked, &cosign_tags)).await,
                     Err(e) => Err(e),
                 };
                 match copied {
@@ -183,7 +184,8 @@ impl<'a> Batch<'a> {
         let is_current = is_named && plan.blobs.is_empty() && plan.children.is_empty();
         self.say(&format!("Copying {from} to {to}"));
         if !is_current {
-            let receiver = self.transfer(plan).await?;
+            let receiver = self.receiver(&root, from, to, &plan).await?;
+            self.transfer(plan, &receiver).await?;
             receiver.name(&root, to).await?;
         }
         let tag = to.tag().unwrap_or_default();
@@ -212,31 +214,43 @@ impl<'a> Batch<'a> {
         self.say(&format!("Status: {status} {to}"));
         self.context.screen.line(&match to {
             Place::Registry(name) => name.to_string(),
-            Place::Layout { .. } => to.to_string(),
+            Place::Layout { .. } | Place::Archive { .. } => to.to_string(),
         });
         Ok(())
     }
 
+    /// The end that takes in one image.
+    async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Receiver> {
+        Ok(match (&self.target, &self.neighbour) {
+            (Target::Repository(repository), None) => Receiver::Repository(repository.clone()),
+            (Target::Repository(repository), Some(path)) => {
+                let sources = plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()]));
+                Receiver::Repository(repository.clone().mounting_from(sources.collect::<HashMap<_, _>>()))
+            }
+            (Target::Layout(store), _) => Receiver::Layout(store.clone(), store.begin()?),
+            (Target::Archive(file), _) => {
+                Receiver::Archive(Box::new(Tape::begin(file, root, &self.origin, from, to).await?))
+            }
+        })
+    }
+
     /// Moves blobs and children. What an image before this one has brought is not asked for again.
-    async fn transfer(&self, mut plan: Plan) -> Result<Receiver> {
+    async fn transfer(&self, mut plan: Plan, receiver: &Receiver) -> Result<()> {
         let known = |digest: &Digest| self.known.borrow().contains(digest);
         plan.blobs.retain(|blob| !known(&blob.digest));
         plan.children.retain(|child| !known(child.digest()));
         plan.layers.retain(|layer| !known(&layer.digest));
-        let receiver = self.target.begin(|repository| match &self.neighbour {
-            Some(path) => {
-                let sources = plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()]));
-                repository.mounting_from(sources.collect::<HashMap<_, _>>())
-            }
-            None => repository,
-        })?;
         let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
-        let limits = self.args.transfer.limits();
-        transfer::run(&plan, &self.origin, &receiver, limits, &progress).await?;
+        let mut limits = self.args.transfer.limits();
+        if matches!(receiver, Receiver::Archive(_)) {
+            // A tar has one place to write to.
+            limits.streams = Some(1);
+        }
+        transfer::run(&plan, &self.origin, receiver, limits, &progress).await?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
         let children = plan.children.iter().map(|child| child.digest().clone());
         self.known.borrow_mut().extend(blobs.chain(children));
-        Ok(receiver)
+        Ok(())
     }
 
     /// Copies what speaks of an image or of one of its platforms, and what speaks of that in turn. How many that were.
@@ -254,7 +268,9 @@ impl<'a> Batch<'a> {
                     .filter(|it| seen.insert(it.clone())),
             );
             for referrer in self.missing_among(&subject, listed).await? {
-                let receiver = self.transfer(self.plan(&referrer).await?).await?;
+                let plan = self.plan(&referrer).await?;
+                let receiver = self.receiver(&referrer, &self.from, to, &plan).await?;
+                self.transfer(plan, &receiver).await?;
                 receiver.attach(&referrer).await?;
                 attached += 1;
             }
@@ -276,7 +292,8 @@ impl<'a> Batch<'a> {
         if looked.is_named {
             return Ok(0);
         }
-        let receiver = self.transfer(looked.plan).await?;
+        let receiver = self.receiver(&looked.root, &from, &to, &looked.plan).await?;
+        self.transfer(looked.plan, &receiver).await?;
         receiver.name(&looked.root, &to).await?;
         Ok(1)
     }
@@ -327,7 +344,7 @@ fn tree(root: &Manifest) -> Vec<Digest> {
 }
 
 /// Whether the others may still be copied.
-fn is_of_one_image(error: &Error) -> bool {
+pub(super) fn is_of_one_image(error: &Error) -> bool {
     matches!(
         error.kind(),
         Kind::NotFound | Kind::Unsupported | Kind::Corrupt | Kind::Conflict

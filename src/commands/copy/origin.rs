@@ -1,6 +1,8 @@
 //! Where a copy comes from.
 
-use crate::content::{BlobReader, Source};
+use std::ops::Range;
+
+use crate::content::{BlobReader, Source, Span};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::nearest::nearest;
 use crate::image::{Descriptor, Digest, Manifest, Referral, Version};
@@ -9,10 +11,12 @@ use crate::store::Store;
 
 use super::super::nearest::with_nearest_tags;
 use super::place::Place;
+use super::unpacked::Unpacked;
 
 pub(super) enum Origin {
     Repository(Repository),
     Layout(Store),
+    Archive(Box<Unpacked>),
 }
 
 impl Origin {
@@ -30,6 +34,7 @@ impl Origin {
                 let listed = chosen(store.labels()?, place)?;
                 store.manifest(&listed.digest).await
             }
+            (Self::Archive(archive), place) => archive.image(place),
             (Self::Repository(_), place) => Err(Error::new(Kind::Usage, format!("{place} is not on a registry"))),
         }
     }
@@ -39,6 +44,7 @@ impl Origin {
         match self {
             Self::Repository(repository) => repository.tags().await,
             Self::Layout(store) => Ok(store.labels()?.into_iter().filter_map(|(label, _)| label).collect()),
+            Self::Archive(archive) => Ok(archive.names()),
         }
     }
 
@@ -47,6 +53,7 @@ impl Origin {
         match self {
             Self::Repository(repository) => repository.referrers(subject).await,
             Self::Layout(store) => referrers_in(store, subject).await,
+            Self::Archive(_) => Ok(Vec::new()),
         }
     }
 }
@@ -97,6 +104,7 @@ impl Source for Origin {
         match self {
             Self::Repository(repository) => repository.resolve(Version::Digest(digest)).await,
             Self::Layout(store) => store.manifest(digest).await,
+            Self::Archive(archive) => archive.manifest(digest).await,
         }
     }
 
@@ -104,6 +112,22 @@ impl Source for Origin {
         match self {
             Self::Repository(repository) => repository.open(blob, from).await,
             Self::Layout(store) => store.open(blob, from).await,
+            Self::Archive(archive) => archive.open(blob, from).await,
+        }
+    }
+
+    fn has_spans(&self) -> bool {
+        match self {
+            Self::Repository(repository) => repository.has_spans(),
+            Self::Layout(_) | Self::Archive(_) => false,
+        }
+    }
+
+    async fn open_span(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+        match self {
+            Self::Repository(repository) => repository.open_span(blob, bytes).await,
+            Self::Layout(store) => store.open_span(blob, bytes).await,
+            Self::Archive(archive) => archive.open_span(blob, bytes).await,
         }
     }
 }

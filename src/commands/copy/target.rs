@@ -1,5 +1,7 @@
 //! Where a copy goes.
 
+use std::path::PathBuf;
+
 use crate::content::{Opener, Outcome, Sink, Source};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Referral, Version};
@@ -8,11 +10,14 @@ use crate::store::{Session, Store};
 
 use super::origin::referrers_in;
 use super::place::Place;
+use super::tape::Tape;
 
 pub(super) enum Target {
     Repository(Repository),
     /// A layout; the session begins with the first write.
     Layout(Store),
+    /// A tar file, which is made anew.
+    Archive(PathBuf),
 }
 
 impl Target {
@@ -27,6 +32,7 @@ impl Target {
                 let mut named = labels.filter(|(label, _)| label.as_deref() == place.tag());
                 Ok(named.next().map(|(_, listed)| listed.digest))
             }
+            (Self::Archive(_), _) => Ok(None),
             (Self::Repository(_), place) => Err(Error::new(Kind::Usage, format!("{place} is not on a registry"))),
         }
     }
@@ -42,6 +48,7 @@ impl Target {
                 }
                 Ok(Body::Index(_)) | Err(_) => false,
             }),
+            Self::Archive(_) => Ok(false),
         }
     }
 
@@ -49,6 +56,7 @@ impl Target {
         match self {
             Self::Repository(repository) => repository.has_blob(&blob.digest).await,
             Self::Layout(store) => Ok(store.has_whole(blob)),
+            Self::Archive(_) => Ok(false),
         }
     }
 
@@ -56,15 +64,8 @@ impl Target {
         match self {
             Self::Repository(repository) => repository.referrers(subject).await,
             Self::Layout(store) => referrers_in(store, subject).await,
+            Self::Archive(_) => Ok(Vec::new()),
         }
-    }
-
-    /// The end that takes in one image.
-    pub(super) fn begin(&self, mount: impl FnOnce(Repository) -> Repository) -> Result<Receiver> {
-        Ok(match self {
-            Self::Repository(repository) => Receiver::Repository(mount(repository.clone())),
-            Self::Layout(store) => Receiver::Layout(store.clone(), store.begin()?),
-        })
     }
 }
 
@@ -72,11 +73,12 @@ impl Target {
 pub(super) enum Receiver {
     Repository(Repository),
     Layout(Store, Session),
+    Archive(Box<Tape>),
 }
 
 impl Receiver {
     /// Gives the image its name, or lists it by its digest alone: the commit point.
-    pub(super) async fn name(&self, manifest: &Manifest, place: &Place) -> Result<()> {
+    pub(super) async fn name(self, manifest: &Manifest, place: &Place) -> Result<()> {
         match (self, place) {
             (Self::Repository(repository), Place::Registry(name)) => {
                 let put = match name.clone().or_latest().version() {
@@ -89,6 +91,7 @@ impl Receiver {
                 session.put_manifest(manifest).await?;
                 store.label(place.tag(), &manifest.descriptor)
             }
+            (Self::Archive(tape), _) => tape.finish(manifest).await,
             (Self::Repository(_), place) => Err(Error::new(Kind::Usage, format!("{place} is not on a registry"))),
         }
     }
@@ -110,6 +113,7 @@ impl Sink for Receiver {
             Self::Layout(..) if blob.is_foreign() => Ok(Outcome::Skipped),
             Self::Layout(store, _) if store.has_whole(blob) => Ok(Outcome::AlreadyPresent),
             Self::Layout(_, session) => session.receive(blob, open).await,
+            Self::Archive(tape) => tape.receive(blob, open).await,
         }
     }
 
@@ -117,6 +121,7 @@ impl Sink for Receiver {
         match self {
             Self::Repository(repository) => repository.put_manifest(manifest).await,
             Self::Layout(_, session) => session.put_manifest(manifest).await,
+            Self::Archive(tape) => tape.put_manifest(manifest).await,
         }
         .map_err(|e| refused(e, manifest))
     }
