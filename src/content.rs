@@ -7,6 +7,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -118,6 +119,11 @@ pub trait Source {
     reason = "one task polls every transfer, so no future need be Send"
 )]
 pub trait Sink {
+    /// Whether the blob need not be moved: asked first, for many blobs at once, where that is quick.
+    async fn look_for(&self, _blob: &Descriptor) -> Result<Option<Outcome>> {
+        Ok(None)
+    }
+
     /// Takes in one blob, verified by size and digest. After a failure that may pass, a second call goes on
     /// where the first ended.
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome>;
@@ -146,4 +152,28 @@ pub enum Outcome {
     },
     /// A foreign layer, which must not be pushed.
     Skipped,
+}
+
+/// Finds what is remembered of the half-done upload of a blob; none where another process is at it.
+pub type Memory = Rc<dyn Fn(&Digest) -> Option<Remembered>>;
+
+type Keep = dyn Fn(Option<&str>);
+
+/// A half-done upload that the next run is to know of. Until it is dropped it is this process's alone.
+pub struct Remembered {
+    /// Where the last run left it: a URL, which may be signed.
+    pub session: Option<String>,
+    keep: Box<Keep>,
+}
+
+impl Remembered {
+    pub fn new(session: Option<String>, keep: impl Fn(Option<&str>) + 'static) -> Self {
+        let keep = Box::new(keep);
+        Self { session, keep }
+    }
+
+    /// Notes where the upload stands now; nothing when it is over.
+    pub fn keep(&self, session: Option<&str>) {
+        (self.keep)(session);
+    }
 }

@@ -35,6 +35,7 @@ mod reply;
 mod repository;
 mod request;
 mod search;
+mod session;
 mod site;
 mod tls;
 mod token;

@@ -8,6 +8,7 @@
 //! ingest/ALGO-HEX   blobs that are not whole yet; the next try fetches what is missing. One that is fetched in several
 //!                   places at once has a map of what is there behind its last byte
 //! ingest/upload-*   what clients of `serve` send before they have said its digest
+//! ingest/push-*     where a blob that is half pushed goes on: a URL, for its owner alone to read
 //! ingest/tmp-*      files on their way to a place of their own
 //! ingest/job-*      what a job has read from an archive and not judged yet
 //! lock              held shared by jobs that add content, exclusively while blobs are freed
@@ -38,6 +39,7 @@ mod reader;
 mod removal;
 mod repositories;
 mod scratch;
+mod sessions;
 mod summaries;
 mod sweep;
 mod unpacked;
@@ -49,6 +51,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -62,7 +65,7 @@ pub use repositories::{Named, Repositories};
 pub use scratch::{Scratch, ScratchHolder};
 pub use uploads::Upload;
 
-use crate::content::{BlobReader, Kept, Opener, Outcome, Sink, Source};
+use crate::content::{BlobReader, Kept, Memory, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use catalog::Group;
@@ -327,6 +330,12 @@ impl Store {
     pub fn config_text(&self, image: &Image) -> Result<Bytes> {
         let target = self.documents.target(&image.manifest)?;
         blobs::read(&self.layout, &target.config.digest)
+    }
+
+    /// Remembers half-done uploads to the repository `domain`/`path` between runs. The store must exist.
+    pub fn sessions(&self, domain: &str, path: &str) -> Memory {
+        let (layout, domain, path) = (Arc::clone(&self.layout), domain.to_owned(), path.to_owned());
+        Rc::new(move |blob| sessions::claim(&layout, &domain, &path, blob))
     }
 
     /// Notes that the repository `domain`/`path` holds these blobs.

@@ -139,7 +139,11 @@ impl Push<'_> {
         let manifest = self.part(name, &whole).await?;
         let read = |image: &ImageManifest| self.store.config(image);
         let plan = Plan::for_tree(&self.store, &manifest, read, |_| false).await?;
-        let repository = self.registry.repository(name).mounting_from(self.mounts.clone());
+        let repository = self
+            .registry
+            .repository(name)
+            .mounting_from(self.mounts.clone())
+            .remembering(self.store.sessions(name.domain(), name.path()));
         let transfer = &self.args.transfer;
         let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
         transfer::run(&plan, &self.store, &repository, transfer.limits(), &progress).await?;

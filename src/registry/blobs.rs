@@ -23,7 +23,7 @@ impl Repository {
             return Ok(Span { bytes, stream });
         }
         // A blob that is begun anew was not what its digest says: the mirror has had its chance.
-        let is_again = bytes.start == 0 && !self.begun.borrow_mut().insert(blob.digest.clone());
+        let is_again = bytes.start == 0 && !self.read.borrow_mut().insert(blob.digest.clone());
         for mirror in self.registry.mirrors().filter(|_| !is_again) {
             match self.open_at(&mirror.site, blob, bytes.clone()).await {
                 Ok(Span { bytes, stream }) => {

@@ -138,6 +138,10 @@ pub(super) struct Host {
     tls_failure: RefCell<Option<String>>,
     /// The longest body that its front lets pass, in bytes, once one was refused.
     pub(super) longest_chunk: Cell<Option<u64>>,
+    /// How many bytes of the last upload that was cut off had been sent.
+    pub(super) cut_at: Cell<Option<u64>>,
+    /// Whether it takes a blob in the very request that names it.
+    pub(super) takes_single: Cell<bool>,
 }
 
 /// How a host is reached.
@@ -158,6 +162,8 @@ impl Host {
             answered: Cell::new(false),
             tls_failure: RefCell::default(),
             longest_chunk: Cell::new(None),
+            cut_at: Cell::new(None),
+            takes_single: Cell::new(true),
         }
     }
 

@@ -6,14 +6,15 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
+use reqwest::Method;
 use reqwest::header::HeaderValue;
-use reqwest::{Method, Url};
 
 use super::Registry;
 use super::challenge::Scope;
 use super::reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN};
 use super::request::{Request, Shown};
-use crate::content::{BlobReader, Opener, Outcome, Sink, Source, Span};
+use super::session::Uploads;
+use crate::content::{BlobReader, Memory, Opener, Outcome, Sink, Source, Span};
 use crate::error::{Error, Result};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 
@@ -24,9 +25,9 @@ pub struct Repository {
     pub(super) name: Reference,
     mounts: Rc<HashMap<Digest, Vec<String>>>,
     /// Blobs that were read from their first byte.
-    pub(super) begun: Rc<RefCell<HashSet<Digest>>>,
-    /// Uploads that were cut off, by what they hold a part of.
-    pub(super) sessions: Rc<RefCell<HashMap<Digest, Url>>>,
+    pub(super) read: Rc<RefCell<HashSet<Digest>>>,
+    pub(super) begun: Rc<Uploads>,
+    pub(super) memory: Option<Memory>,
 }
 
 impl Repository {
@@ -35,8 +36,9 @@ impl Repository {
             registry,
             name,
             mounts: Rc::new(mounts),
+            read: Rc::default(),
             begun: Rc::default(),
-            sessions: Rc::default(),
+            memory: None,
         }
     }
 
@@ -45,6 +47,14 @@ impl Repository {
     #[must_use]
     pub fn mounting_from(self, sources: HashMap<Digest, Vec<String>>) -> Self {
         Self::new(self.registry, self.name, sources)
+    }
+
+    /// The same repository, with half-done uploads that are remembered between runs: they are gone on with where the
+    /// registry allows it.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        let memory = Some(memory);
+        Self { memory, ..self }
     }
 
     /// Other repositories that hold this blob.
@@ -119,6 +129,10 @@ impl Source for Repository {
 }
 
 impl Sink for Repository {
+    async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
+        self.look_for(blob).await
+    }
+
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
         self.receive_blob(blob, open).await
     }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here repeats a request; what may be repeated is decided where its meaning is known.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -202,34 +202,56 @@ impl Upload {
 
 /// Watches an upload: while bytes are taken it lives, and a failure of their source is kept to be told as such.
 #[derive(Debug, Clone)]
-pub(super) struct Pulse(Arc<Mutex<(Instant, Option<Error>)>>);
+pub(super) struct Pulse(Arc<Mutex<Beats>>);
+
+#[derive(Debug)]
+struct Beats {
+    deadline: Instant,
+    failure: Option<Error>,
+    /// Bytes that were taken so far.
+    sent: u64,
+}
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new((Instant::now(), None))))
+        Self(Arc::new(Mutex::new(Beats {
+            deadline: Instant::now(),
+            failure: None,
+            sent: 0,
+        })))
     }
 }
 
 impl Pulse {
     fn begin(&self, patience: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = Instant::now() + patience;
+        self.beats().deadline = Instant::now() + patience;
     }
 
     fn beat(&self, patience: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = Instant::now() + patience;
+        let mut beats = self.beats();
+        beats.deadline = Instant::now() + patience;
+        beats.sent += item.as_ref().map_or(0, |chunk| chunk.len() as u64);
         item.map_err(|e| {
-            state.1 = Some(e);
+            beats.failure = Some(e);
             "the source of the upload failed"
         })
     }
 
     fn deadline(&self) -> Instant {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.beats().deadline
+    }
+
+    /// How many bytes were handed to the connection so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.beats().sent
     }
 
     /// Why the source of the bytes failed, if it did.
     pub(super) fn take_failure(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take()
+        self.beats().failure.take()
+    }
+
+    fn beats(&self) -> MutexGuard<'_, Beats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,6 +17,7 @@ const INGEST: &str = "ingest";
 /// What a store that is just being made may hold before its `oci-layout`.
 const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
 const TEMPORARY: &str = "tmp-";
+const SESSION: &str = "push-";
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
@@ -76,6 +77,11 @@ impl Layout {
     /// What a registry's client sends before it has said the digest.
     pub(super) fn upload(&self, name: &str) -> PathBuf {
         self.ingest().join(format!("upload-{name}"))
+    }
+
+    /// Where a blob that is half pushed goes on.
+    pub(super) fn session(&self, place: &Digest) -> PathBuf {
+        self.ingest().join(format!("{SESSION}{}", place.hex()))
     }
 
     pub(super) fn blobs(&self) -> PathBuf {

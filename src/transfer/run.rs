@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 
 use super::Plan;
 use super::meter::{Meter, Totals};
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use super::throttle::Throttle;
 use super::width::{Moment, Width};
 use crate::backoff::Backoff;
@@ -54,6 +55,7 @@ pub async fn run(
         sink,
         progress,
         slots: Slots::new(limits.streams),
+        lookers: limits.streams.is_none().then(|| Semaphore::new(LOOKERS)),
         width: RefCell::new(Width::new(limits.streams)),
         throttle: limits.bytes_per_second.map(Throttle::new),
         totals: Arc::default(),
@@ -74,6 +76,8 @@ struct Job<'a, From, To> {
     sink: &'a To,
     progress: &'a Arc<dyn Progress>,
     slots: Slots,
+    /// How many blobs may be looked for beside those that move; where the user set a limit, none.
+    lookers: Option<Semaphore>,
     width: RefCell<Width>,
     throttle: Option<Throttle>,
     totals: Arc<Totals>,
@@ -81,19 +85,37 @@ struct Job<'a, From, To> {
 
 impl<From: Source, To: Sink> Job<'_, From, To> {
     async fn run(&self, blob: &Descriptor) -> Result<()> {
-        let slot = if let Some(slot) = self.slots.try_take(blob.size) {
-            slot
+        let outcome = if let Some(lookers) = &self.lookers {
+            let looking = lookers.acquire().await;
+            let spared = self.sink.look_for(blob).await?;
+            drop(looking);
+            match spared {
+                Some(outcome) => outcome,
+                None => {
+                    let _slot = self.slot(blob).await;
+                    self.move_blob(blob).await?
+                }
+            }
         } else {
-            self.progress.on(Event::Waiting { blob: &blob.digest });
-            self.slots.take(blob.size).await
+            let _slot = self.slot(blob).await;
+            match self.sink.look_for(blob).await? {
+                Some(outcome) => outcome,
+                None => self.move_blob(blob).await?,
+            }
         };
-        let outcome = self.move_blob(blob).await?;
-        drop(slot);
         self.progress.on(Event::Finished {
             blob: &blob.digest,
             outcome: &outcome,
         });
         Ok(())
+    }
+
+    async fn slot(&self, blob: &Descriptor) -> Slot<'_> {
+        if let Some(slot) = self.slots.try_take(blob.size) {
+            return slot;
+        }
+        self.progress.on(Event::Waiting { blob: &blob.digest });
+        self.slots.take(blob.size).await
     }
 
     /// Moves one blob. A failure that may pass is followed by another try, from where the sink has got to.
@@ -174,6 +196,8 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     }
 }
 
+/// Blobs that are looked for at once: each costs a round trip and no bytes.
+const LOOKERS: usize = 16;
 /// A try that came this many bytes further than any before, or a little further in a long time, makes the failures
 /// before it forgotten (podman's rule, which lets a long download over a bad line end well).
 const REAL_PROGRESS: u64 = 1 << 20;

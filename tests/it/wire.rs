@@ -72,11 +72,15 @@ impl Line {
     /// Pulls the image and pushes it under another name of the same registry, where the registry has none of it.
     #[track_caller]
     fn push(&self) -> Run {
+        self.push_with(&[])
+    }
+
+    fn push_with(&self, options: &[&str]) -> Run {
         let elsewhere = format!("{}/team/app", self.registry.host());
         self.sandbox.rdock(&["pull", &elsewhere]).ok();
         let copy = format!("{}/team/copy", self.recorder.host());
         self.sandbox.rdock(&["tag", &elsewhere, &copy]).ok();
-        self.sandbox.rdock(&["push", &copy])
+        self.sandbox.rdock(&[&["push", &copy], options].concat())
     }
 }
 

@@ -1,8 +1,10 @@
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::fake::reply;
 use super::*;
-use crate::content::{Outcome, Sink};
+use crate::content::{Outcome, Remembered, Sink};
 use crate::error::{Error, Kind};
 use crate::image::Manifest;
 
@@ -107,7 +109,7 @@ async fn a_known_blob_is_mounted_or_sent_in_the_session_that_was_opened() {
         .receive(&blob(b"x"), &opener(b"x"))
         .await;
     assert_eq!(outcome.unwrap(), Outcome::Copied);
-    assert_eq!(opening.lines()[2], "PATCH /mounted");
+    assert!(opening.lines()[2].starts_with("PUT /mounted?digest=sha256"));
 
     let refusing = storing(|_| reply(401).into()).await;
     let outcome = mounting(&refusing, &["c", "d", "e", "f"])
@@ -173,7 +175,7 @@ async fn a_front_that_refuses_large_bodies_gets_small_ones() {
 
 #[tokio::test]
 async fn a_cut_upload_goes_on_where_the_session_stands() {
-    let bytes = vec![5; 2 * MEBIBYTE];
+    let bytes = vec![5; 3 * MEBIBYTE];
     let fake = fake(|number, seen| match (number, &*seen.line) {
         (_, line) if line.starts_with("HEAD") => reply(404).into(),
         (1, _) => reply(202).header("location", "/u/1").into(),
@@ -184,7 +186,7 @@ async fn a_cut_upload_goes_on_where_the_session_stands() {
             .into(),
         (5, "PATCH /u/2") => reply(202)
             .header("location", "/u/3")
-            .header("range", "0-2097151")
+            .header("range", "0-3145727")
             .into(),
         (6, line) if line.starts_with("PUT /u/3?digest=") => reply(201).into(),
         _ => reply(500).header("retry-after", "0").into(),
@@ -198,13 +200,47 @@ async fn a_cut_upload_goes_on_where_the_session_stands() {
         Outcome::Copied
     );
     let rest = &fake.seen()[5];
-    assert_eq!(rest.header("content-range"), Some("1048576-2097151"));
-    assert_eq!(rest.body.len(), MEBIBYTE);
+    assert_eq!(rest.header("content-range"), Some("1048576-3145727"));
+    assert_eq!(rest.body.len(), 2 * MEBIBYTE);
+}
+
+#[tokio::test]
+async fn the_next_run_goes_on_with_a_remembered_upload_and_forgets_it_when_it_is_done() {
+    let bytes = vec![5; 3 * MEBIBYTE];
+    let fake = fake(|_, seen| match &*seen.line {
+        line if line.starts_with("HEAD") => reply(404).into(),
+        "GET /u/1?sig=x" => reply(204)
+            .header("location", "/u/2")
+            .header("range", "0-1048575")
+            .into(),
+        "PATCH /u/2" => reply(202).header("location", "/u/3").into(),
+        line if line.starts_with("PUT /u/3?digest=") => reply(201).into(),
+        _ => reply(500).into(),
+    })
+    .await;
+    let (kept, url) = (
+        Rc::new(RefCell::new(Vec::new())),
+        format!("http://{}/u/1?sig=x", fake.domain),
+    );
+    let notes = kept.clone();
+    let memory = Rc::new(move |_: &Digest| {
+        let notes = notes.clone();
+        let keep = move |session: Option<&str>| notes.borrow_mut().push(session.map(str::to_owned));
+        Some(Remembered::new(Some(url.clone()), keep))
+    });
+    let repository = repository(&fake).remembering(memory);
+    let outcome = repository.receive(&blob(&bytes), &opener(&bytes)).await;
+    assert_eq!(outcome.unwrap(), Outcome::Copied);
+    let patch = fake.seen().into_iter().find(|seen| starts(seen, "PATCH")).unwrap();
+    assert_eq!(patch.body.len(), 2 * MEBIBYTE);
+    let kept = kept.borrow();
+    assert!(kept[0].as_deref().unwrap().ends_with("/u/2") && kept[1].as_deref().unwrap().ends_with("/u/3"));
+    assert_eq!(kept[2..], [None]);
 }
 
 #[tokio::test]
 async fn a_session_that_is_gone_is_begun_anew() {
-    let bytes = vec![5; MEBIBYTE];
+    let bytes = vec![5; 3 * MEBIBYTE];
     let fake = fake(|number, seen| match (number, &*seen.line) {
         (_, line) if line.starts_with("HEAD") => reply(404).into(),
         (2, _) => Act::HangUpAfter(1000),
@@ -220,22 +256,23 @@ async fn a_session_that_is_gone_is_begun_anew() {
         Outcome::Copied
     );
     assert_eq!(fake.lines()[5], "POST /v2/a/b/blobs/uploads/");
-    assert_eq!(fake.seen()[6].body.len(), MEBIBYTE);
+    assert_eq!(fake.seen()[6].body.len(), 3 * MEBIBYTE);
 }
 
 #[tokio::test]
 async fn a_lost_closing_answer_is_looked_up() {
-    let fake = fake(|number, seen| match &*seen.line {
-        line if line.starts_with("HEAD") && number > 3 => reply(200).into(),
-        line if line.starts_with("HEAD") => reply(404).into(),
-        line if line.starts_with("PUT") => Act::HangUpAfter(0),
-        _ => reply(202).header("location", "/u").into(),
-    })
-    .await;
-    assert_eq!(
-        repository(&fake).receive(&blob(b"x"), &opener(b"x")).await.unwrap(),
-        Outcome::Copied
-    );
+    for size in [1, 3 * MEBIBYTE] {
+        let fake = fake(|number, seen| match &*seen.line {
+            line if line.starts_with("HEAD") && number > 0 => reply(200).into(),
+            line if line.starts_with("HEAD") => reply(404).into(),
+            line if line.starts_with("PUT") => Act::HangUpAfter(0),
+            _ => reply(202).header("location", "/u").into(),
+        })
+        .await;
+        let bytes = vec![1; size];
+        let outcome = repository(&fake).receive(&blob(&bytes), &opener(&bytes)).await;
+        assert_eq!(outcome.unwrap(), Outcome::Copied);
+    }
 }
 
 #[tokio::test]

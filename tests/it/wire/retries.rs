@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
+use crate::support::image::Image;
+use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
 
@@ -28,7 +30,7 @@ fn a_server_that_stumbles_is_asked_again() {
 
 #[test]
 fn a_push_survives_a_server_that_stumbles() {
-    let line = Line::new();
+    let line = Line::with(&Image::new().layer(Layer::files(4, 700_000)));
     for (method, part) in [
         ("HEAD", "/blobs/"),
         ("POST", "/blobs/uploads/"),

@@ -98,8 +98,11 @@ fn the_session_that_an_unheeded_mount_opened_is_used() {
 #[test]
 fn an_upload_follows_relative_locations_and_takes_any_answer_that_is_good() {
     for status in [200, 201, 202, 204] {
-        let (line, odd) = (Line::new(), Recorder::alone());
-        odd.on_path("HEAD", "/blobs/").answer(404, &[], "");
+        let large = Image::new().layer(Layer::files(4, 700_000));
+        let (line, odd) = (Line::with(&large), Recorder::alone());
+        // Not every good answer means that the blob is there: it is looked for then.
+        odd.on_path("HEAD", "/blobs/").times(2).answer(404, &[], "");
+        odd.on_path("HEAD", "/blobs/").answer(200, &[], "");
         let begin = [("Location", "session-1?_state=a%3D")];
         odd.on_path("POST", "/v2/team/copy/blobs/uploads/")
             .answer(202, &begin, "");
@@ -108,15 +111,17 @@ fn an_upload_follows_relative_locations_and_takes_any_answer_that_is_good() {
             .answer(status, &next, "");
         odd.on_path("PUT", "/sessions/2?_state=b&digest=sha256")
             .answer(201, &[], "");
+        odd.on_path("PUT", "/v2/team/copy/blobs/uploads/session-1?_state=a%3D&digest=sha256")
+            .answer(status, &[], "");
         odd.on_path("PUT", "/manifests/latest").answer(201, &[], "");
         let elsewhere = format!("{}/team/app", line.registry.host());
         line.sandbox.rdock(&["pull", &elsewhere]).ok();
         let copy = format!("{}/team/copy", odd.host());
         line.sandbox.rdock(&["tag", &elsewhere, &copy]).ok();
         line.sandbox.rdock(&["push", &copy]).ok();
-        let blobs = line.image.layers.len() + 1;
-        for (method, part) in [("PATCH", "session-1"), ("PUT", "/sessions/2")] {
-            assert_eq!(odd.count(|request| request.is(method, part)), blobs, "{status}");
+        // The layer as a stream that is closed, the small config in one request.
+        for (method, part) in [("PATCH", "session-1"), ("PUT", "/sessions/2"), ("PUT", "session-1")] {
+            assert_eq!(odd.count(|request| request.is(method, part)), 1, "{status}: {part}");
         }
         let size: u64 = line.image.layers.iter().map(|layer| layer.size).sum();
         assert!(odd.body_bytes_up() > size, "{status}");
@@ -132,4 +137,30 @@ fn a_manifest_that_is_stored_as_another_is_an_error() {
         .set_header("Docker-Content-Digest", &other);
     let pushed = line.push().fails(1);
     assert!(pushed.stderr.contains(&format!(" as {other}")), "{pushed}");
+}
+
+#[test]
+fn a_registry_that_wants_no_single_put_gets_a_patch_and_is_remembered() {
+    let line = Line::new();
+    line.recorder
+        .on(|request| request.is("PUT", "/blobs/uploads/") && request.header("content-length") != Some("0"))
+        .answer(405, &[], "");
+    let pushed = line.push_with(&["--max-concurrent", "1"]);
+    assert_arrived(&line, &pushed);
+    assert_eq!(line.recorder.count(|request| request.status == 405), 1);
+    let blobs = line.image.layers.len() + 1;
+    assert_eq!(line.recorder.count(|request| request.method == "PATCH"), blobs);
+}
+
+#[test]
+fn a_front_that_cuts_long_bodies_gets_short_ones() {
+    let line = wide();
+    line.recorder
+        .on(|request| {
+            let length = request.header("content-length").and_then(|length| length.parse().ok());
+            request.method == "PATCH" && length.unwrap_or(0u64) > 5_000_000
+        })
+        .reset_upload_after(4_000_000);
+    let pushed = line.push();
+    assert_arrived(&line, &pushed);
 }
