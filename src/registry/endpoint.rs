@@ -138,8 +138,8 @@ pub(super) struct Host {
     tls_failure: RefCell<Option<String>>,
     /// The longest body that its front lets pass, in bytes, once one was refused.
     pub(super) longest_chunk: Cell<Option<u64>>,
-    /// How many bytes of the last upload that was cut off had been sent.
-    pub(super) cut_at: Cell<Option<u64>>,
+    /// How many uploads in a row were cut off.
+    pub(super) cuts: Cell<u32>,
     /// Whether it takes a blob in the very request that names it.
     pub(super) takes_single: Cell<bool>,
 }
@@ -162,7 +162,7 @@ impl Host {
             answered: Cell::new(false),
             tls_failure: RefCell::default(),
             longest_chunk: Cell::new(None),
-            cut_at: Cell::new(None),
+            cuts: Cell::new(0),
             takes_single: Cell::new(true),
         }
     }

@@ -208,8 +208,6 @@ pub(super) struct Pulse(Arc<Mutex<Beats>>);
 struct Beats {
     deadline: Instant,
     failure: Option<Error>,
-    /// Bytes that were taken so far.
-    sent: u64,
 }
 
 impl Default for Pulse {
@@ -217,7 +215,6 @@ impl Default for Pulse {
         Self(Arc::new(Mutex::new(Beats {
             deadline: Instant::now(),
             failure: None,
-            sent: 0,
         })))
     }
 }
@@ -230,7 +227,6 @@ impl Pulse {
     fn beat(&self, patience: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
         let mut beats = self.beats();
         beats.deadline = Instant::now() + patience;
-        beats.sent += item.as_ref().map_or(0, |chunk| chunk.len() as u64);
         item.map_err(|e| {
             beats.failure = Some(e);
             "the source of the upload failed"
@@ -239,11 +235,6 @@ impl Pulse {
 
     fn deadline(&self) -> Instant {
         self.beats().deadline
-    }
-
-    /// How many bytes were handed to the connection so far.
-    pub(super) fn sent(&self) -> u64 {
-        self.beats().sent
     }
 
     /// Why the source of the bytes failed, if it did.

@@ -131,12 +131,11 @@ impl Repository {
         let body = Upload::new(cut(open.at(offset).await?, offset..end), length);
         self.remember(blob, &url);
         let site = self.registry.main();
-        let pulse = body.pulse();
         let answer = match site.upload(&request, body).await {
             Ok(answer) => answer,
             Err(e) => {
                 if e.kind() == Kind::Unavailable {
-                    note_cut(&site.host, pulse.sent(), length);
+                    note_cut(&site.host, length);
                 }
                 return Err(e);
             }
@@ -161,6 +160,7 @@ impl Repository {
         if !answer.status.is_success() {
             return Err(self.refused_writing(&blob.digest, answer, offset).await);
         }
+        site.host.cuts.set(0);
         // ECR's count stalls, and it drops what comes later (containers-roadmap#2831).
         if length < blob.size && headers::received(&answer.headers).is_some_and(|held| held != end && end > 1) {
             let message = "the registry kept a part of a chunk only";
@@ -242,18 +242,13 @@ fn narrow(host: &Host, refused: u64) {
     host.longest_chunk.set(Some(half.min(known)));
 }
 
-/// Some fronts cut a long body instead of refusing it: two cuts at nearly the same length are taken for that.
-fn note_cut(host: &Host, sent: u64, length: u64) {
-    if sent < LEAST_CHUNK || sent >= length {
-        return;
-    }
-    let is_again = host
-        .cut_at
-        .get()
-        .is_some_and(|before| before.abs_diff(sent) <= sent / 8);
-    host.cut_at.set(Some(sent));
-    if is_again {
-        narrow(host, sent);
+/// Some fronts cut a long body instead of refusing it: after two in a row the next ones are shorter.
+fn note_cut(host: &Host, length: u64) {
+    let cuts = host.cuts.get() + 1;
+    host.cuts.set(cuts);
+    if cuts >= 2 && length > LEAST_CHUNK {
+        host.cuts.set(0);
+        narrow(host, length);
     }
 }
 

@@ -85,24 +85,24 @@ struct Job<'a, From, To> {
 
 impl<From: Source, To: Sink> Job<'_, From, To> {
     async fn run(&self, blob: &Descriptor) -> Result<()> {
-        let outcome = if let Some(lookers) = &self.lookers {
-            let looking = lookers.acquire().await;
-            let spared = self.sink.look_for(blob).await?;
-            drop(looking);
-            match spared {
-                Some(outcome) => outcome,
-                None => {
-                    let _slot = self.slot(blob).await;
-                    self.move_blob(blob).await?
-                }
-            }
+        let mut slot = None;
+        let looking = if let Some(lookers) = &self.lookers {
+            Some(lookers.acquire().await)
         } else {
-            let _slot = self.slot(blob).await;
-            match self.sink.look_for(blob).await? {
-                Some(outcome) => outcome,
-                None => self.move_blob(blob).await?,
-            }
+            slot = Some(self.slot(blob).await);
+            None
         };
+        let spared = self.sink.look_for(blob).await?;
+        drop(looking);
+        let outcome = if let Some(outcome) = spared {
+            outcome
+        } else {
+            if slot.is_none() {
+                slot = Some(self.slot(blob).await);
+            }
+            self.move_blob(blob).await?
+        };
+        drop(slot);
         self.progress.on(Event::Finished {
             blob: &blob.digest,
             outcome: &outcome,
