@@ -209,7 +209,7 @@ impl ConfigFile {
             return Ok(Change::None);
         }
         let new = entry::written(old, login)?;
-        self.auths.put(key, &new)?;
+        self.auths.put_sorted(key, &new)?;
         Ok(Change::Made)
     }
 

@@ -70,6 +70,18 @@ impl Members {
         Ok(())
     }
 
+    /// Sets the member with this very name in its place, or before the first one with a greater name, where docker,
+    /// which sorts them all, has it too.
+    pub(super) fn put_sorted(&mut self, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
+        if self.get_exact(name).is_some() {
+            return self.put(name, value);
+        }
+        let at = self.0.iter().position(|(known, _)| known.as_str() > name);
+        let at = at.unwrap_or(self.0.len());
+        self.0.insert(at, (name.to_owned(), to_raw_value(value)?));
+        Ok(())
+    }
+
     /// Sets the member that [`get`](Self::get) reads in its place, or as the first one.
     pub(super) fn put_first(&mut self, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
         let value = to_raw_value(value)?;

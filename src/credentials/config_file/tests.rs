@@ -185,10 +185,11 @@ fn a_new_file_is_laid_out_as_docker_does() {
 
 #[test]
 fn members_of_others_keep_their_order_and_text() {
-    let foreign = "{\n\t\"zzUnknown\": {\n\t\t\"a\": 1.10,\n\t\t\"big\": 12345678901234567890123\n\t},\n\t\"HttpHeaders\": {\n\t\t\"User-Agent\": \"f\\u006fo\"\n\t},\n\t\"auths\": {\n\t\t\"old\": {\n\t\t\t\"email\": \"a@b.c\",\n\t\t\t\"weird\": 1e3,\n\t\t\t\"auth\": \"YTpi\"\n\t\t}NEW\n\t},\n\t\"aliases\": {\n\t\t\"builder\": \"buildx\"\n\t}\n}";
+    let foreign = "{\n\t\"zzUnknown\": {\n\t\t\"a\": 1.10,\n\t\t\"big\": 12345678901234567890123\n\t},\n\t\"HttpHeaders\": {\n\t\t\"User-Agent\": \"f\\u006fo\"\n\t},\n\t\"auths\": {NEW\n\t\t\"old\": {\n\t\t\t\"email\": \"a@b.c\",\n\t\t\t\"weird\": 1e3,\n\t\t\t\"auth\": \"YTpi\"\n\t\t}\n\t},\n\t\"aliases\": {\n\t\t\"builder\": \"buildx\"\n\t}\n}";
     let (_home, path) = on_disk(&foreign.replace("NEW", ""));
     log_in(&path, "h").unwrap();
-    let new = ",\n\t\t\"h\": {\n\t\t\t\"auth\": \"YWxpY2U6czNjcmV0LXB3\"\n\t\t}";
+    // Docker sorts the servers.
+    let new = "\n\t\t\"h\": {\n\t\t\t\"auth\": \"YWxpY2U6czNjcmV0LXB3\"\n\t\t},";
     assert_eq!(fs::read_to_string(&path).unwrap(), foreign.replace("NEW", new));
     ConfigFile::edit(&path, |file| Ok(file.remove(|key, _| key == "h"))).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), foreign.replace("NEW", ""));
