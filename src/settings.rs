@@ -27,6 +27,8 @@ pub struct Settings {
     pub certificate_folders: Vec<PathBuf>,
     /// The daemon.json to name in advice: the one that the user can write.
     pub daemon_files: Vec<PathBuf>,
+    /// `NO_COLOR`, see <https://no-color.org>.
+    pub no_color: bool,
     daemon: OnceCell<DaemonFile>,
     docker_folders: Vec<PathBuf>,
     /// Docker's `DOCKER_DEFAULT_PLATFORM`.
@@ -65,6 +67,7 @@ impl Settings {
             certificate_folders: docker_folders.iter().map(|folder| folder.join("certs.d")).collect(),
             daemon: OnceCell::new(),
             daemon_files: docker_folders.iter().map(|folder| folder.join("daemon.json")).collect(),
+            no_color: variable("NO_COLOR").is_some(),
             default_platform: text_variable("DOCKER_DEFAULT_PLATFORM"),
             docker_folders,
         })

@@ -10,6 +10,7 @@ pub mod failure;
 mod format;
 mod frame;
 pub mod human;
+mod info;
 mod json;
 mod jsonl;
 mod output;
@@ -33,6 +34,7 @@ use bars::Bars;
 use output::{Output, lock};
 
 pub use format::{Columns, Format};
+pub use info::Colour;
 pub use json::{indented, printable};
 pub use sanitize::{one_line, sanitize};
 pub use table::{Table, ellipsis};

@@ -1,6 +1,6 @@
 //! `rdock login`: asks the server first, and stores only what it accepts.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use crate::credentials::{Credential, Secret, Stored, server_domain, server_key};
 use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
 use crate::registry::Registry;
-use crate::ui::prompt;
+use crate::ui::{Colour, prompt};
 
 /// Authenticate to a registry
 ///
@@ -135,7 +135,9 @@ impl Login<'_> {
         screen.note(&format!(
             "Authenticating with existing credentials... [Username: {who}]\n"
         ));
-        screen.note(" Info -> To login with a different account, run 'rdock logout' followed by 'rdock login'\n\n");
+        let other = "To login with a different account, run 'rdock logout' followed by 'rdock login'";
+        screen.info(&[(other, "")], self.colour());
+        screen.note("\n");
         let answer = match &credential {
             Credential::Basic { username, password } => self.registry.log_in(username, password).await,
             Credential::IdentityToken(token) | Credential::RegistryToken(token) => {
@@ -174,11 +176,35 @@ impl Login<'_> {
             }
             prompt::username(screen, default).await?
         };
-        let password = match password {
-            Some(password) => password,
-            None => Secret::new(prompt::password(screen).await?),
-        };
+        if let Some(password) = password {
+            return Ok(Given { username, password });
+        }
+        if self.is_hub {
+            self.suggest_token();
+        }
+        let password = Secret::new(prompt::password(screen).await?);
         Ok(Given { username, password })
+    }
+
+    fn suggest_token(&self) {
+        let screen = &self.context.screen;
+        screen.note("");
+        screen.info(
+            &[
+                ("A Personal Access Token (PAT) can be used instead.", ""),
+                ("To create a PAT, visit ", "https://app.docker.com/settings"),
+                ("", ""),
+                ("", ""),
+            ],
+            self.colour(),
+        );
+    }
+
+    fn colour(&self) -> Colour {
+        if self.context.settings.no_color || !io::stderr().is_terminal() {
+            return Colour::None;
+        }
+        Colour::Allowed
     }
 
     async fn store(&self, credential: &Credential) -> Result<()> {
