@@ -73,7 +73,9 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
         store,
         platform,
     };
-    for name in push.local_names(&shown)? {
+    let names = push.local_names(&shown)?;
+    push.registry.reach().await?;
+    for name in names {
         let pushed = push.one(&name).await?;
         say(&pushed);
     }
