@@ -49,7 +49,7 @@ struct Explainer<'a> {
 impl Explainer<'_> {
     fn explain(&self) -> Mistake {
         match self.error.kind() {
-            ErrorKind::DisplayHelp => told(help::help(&self.path), Stream::Out, 0),
+            ErrorKind::DisplayHelp => self.asked_for_help(),
             ErrorKind::DisplayVersion => told(self.version(), Stream::Out, 0),
             ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
                 if self.path.command().has_subcommands() =>
@@ -121,6 +121,21 @@ impl Explainer<'_> {
             // `-a=maybe` of a flag that takes no value.
             Some(option) if letter == '=' => self.bad_switch(option, &rest[1..]),
             _ => self.flag_mistake(&format!("unknown shorthand flag: '{letter}' in -{rest}")),
+        }
+    }
+
+    /// Docker reads on behind `-h`, and stumbles over a letter that is no flag.
+    fn asked_for_help(&self) -> Mistake {
+        let flags = self.arguments.iter().take_while(|&&argument| argument != "--");
+        let mut clusters = flags.filter_map(|argument| argument.strip_prefix("-h"));
+        let unknown = clusters.find_map(|rest| {
+            let letter = rest.chars().next().filter(|letter| *letter != '=')?;
+            let is_known = self.path.option(|arg| arg.get_short() == Some(letter)).is_some();
+            (!is_known).then(|| format!("unknown shorthand flag: '{letter}' in -{rest}"))
+        });
+        match unknown {
+            Some(text) => self.flag_mistake(&text),
+            None => told(help::help(&self.path), Stream::Out, 0),
         }
     }
 

@@ -251,3 +251,17 @@ fn help_and_version_are_answered_on_stdout() {
         ("rdock version 1.2.3\n", Stream::Out, 0)
     );
 }
+
+#[test]
+fn letters_behind_a_call_for_help_are_read_first() {
+    let mistake = told_of("pull -host.com/foo");
+    assert!(
+        mistake
+            .text
+            .starts_with("unknown shorthand flag: 'o' in -ost.com/foo\n"),
+        "{}",
+        mistake.text
+    );
+    assert_eq!(mistake.exit_code, 125);
+    assert!(told_of("pull -hq").text.starts_with("Usage:  rdock pull"));
+}
