@@ -24,6 +24,7 @@ mod pulling;
 mod pushing;
 mod readme;
 mod refusals;
+mod replay;
 mod resume;
 mod rmi;
 mod serve;

@@ -111,7 +111,7 @@ fn the_hub_speaks_oauth_and_its_tokens_end() {
     assert!(offline["refresh_token"].is_string(), "{offline}");
     let wrong = token(&format!("{grant}&username=alice&password=wrong"));
     assert!(wrong.starts_with("HTTP/1.1 401"), "{wrong}");
-    hub.refuse_oauth();
+    hub.refuse_oauth(405, "method not allowed");
     assert!(token(&format!("{grant}&{user}")).starts_with("HTTP/1.1 405"));
 
     let bearer = format!("Authorization: Bearer {}", again["access_token"].as_str().unwrap());

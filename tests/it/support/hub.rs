@@ -1,18 +1,20 @@
 //! A fake Docker Hub on a fake internet: a real registry behind tokens, a token server, search and
 //! a content network.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::authority::Authority;
 use super::fault::Reply;
 use super::image::Built;
 use super::internet::Internet;
+use super::listener::FREE;
 use super::recorder::{Recorded, Recorder};
 use super::registry::Registry;
-use super::search::search;
+use super::search;
 use super::token::Tokens;
 
 const CDN: &str = "production.cloudflare.docker.com";
@@ -34,15 +36,23 @@ pub(crate) struct Hub {
 impl Hub {
     /// An empty Hub.
     pub(crate) fn new() -> Self {
-        let authority = Authority::new();
+        Self::at(&Authority::new(), [FREE; 4], search::results())
+    }
+
+    /// An empty Hub whose registry, token server, search and content network have these addresses, and what its
+    /// search finds for `nginx`.
+    pub(crate) fn at(authority: &Authority, addresses: [SocketAddr; 4], found: Vec<Value>) -> Self {
         let backend = Registry::open();
         let host = backend.host();
-        let front = |upstream, names: &[&str]| Recorder::start(upstream, Some(&authority.issue(names)));
-        let registry = front(Some(host.as_str()), &["registry-1.docker.io"]);
-        let auth = front(None, &["auth.docker.io"]);
-        let index = front(None, &["index.docker.io", "docker.io"]);
-        let cdn = front(Some(host.as_str()), &[CDN]);
-        let internet = Internet::new(&authority)
+        let front = |address, upstream, names: &[&str]| {
+            let identity = authority.issue(names);
+            Recorder::start_at(address, upstream, Some(&identity))
+        };
+        let registry = front(addresses[0], Some(host.as_str()), &["registry-1.docker.io"]);
+        let auth = front(addresses[1], None, &["auth.docker.io"]);
+        let index = front(addresses[2], None, &["index.docker.io", "docker.io"]);
+        let cdn = front(addresses[3], Some(host.as_str()), &[CDN]);
+        let internet = Internet::new(authority)
             .host("registry-1.docker.io:443", &registry.host())
             .host("auth.docker.io:443", &auth.host())
             .host("index.docker.io:443", &index.host())
@@ -59,11 +69,11 @@ impl Hub {
             internet,
             tokens,
         };
-        hub.install();
+        hub.install(found);
         hub
     }
 
-    fn install(&self) {
+    fn install(&self, found: Vec<Value>) {
         let tokens = Arc::clone(&self.tokens);
         self.registry
             .on(|_| true)
@@ -72,14 +82,7 @@ impl Hub {
         self.auth
             .on(|request| request.path.starts_with("/token"))
             .respond(move |request| Some(lock(&tokens).answer(request)));
-        self.index.on_path("GET", "/v1/_ping").answer(
-            200,
-            &[("X-Docker-Registry-Version", "0.9")],
-            r#"{"standalone":true}"#,
-        );
-        self.index
-            .on_path("GET", "/v1/search")
-            .respond(|request| Some(search(request)));
+        search::serve(&self.index, found);
         // Storage services refuse a second way to authenticate beside the signature.
         self.cdn.on(|_| true).respond(|request| {
             let bad = request.header("authorization").is_some() || request.method != "GET";
@@ -147,9 +150,9 @@ impl Hub {
         lock(&self.tokens).refreshes = true;
     }
 
-    /// Refuses token requests by POST with 405, as some servers do.
-    pub(crate) fn refuse_oauth(&self) {
-        lock(&self.tokens).oauth = false;
+    /// Refuses token requests by POST, as some servers do, with this status and reason.
+    pub(crate) fn refuse_oauth(&self, status: u16, details: &str) {
+        lock(&self.tokens).oauth_refusal = Some(Reply::json(status, &json!({"details": details})));
     }
 
     /// Redirects the reading of blobs to the content network by a signed URL.
@@ -203,10 +206,14 @@ fn refusal(tokens: &Tokens, request: &Recorded) -> Option<Reply> {
         "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\"{}{error}",
         scope.unwrap_or_default()
     );
+    let missing = needed.iter().flat_map(|(name, actions)| {
+        let one = move |action| json!({"Type": "repository", "Class": "", "Name": name, "Action": action});
+        actions.split(',').map(one)
+    });
     let body = json!({"errors": [{
         "code": "UNAUTHORIZED",
         "message": "authentication required",
-        "detail": null,
+        "detail": missing.collect::<Vec<_>>(),
     }]});
     Some(
         Reply::json(401, &body)

@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 server on a free port of loopback, with or without TLS.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -33,6 +33,9 @@ pub(crate) type Handler =
 /// Tells when everything given to a connection has left for the client.
 pub(crate) type Flushes = watch::Receiver<u64>;
 
+/// A free port of 127.0.0.1.
+pub(crate) const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A running server; dropping it closes its port and all its connections.
 pub(crate) struct Listener {
     address: SocketAddr,
@@ -42,7 +45,12 @@ pub(crate) struct Listener {
 impl Listener {
     /// Serves on a free port of 127.0.0.1.
     pub(crate) fn start(tls: Option<Arc<ServerConfig>>, handler: Handler) -> Self {
-        let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        Self::start_at(FREE, tls, handler)
+    }
+
+    /// Serves on this address.
+    pub(crate) fn start_at(address: SocketAddr, tls: Option<Arc<ServerConfig>>, handler: Handler) -> Self {
+        let listener = runtime().block_on(TcpListener::bind(address)).unwrap();
         let address = listener.local_addr().unwrap();
         let accepting = runtime().spawn(accept(listener, tls.map(TlsAcceptor::from), handler));
         Self { address, accepting }

@@ -1,5 +1,6 @@
 //! A reverse proxy in front of a registry that records every exchange and misbehaves on demand.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use tokio::net::TcpStream;
 use super::authority::{Authority, Identity};
 use super::fault::{Effects, Matcher, Reply, Rule, When};
 use super::flow::{Download, Exchange, Side, Upload};
-use super::listener::{Body, Failure, Flushes, Listener};
+use super::listener::{Body, FREE, Failure, Flushes, Listener};
 use super::runtime::wait_for;
 
 /// One request and what became of it.
@@ -97,6 +98,11 @@ impl Recorder {
 
     /// In front of something or nothing, with TLS by this certificate or without.
     pub(crate) fn start(upstream: Option<&str>, identity: Option<&Identity>) -> Self {
+        Self::start_at(FREE, upstream, identity)
+    }
+
+    /// Like [`Recorder::start`], on this address.
+    pub(crate) fn start_at(address: SocketAddr, upstream: Option<&str>, identity: Option<&Identity>) -> Self {
         let shared = Arc::new(Shared {
             upstream: upstream.map(str::to_owned),
             scheme: if identity.is_some() { "https" } else { "http" },
@@ -105,7 +111,8 @@ impl Recorder {
             rate: AtomicU64::new(u64::MAX),
         });
         let handler = Arc::clone(&shared);
-        let listener = Listener::start(
+        let listener = Listener::start_at(
+            address,
             identity.map(Identity::server_config),
             Arc::new(move |request, flushes| handle(Arc::clone(&handler), request, flushes).boxed()),
         );

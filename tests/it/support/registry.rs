@@ -29,15 +29,25 @@ pub(crate) struct Registry {
 impl Registry {
     /// Plain HTTP, open to all.
     pub(crate) fn open() -> Self {
-        Self::start(tempdir(), "", "", Door::default())
+        Self::start(tempdir(), "", "", &Door::default())
     }
 
     /// Plain HTTP with one user.
     pub(crate) fn htpasswd(user: &str, password: &str) -> Self {
         let folder = tempdir();
-        let auth = auth(folder.path(), user, password);
+        let auth = auth(folder.path(), &[(user, password)]);
         let door = Door::default().user(user, password);
-        Self::start(folder, &auth, "", door)
+        Self::start(folder, &auth, "", &door)
+    }
+
+    /// Plain HTTP on this port, for these users, or open to all if there are none.
+    pub(crate) fn on(port: u16, users: &[(&str, &str)]) -> Self {
+        let folder = tempdir();
+        let (auth, door) = match users {
+            [] => (String::new(), Door::default()),
+            [(user, password), ..] => (auth(folder.path(), users), Door::default().user(user, password)),
+        };
+        Self::try_start(folder, port, &auth, "", &door).unwrap_or_else(|_| panic!("port {port} is taken"))
     }
 
     /// HTTPS with a certificate for 127.0.0.1 and localhost, open to all.
@@ -45,18 +55,18 @@ impl Registry {
         let folder = tempdir();
         let tls = tls(folder.path(), authority);
         let door = Door::default().authority(&folder.path().join("ca.crt"));
-        Self::start(folder, "", &tls, door)
+        Self::start(folder, "", &tls, &door)
     }
 
     /// HTTPS with one user.
     pub(crate) fn tls_htpasswd(authority: &Authority, user: &str, password: &str) -> Self {
         let folder = tempdir();
-        let auth = auth(folder.path(), user, password);
+        let auth = auth(folder.path(), &[(user, password)]);
         let tls = tls(folder.path(), authority);
         let door = Door::default()
             .authority(&folder.path().join("ca.crt"))
             .user(user, password);
-        Self::start(folder, &auth, &tls, door)
+        Self::start(folder, &auth, &tls, &door)
     }
 
     /// HTTPS that lets in only clients with a certificate of the same authority.
@@ -67,29 +77,37 @@ impl Registry {
         let _ = write!(tls, "\n    clientcas: [{}]", ca.display());
         let client = authority.client("seeder").write(folder.path(), "seeder");
         let door = Door::default().authority(&ca).client(&client);
-        Self::start(folder, "", &tls, door)
+        Self::start(folder, "", &tls, &door)
     }
 
-    fn start(folder: TempDir, auth: &str, tls: &str, door: Door) -> Self {
-        fs::create_dir_all(folder.path().join("storage")).unwrap();
+    fn start(mut folder: TempDir, auth: &str, tls: &str, door: &Door) -> Self {
         // Another program may take the port in between; then the registry ends and is started anew.
         for _ in 0..20 {
-            let port = free_port();
-            let mark = format!("{port}-{:016x}", fastrand::u64(..));
-            let config = folder.path().join("config.yml");
-            fs::write(&config, settings(folder.path(), port, &mark, auth, tls)).unwrap();
-            let log = folder.path().join("log");
-            let mut daemon = Daemon::start("docker-registry", &["serve", config.to_str().unwrap()], &log);
-            if answers(&mut daemon, port, &mark, &door) {
-                return Self {
-                    daemon,
-                    folder,
-                    port,
-                    door,
-                };
+            match Self::try_start(folder, free_port(), auth, tls, door) {
+                Ok(registry) => return registry,
+                Err(same) => folder = same,
             }
         }
         panic!("docker-registry found no free port");
+    }
+
+    /// Gives the folder back when the port is taken.
+    fn try_start(folder: TempDir, port: u16, auth: &str, tls: &str, door: &Door) -> Result<Self, TempDir> {
+        fs::create_dir_all(folder.path().join("storage")).unwrap();
+        let mark = format!("{port}-{:016x}", fastrand::u64(..));
+        let config = folder.path().join("config.yml");
+        fs::write(&config, settings(folder.path(), port, &mark, auth, tls)).unwrap();
+        let log = folder.path().join("log");
+        let mut daemon = Daemon::start("docker-registry", &["serve", config.to_str().unwrap()], &log);
+        if !answers(&mut daemon, port, &mark, door) {
+            return Err(folder);
+        }
+        Ok(Self {
+            daemon,
+            folder,
+            port,
+            door: door.clone(),
+        })
     }
 
     /// `127.0.0.1:PORT`.
@@ -141,12 +159,17 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
-fn auth(folder: &Path, user: &str, password: &str) -> String {
-    let mut command = Command::new("htpasswd");
-    command.args(["-Bbn", "-C", "4", user, password]);
-    let line = finish(command, b"", Duration::from_secs(10)).ok().stdout;
+fn auth(folder: &Path, users: &[(&str, &str)]) -> String {
     let path = folder.join("htpasswd");
-    fs::write(&path, line).unwrap();
+    let lines: Vec<String> = users
+        .iter()
+        .map(|(user, password)| {
+            let mut command = Command::new("htpasswd");
+            command.args(["-Bbn", "-C", "4", user, password]);
+            finish(command, b"", Duration::from_secs(10)).ok().stdout
+        })
+        .collect();
+    fs::write(&path, lines.concat()).unwrap();
     format!("auth:\n  htpasswd:\n    realm: test\n    path: {}", path.display())
 }
 

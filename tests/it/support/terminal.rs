@@ -128,6 +128,11 @@ impl Terminal {
         modes.contains(LocalModes::ECHO)
     }
 
+    /// Whether the program has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.ends.is_some() || self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the program's end, at most a minute.
     #[track_caller]
     pub(crate) fn finish(&mut self) -> Ends {

@@ -22,7 +22,8 @@ pub(crate) struct Tokens {
     pub(crate) private: BTreeSet<String>,
     pub(crate) expires_in: u64,
     pub(crate) refreshes: bool,
-    pub(crate) oauth: bool,
+    /// The answer to every request by POST, if those are refused.
+    pub(crate) oauth_refusal: Option<Reply>,
     access: BTreeMap<String, (BTreeSet<Right>, Instant)>,
     refresh: BTreeMap<String, String>,
 }
@@ -38,7 +39,7 @@ impl Tokens {
             private: BTreeSet::from(["alice/secret".to_owned()]),
             expires_in: 300,
             refreshes: false,
-            oauth: true,
+            oauth_refusal: None,
             access: BTreeMap::new(),
             refresh: BTreeMap::new(),
         }
@@ -58,9 +59,10 @@ impl Tokens {
 
     /// Answers a request for a token.
     pub(crate) fn answer(&mut self, request: &Recorded) -> Reply {
-        match request.method.as_str() {
-            "GET" => self.get(request),
-            "POST" if self.oauth => self.post(request),
+        match (request.method.as_str(), &self.oauth_refusal) {
+            ("GET", _) => self.get(request),
+            ("POST", None) => self.post(request),
+            ("POST", Some(refusal)) => refusal.clone(),
             _ => Reply::json(405, &json!({"details": "method not allowed"})),
         }
     }

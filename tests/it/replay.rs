@@ -1,0 +1,167 @@
+//! Sessions recorded with real docker, replayed with rdock: every byte of stdout and stderr and every exit code is
+//! compared. Wanted differences stand, each with its reason, in `tests/data/transcripts/differences.json`, and nowhere
+//! else; one that has gone fails the test as a new one does.
+
+mod canon;
+mod help;
+mod images;
+mod lab;
+mod made;
+mod namespace;
+mod settle;
+mod stage;
+mod transcript;
+
+use canon::Canon;
+use lab::Lab;
+use stage::Stage;
+use transcript::{Differences, Transcript, entry};
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/transcripts");
+
+/// Replays a transcript in a namespace of its own. `test` is the calling test's name; `fill` adds to the laboratory.
+fn replay(test: &str, name: &str, fill: impl Fn(&mut Lab, &mut Canon)) {
+    if !namespace::is_inside() {
+        return namespace::run_inside(&format!("replay::{test}"));
+    }
+    let root = namespace::folder();
+    namespace::start_name_server();
+    let mut lab = Lab::start(&root);
+    let stage = Stage::set(&root, name, &lab.trusted);
+    let differences = Differences::read();
+    let mut canon = Canon::new(&differences.everywhere);
+    fill(&mut lab, &mut canon);
+    let transcript = Transcript::read(name);
+    let mut failures = Vec::new();
+    for number in differences.listed(name) {
+        if number >= transcript.steps.len() {
+            failures.push(format!("step {number} is listed, but there is no such step"));
+        }
+    }
+    for (number, step) in transcript.steps.iter().enumerate() {
+        if let Some(script) = &step.before {
+            stage.prepare(script);
+        }
+        let actual = canon.actual(step, &stage.play(step));
+        let recorded = canon.recorded(step);
+        let (expected, why) = differences.expected(name, number, &recorded);
+        if differences.is_not_yet_built(step) {
+            continue;
+        }
+        let problem = match why {
+            Some(why) if actual == recorded => format!("is as docker does it now, but is listed: {why}"),
+            Some(why) if actual != expected => format!("differs otherwise than listed: {why}"),
+            None if actual != recorded => "differs".to_owned(),
+            _ => continue,
+        };
+        failures.push(format!(
+            "step {number} {problem}\n$ {}{}\n--- expected (exit {})\n{}--- stderr\n{}--- rdock (exit {})\n{}--- stderr\n{}\nENTRY {}",
+            step.line(),
+            step.note.as_ref().map(|note| format!("   # {note}")).unwrap_or_default(),
+            expected.exit,
+            expected.stdout,
+            expected.stderr,
+            actual.exit,
+            actual.stdout,
+            actual.stderr,
+            entry(name, number, &recorded, &actual),
+        ));
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} steps of {name}:\n\n{}",
+        failures.len(),
+        transcript.steps.len(),
+        failures.join("\n\n")
+    );
+}
+
+#[test]
+fn the_story_replays() {
+    replay("the_story_replays", "01-seed-story", |lab, _| {
+        // Any image will do: it is only listed.
+        lab.put("team/big:latest", "hello");
+    });
+}
+
+#[test]
+fn pulling_replays() {
+    replay("pulling_replays", "02-pull", |lab, _| {
+        lab.put("corrupt/x:latest", "nginx");
+    });
+}
+
+#[test]
+fn tagging_and_pushing_replay() {
+    replay("tagging_and_pushing_replay", "03-tag-push", |_, _| ());
+}
+
+#[test]
+fn logging_in_and_out_replays() {
+    replay("logging_in_and_out_replays", "04-login-logout", |_, _| ());
+}
+
+#[test]
+fn searching_replays() {
+    replay("searching_replays", "05-search", |_, _| ());
+}
+
+#[test]
+fn removing_replays() {
+    replay("removing_replays", "07-rmi", |lab, canon| {
+        add_made(lab, canon, "07-rmi");
+    });
+}
+
+/// Adds the images that were made for this session alone.
+fn add_made(lab: &Lab, canon: &mut Canon, name: &str) {
+    for (here, recorded) in lab.put_made(&namespace::folder().join("made"), &Transcript::read(name)) {
+        canon.know_id(&here, &recorded);
+    }
+}
+
+#[test]
+fn saving_and_loading_replay() {
+    replay("saving_and_loading_replay", "09-save-load", |_, _| ());
+}
+
+#[test]
+fn references_replay() {
+    replay("references_replay", "15-reference-vectors", |_, _| ());
+}
+
+#[test]
+fn bars_replay() {
+    replay("bars_replay", "12-progress-tty", |lab, canon| {
+        lab.open_empty("127.0.0.1:5112");
+        lab.open_empty("127.0.0.1:5113");
+        canon.know(&lab.put_big());
+    });
+}
+
+#[test]
+fn a_corrupt_blob_replays() {
+    replay("a_corrupt_blob_replays", "13-corrupt-blob", |lab, _| {
+        lab.put("corrupt/x:latest", "nginx");
+    });
+}
+
+#[test]
+fn credential_helpers_replay() {
+    replay("credential_helpers_replay", "14-config-credhelpers", |lab, _| {
+        lab.put_closed("x/nginx:v1", "nginx");
+    });
+}
+
+#[test]
+fn daemon_json_and_certs_d_replay() {
+    replay(
+        "daemon_json_and_certs_d_replay",
+        "16-daemon-registry-config",
+        |lab, canon| {
+            lab.put("x/hello:1", "hello");
+            lab.put("library/mirrored:1", "hello");
+            canon.know(&lab.put_big());
+        },
+    );
+}
