@@ -115,7 +115,9 @@ impl Store {
     /// The same, after what killed jobs left of their archives is gone, if no other job is under way.
     pub fn begin_afresh(&self) -> Result<Session> {
         self.layout.create()?;
-        if let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? {
+        if scratch::is_there(&self.layout)
+            && let Some(_alone) = Lock::try_exclusive(&self.layout.lock())?
+        {
             scratch::clear(&self.layout);
         }
         self.begin()

@@ -11,11 +11,6 @@ use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, 
 const MAX_DEPTH: usize = 8;
 /// Far more than any image has platforms.
 const MAX_MANIFESTS: usize = 1000;
-/// The config types whose contents must be valid.
-const CONFIG_TYPES: [&str; 2] = [
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-];
 
 /// Where the files of an archive or of a layout are found.
 pub trait Shelf {
@@ -64,6 +59,7 @@ pub(super) fn images(
         let root = reader.chosen(root, platform, 0)?;
         let known = images.iter_mut().find(|image| image.root.digest() == root.digest());
         match known {
+            Some(image) if name.as_ref().is_some_and(|name| image.names.contains(name)) => {}
             Some(image) => image.names.extend(name),
             None => images.push(reader.listed(name.into_iter().collect(), root)?),
         }
@@ -235,10 +231,7 @@ impl Reader<'_> {
         let digest = &image.config.digest;
         let raw = self.shelf.blob(digest)?;
         let raw = raw.ok_or_else(|| bad(format!("the archive does not hold the config {digest}")))?;
-        match ImageConfig::parse(&raw) {
-            Err(_) if !CONFIG_TYPES.contains(&image.config.media_type.as_str()) => Ok(ImageConfig::default()),
-            parsed => parsed,
-        }
+        ImageConfig::parse_as(&image.config.media_type, &raw)
     }
 }
 

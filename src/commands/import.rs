@@ -29,7 +29,7 @@ pub struct ImportArgs {
     /// Set platform of the image (default: this machine's)
     #[arg(long, value_name = "string")]
     platform: Option<String>,
-    #[arg(value_name = "FILE|-", required = true)]
+    #[arg(value_name = "file|URL|-", required = true)]
     source: String,
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,

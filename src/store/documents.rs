@@ -13,12 +13,6 @@ use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
 /// it tells no two artifacts apart.
 const EMPTY_CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
-/// The config types whose contents must be valid.
-const CONFIG_TYPES: [&str; 2] = [
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-];
-
 /// Manifests and configs by digest. They never change, so neither do these answers; failures are not kept.
 #[derive(Debug)]
 pub(super) struct Documents {
@@ -181,11 +175,7 @@ impl Documents {
             return Ok(Arc::clone(parsed));
         }
         let raw = blobs::read(&self.layout, &config.digest)?;
-        let parsed = match ImageConfig::parse(&raw) {
-            Err(_) if !CONFIG_TYPES.contains(&config.media_type.as_str()) => ImageConfig::default(),
-            parsed => parsed?,
-        };
-        let parsed = Arc::new(parsed);
+        let parsed = Arc::new(ImageConfig::parse_as(&config.media_type, &raw)?);
         known().insert(config.digest.clone(), Arc::clone(&parsed));
         Ok(parsed)
     }

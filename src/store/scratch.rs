@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
 use std::ops::Deref;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -80,7 +81,7 @@ impl Scratch {
             .open(&path)
             .map_err(|e| self.failure(e))?;
         let mut digester = Digester::new(algorithm);
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = vec![0; piece(expected)];
         let mut size = 0;
         loop {
             // What the archive's end of the pipe has to say is not about this disk.
@@ -133,6 +134,14 @@ impl Scratch {
     }
 }
 
+/// Small members are many, and need no more than they have; where the size is not known it may be large.
+fn piece(expected: u64) -> usize {
+    match usize::try_from(expected) {
+        Ok(0) | Err(_) => PIECE,
+        Ok(size) => size.min(PIECE),
+    }
+}
+
 /// Fills the buffer as far as the stream goes.
 fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> Result<usize> {
     let mut filled = 0;
@@ -156,15 +165,28 @@ pub(super) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
         .map_err(|e| layout.failure(e).during(doing()))
 }
 
-/// Removes the folders of jobs that were killed. The caller holds the store's lock alone.
-pub(super) fn clear(layout: &Layout) {
-    let Ok(entries) = fs::read_dir(layout.ingest()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            // What cannot be removed now is there for the next job.
-            let _ = fs::remove_dir_all(entry.path());
+/// Removes the folders of jobs that were killed, and says how many bytes that freed. The caller holds the store's lock
+/// alone.
+pub(super) fn clear(layout: &Layout) -> u64 {
+    let mut freed = 0;
+    for folder in folders(layout) {
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let bytes: u64 = files.filter_map(|file| file.metadata().ok()).map(|it| it.len()).sum();
+        // What cannot be removed now is there for the next job.
+        if fs::remove_dir_all(folder).is_ok() {
+            freed += bytes;
         }
     }
+    freed
+}
+
+/// Whether there are such folders, of jobs that were killed or are at work.
+pub(super) fn is_there(layout: &Layout) -> bool {
+    !folders(layout).is_empty()
+}
+
+fn folders(layout: &Layout) -> Vec<PathBuf> {
+    let entries = fs::read_dir(layout.ingest()).into_iter().flatten().flatten();
+    let is_job_s = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(PREFIX);
+    entries.filter(is_job_s).map(|entry| entry.path()).collect()
 }

@@ -11,6 +11,7 @@ use super::blobs;
 use super::documents::Documents;
 use super::index::{Entry, Index};
 use super::layout::Layout;
+use super::scratch;
 use crate::error::{During, Kind, Result};
 use crate::image::{Body, Digest};
 
@@ -140,6 +141,8 @@ pub(super) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duratio
             }
         }
     }
+    // Nothing goes on where the job of an archive has ended, so its folder need not become old.
+    freed += scratch::clear(layout);
     for file in files(&layout.ingest())? {
         if let Ok(metadata) = file.metadata()
             && is_old(&metadata)

@@ -113,6 +113,8 @@ fn rdock_loads_what_docker_podman_and_skopeo_saved() {
     engine
         .docker(&["save", "-o", &docker, "theirs/first:1", "theirs/second:1"])
         .ok();
+    // The same layer on top of another one is a link in docker's archives.
+    assert!(bench.sandbox.run("tar", &["tvf", &docker]).ok().stdout.contains(" -> "));
     let (docker_archive, oci_archive) = (path("podman-docker.tar"), path("podman-oci.tar"));
     for (format, file) in [("docker-archive", &docker_archive), ("oci-archive", &oci_archive)] {
         podman
@@ -163,4 +165,26 @@ fn rdock_loads_what_docker_podman_and_skopeo_saved() {
         far.rdock(&["load", "-i", archive]).ok();
         assert_eq!(super::state_of(&far.store()), before);
     }
+}
+
+#[test]
+fn what_docker_saved_is_pushed_by_rdock_and_pulled_by_docker_as_the_same_image() {
+    let (bench, registry) = (Bench::new(), Registry::open());
+    let built = bench.stock("theirs/app:1", &image(33));
+    let ours = bench.save("ours.tar", &["theirs/app:1"]);
+    let engine = DockerEngine::shared();
+    engine.docker(&["load", "-i", &ours]).ok();
+    let theirs = bench.path("theirs.tar");
+    engine
+        .docker(&["save", "-o", theirs.to_str().unwrap(), "theirs/app:1"])
+        .ok();
+    let far = Sandbox::new();
+    far.rdock(&["load", "-q", "-i", theirs.to_str().unwrap()]).ok();
+    let name = format!("{}/back/app:1", registry.host());
+    far.rdock(&["tag", "theirs/app:1", &name]).ok();
+    far.rdock(&["push", "-q", &name]).ok();
+    engine.docker(&["rmi", "theirs/app:1"]).ok();
+    engine.docker(&["pull", "-q", &name]).ok();
+    let id = engine.docker(&["inspect", "-f", "{{.Id}}", &name]).ok();
+    assert_eq!(id.stdout.trim(), built.config_digest);
 }

@@ -39,6 +39,42 @@ fn every_packing_is_read_from_a_file_and_from_a_pipe() {
 }
 
 #[test]
+fn an_archive_in_any_order_and_unpacked_into_a_folder_is_the_same_archive() {
+    let bench = Bench::new();
+    bench.stock("app:1", &image(10));
+    let archive = bench.save("a.tar", &["app:1"]);
+    let whole = fs::read(&archive).unwrap();
+    let folder = bench.path("unpacked");
+    fs::create_dir(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
+    bench.sandbox.run("tar", &["xf", &archive, "-C", folder]).ok();
+    let backwards = format!("cd {folder}; find . -type f | sort -r | tar cf - -T -");
+    let docker_only = format!("cd {folder}; tar cf - --exclude=index.json --exclude=oci-layout ./blobs manifest.json");
+    for script in [
+        format!("tar cf - -C {folder} ."),
+        backwards,
+        format!("tar c --format=pax -C {folder} ."),
+    ] {
+        let packed = bench.sandbox.run("sh", &["-c", &script]).ok().bytes;
+        let far = Sandbox::new();
+        let loaded = far.rdock_stdin(&["load"], &packed).ok();
+        assert_eq!(loaded.stdout, "Loaded image: app:1\n", "{script}");
+        assert_eq!(far.rdock(&["save", "app:1"]).ok().bytes, whole, "{script}");
+    }
+    let far = Sandbox::new();
+    let loaded = far.rdock(&["load", "-i", folder]).ok();
+    assert_eq!(loaded.stdout, "Loaded image: app:1\n");
+    assert_eq!(far.rdock(&["save", "app:1"]).ok().bytes, whole);
+    // Without the layout it is an archive of docker's; its layers are the same, its manifest is made.
+    let packed = bench.sandbox.run("sh", &["-c", &docker_only]).ok().bytes;
+    let other = Sandbox::new();
+    other.rdock_stdin(&["load"], &packed).ok();
+    let ids = |sandbox: &Sandbox| sandbox.rdock(&["images", "-q", "--no-trunc"]).ok().stdout;
+    assert_eq!(ids(&other), ids(&far));
+    assert_ne!(other.rdock(&["save", "app:1"]).ok().bytes, whole);
+}
+
+#[test]
 fn load_says_what_docker_says() {
     let bench = Bench::new();
     let (sandbox, old) = (&bench.sandbox, bench.stock("nginx:latest", &image(6)));
