@@ -13,6 +13,7 @@ mod held;
 mod images;
 mod layout;
 mod rootfs;
+mod tree;
 mod unpack;
 mod writer;
 
@@ -21,6 +22,7 @@ pub use folder::Folder;
 pub use held::{held_by_archive, held_by_list};
 pub use images::{Listed, Shelf};
 pub use rootfs::RootFs;
+pub use tree::tree;
 pub use writer::{Saved, Writer};
 
 use crate::error::{Clue, Error, Kind, Result};

@@ -12,8 +12,8 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, copy, df, digest, history, images, import, info, inspect, load, login, logout, pull,
-    push, rmi, save, search, serve, tag, tags, version,
+    Context, Status, catalog, copy, demo, df, digest, history, images, import, info, inspect, load, login, logout,
+    pull, push, rmi, save, search, serve, tag, tags, version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::ui::ProgressMode;
@@ -130,6 +130,7 @@ fn switch(arg: Arg) -> Arg {
 pub enum Command {
     Catalog(catalog::CatalogArgs),
     Copy(copy::CopyArgs),
+    Demo(demo::DemoArgs),
     Digest(digest::DigestArgs),
     History(history::HistoryArgs),
     #[command(subcommand)]
@@ -199,6 +200,7 @@ impl Command {
         match self {
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
+            Command::Demo(args) => Box::pin(demo::run(args, context)).await,
             Command::Digest(args) => digest::run(args, context).await,
             Command::Import(args) | Command::Image(ImageCommand::Import(args)) => import::run(args, context).await,
             Command::Load(args) | Command::Image(ImageCommand::Load(args)) => load::run(args, context).await,

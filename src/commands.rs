@@ -4,6 +4,7 @@ pub mod candidates;
 pub mod catalog;
 mod context;
 pub mod copy;
+pub mod demo;
 pub mod df;
 pub mod digest;
 mod document;

@@ -22,7 +22,7 @@ use crate::image::{Descriptor, Digest, Digester, Manifest, Reference};
 const MAX_PATH: usize = 100;
 const BLOCK: u64 = 512;
 /// Two empty blocks end an archive.
-const END: [u8; 1024] = [0; 1024];
+pub(super) const END: [u8; 1024] = [0; 1024];
 const UNFINISHED: &str = "the archive could not be written to its end";
 
 /// One image as the lists of an archive have it.
@@ -170,9 +170,7 @@ impl State {
     }
 
     fn pad(&mut self, size: u64) -> Result<()> {
-        let over = size % BLOCK;
-        let missing = usize::try_from((BLOCK - over) % BLOCK).unwrap_or_default();
-        self.write(&END[..missing])
+        self.write(&END[..padding(size)])
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -180,12 +178,18 @@ impl State {
     }
 }
 
+/// How many bytes fill the last block of an entry of this size.
+pub(super) fn padding(size: u64) -> usize {
+    let over = size % BLOCK;
+    usize::try_from((BLOCK - over) % BLOCK).unwrap_or_default()
+}
+
 fn failed(e: io::Error) -> Error {
     Error::from(e).during("writing the archive")
 }
 
 /// The header of an entry, with one before it for a path that is too long for it.
-fn head(path: &str, sort: EntryType, size: u64) -> Result<Vec<u8>> {
+pub(super) fn head(path: &str, sort: EntryType, size: u64) -> Result<Vec<u8>> {
     let build = || {
         let mut builder = Builder::new(Vec::new());
         if path.len() > MAX_PATH {

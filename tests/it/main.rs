@@ -8,6 +8,7 @@ mod completion;
 mod config_file;
 mod copying;
 mod credential_helpers;
+mod demo;
 mod finding;
 mod formats;
 mod generated;
