@@ -20,6 +20,7 @@ mod local_images;
 mod login;
 mod login_terminal;
 mod mistakes;
+mod personalities;
 mod platforms;
 mod pulling;
 mod pushing;

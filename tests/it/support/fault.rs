@@ -1,8 +1,10 @@
 //! Rules that make a recorder misbehave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::http::{request, response};
 use serde_json::Value;
 
 use super::recorder::{Recorded, Recorder};
@@ -38,6 +40,8 @@ impl Reply {
 }
 
 pub(crate) type Matcher = Box<dyn Fn(&Recorded) -> bool + Send>;
+type RequestChange = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
+type ResponseChange = Arc<dyn Fn(&Recorded, &mut response::Parts) + Send + Sync>;
 type Responder = Box<dyn Fn(&Recorded) -> Option<Reply> + Send>;
 
 /// A rule as it stands in the list of a recorder.
@@ -57,6 +61,8 @@ enum Action {
     ResponseHeader(String, Option<String>),
     Delay(Duration),
     ResetUpload(u64),
+    ChangeRequest(RequestChange),
+    ChangeResponse(ResponseChange),
 }
 
 /// All that is to be done to one exchange.
@@ -70,6 +76,8 @@ pub(crate) struct Effects {
     pub(crate) response_headers: Vec<(String, Option<String>)>,
     pub(crate) delay: Duration,
     pub(crate) reset_upload: Option<u64>,
+    pub(crate) request_changes: Vec<RequestChange>,
+    pub(crate) response_changes: Vec<ResponseChange>,
 }
 
 impl Effects {
@@ -102,6 +110,8 @@ impl Effects {
                 }
                 Action::Delay(time) => effects.delay = *time,
                 Action::ResetUpload(bytes) => effects.reset_upload = Some(*bytes),
+                Action::ChangeRequest(change) => effects.request_changes.push(Arc::clone(change)),
+                Action::ChangeResponse(change) => effects.response_changes.push(Arc::clone(change)),
             }
         }
         effects
@@ -206,6 +216,16 @@ impl<'a> When<'a> {
     /// Resets the connection after `bytes` of the request body; the registry saw that many too.
     pub(crate) fn reset_upload_after(self, bytes: u64) {
         self.install(Action::ResetUpload(bytes));
+    }
+
+    /// Changes the request before the registry sees it; the record has it as it came.
+    pub(crate) fn change_request(self, change: impl Fn(&mut request::Parts) + Send + Sync + 'static) {
+        self.install(Action::ChangeRequest(Arc::new(change)));
+    }
+
+    /// Changes what the registry answers.
+    pub(crate) fn change_response(self, change: impl Fn(&Recorded, &mut response::Parts) + Send + Sync + 'static) {
+        self.install(Action::ChangeResponse(Arc::new(change)));
     }
 
     fn install(self, action: Action) {

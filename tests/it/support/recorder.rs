@@ -230,9 +230,12 @@ impl Shared {
         log.len() - 1
     }
 
+    fn entry(&self, number: usize) -> Option<Recorded> {
+        lock(&self.log).get(number).cloned()
+    }
+
     fn effects(&self, number: usize) -> Effects {
-        let request = lock(&self.log).get(number).cloned();
-        request.map_or_else(Effects::default, |request| {
+        self.entry(number).map_or_else(Effects::default, |request| {
             Effects::choose(&mut lock(&self.rules), &request)
         })
     }
@@ -276,6 +279,9 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>, flushes: Flushe
     if effects.ignores_range {
         head.headers.remove("range");
     }
+    for change in &effects.request_changes {
+        change(&mut head);
+    }
     upload.reset = effects.reset_upload;
     let mut response = match (effects.reply, &shared.upstream) {
         (Some(reply), _) => compose(reply)?,
@@ -285,6 +291,15 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>, flushes: Flushe
         }
         (None, None) => compose(Reply::new(404, "no rule for this request\n"))?,
     };
+    if !effects.response_changes.is_empty()
+        && let Some(recorded) = shared.entry(number)
+    {
+        let (mut parts, body) = response.into_parts();
+        for change in &effects.response_changes {
+            change(&recorded, &mut parts);
+        }
+        response = Response::from_parts(parts, body);
+    }
     for (name, value) in effects.response_headers {
         let name = HeaderName::try_from(name).map_err(Failure::other)?;
         match value {

@@ -24,6 +24,8 @@ pub(crate) struct Tokens {
     pub(crate) refreshes: bool,
     /// The answer to every request by POST, if those are refused.
     pub(crate) oauth_refusal: Option<Reply>,
+    /// Whether all scopes but the last are forgotten, as GitLab does (manifest-tool#53).
+    pub(crate) grants_last_scope_only: bool,
     access: BTreeMap<String, (BTreeSet<Right>, Instant)>,
     refresh: BTreeMap<String, String>,
 }
@@ -40,6 +42,7 @@ impl Tokens {
             expires_in: 300,
             refreshes: false,
             oauth_refusal: None,
+            grants_last_scope_only: false,
             access: BTreeMap::new(),
             refresh: BTreeMap::new(),
         }
@@ -125,7 +128,12 @@ impl Tokens {
     /// Makes a token that allows as much of the scopes as the user may do, however little.
     fn mint(&mut self, user: &str, scopes: &[String]) -> (String, String) {
         let mut rights = BTreeSet::new();
-        for scope in scopes {
+        let forgotten = if self.grants_last_scope_only {
+            scopes.len().saturating_sub(1)
+        } else {
+            0
+        };
+        for scope in &scopes[forgotten..] {
             let Some((name, actions)) = parse(scope) else {
                 continue;
             };
