@@ -84,7 +84,9 @@ const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "in
 impl Cli {
     /// Reads a command line, the program's name first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&Self::tree().try_get_matches_from(arguments)?)
+        let tree = Self::tree();
+        let arguments = without_first_dashes(&tree, arguments.into_iter().collect());
+        Self::from_arg_matches(&tree.try_get_matches_from(arguments)?)
     }
 
     /// Refuses what docker refuses before it runs any command.
@@ -104,6 +106,21 @@ impl Cli {
     pub fn tree() -> clap::Command {
         with_docker_s_switches(Self::command().disable_help_subcommand(false))
     }
+}
+
+/// Docker takes `--` before the command, where it means nothing.
+fn without_first_dashes(tree: &clap::Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if let Some(place) = arguments.iter().position(|argument| argument == "--") {
+        let before: Vec<_> = arguments[..place]
+            .iter()
+            .skip(1)
+            .map(|it| it.to_string_lossy())
+            .collect();
+        if help::Path::follow(tree, &before).is_root() {
+            arguments.remove(place);
+        }
+    }
+    arguments
 }
 
 fn with_docker_s_switches(command: clap::Command) -> clap::Command {

@@ -43,6 +43,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .collect();
     let mistake = mistake::explain(error, &Cli::tree(), &arguments);
     let screen = Screen::new(rdock::ui::ProgressMode::None);
+    if let Some(notice) = mistake.notice {
+        screen.note(notice);
+    }
     match mistake.stream {
         Stream::Out => screen.print(&mistake.text),
         Stream::Err => screen.note(mistake.text.trim_end_matches('\n')),

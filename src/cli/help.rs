@@ -37,6 +37,18 @@ impl<'a> Path<'a> {
         self.commands[self.commands.len() - 1]
     }
 
+    /// Whether no command was called.
+    pub fn is_root(&self) -> bool {
+        self.commands.len() == 1
+    }
+
+    /// All ways to call the command, if there are several.
+    fn same(&self) -> Option<&'static [&'static str]> {
+        let names: Vec<&str> = self.commands.iter().skip(1).map(|command| command.get_name()).collect();
+        let call = names.join(" ");
+        SAME.into_iter().find(|calls| calls.contains(&call.as_str()))
+    }
+
     /// The option with this long or short name, here or global above.
     pub fn option(&self, is_it: impl Fn(&Arg) -> bool) -> Option<&'a Arg> {
         let own = self.command().get_arguments();
@@ -111,7 +123,21 @@ pub fn usage(path: &Path<'_>) -> String {
 /// What docker lists first, in its order.
 const COMMON: [&str; 8] = ["pull", "push", "images", "login", "logout", "search", "version", "info"];
 
-/// The whole help text. What a command has as `before_help` stands before the options; [`aliases`] makes it.
+/// Docker's ways to call one and the same command.
+const SAME: [&[&str]; 10] = [
+    &["image history", "history"],
+    &["image import", "import"],
+    &["image load", "load"],
+    &["image ls", "image list", "images"],
+    &["image pull", "pull"],
+    &["image push", "push"],
+    &["image rm", "image remove", "rmi"],
+    &["image save", "save"],
+    &["image tag", "tag"],
+    &["system info", "info"],
+];
+
+/// The whole help text.
 pub fn help(path: &Path<'_>) -> String {
     let command = path.command();
     let mut help = format!("Usage:  {}\n", usage(path));
@@ -119,8 +145,10 @@ pub fn help(path: &Path<'_>) -> String {
     if let Some(about) = about {
         let _ = write!(help, "\n{about}\n");
     }
-    if let Some(before) = command.get_before_help() {
-        let _ = write!(help, "\n{before}\n");
+    if let Some(calls) = path.same() {
+        let program = path.commands[0].get_name();
+        let calls: Vec<String> = calls.iter().map(|call| format!("{program} {call}")).collect();
+        let _ = write!(help, "\nAliases:\n  {}\n", calls.join(", "));
     }
     let subcommands = || {
         command
@@ -156,11 +184,6 @@ pub fn help(path: &Path<'_>) -> String {
         );
     }
     help
-}
-
-/// For `before_help`: the other ways to call the same command, `aliases(&["rdock image pull", "rdock pull"])`.
-pub fn aliases(calls: &[&str]) -> String {
-    format!("Aliases:\n  {}", calls.join(", "))
 }
 
 fn section(help: &mut String, title: &str, entries: impl Iterator<Item = (String, String)>) {

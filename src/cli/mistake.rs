@@ -11,6 +11,8 @@ use super::help::{self, Path};
 /// What to print instead of doing something, and the exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
+    /// To be said first, on standard error.
+    pub notice: Option<&'static str>,
     pub text: String,
     pub stream: Stream,
     pub exit_code: u8,
@@ -24,6 +26,8 @@ pub enum Stream {
 
 /// Docker's exit code for a flag that cannot be understood.
 const FLAG: u8 = 125;
+
+const NO_SHORT_HELP: &str = "Flag shorthand -h has been deprecated, use --help";
 
 /// Puts clap's verdict on these arguments (without the program's own name) in docker's words. A request for help
 /// or for the version is answered here as well. The text ends with a line end.
@@ -69,6 +73,23 @@ impl Explainer<'_> {
             },
             _ => self.in_clap_s_words(),
         }
+    }
+
+    /// Docker notes that it wants `--help`, and for its commands on standard output.
+    fn help(&self) -> Mistake {
+        let help = help::help(&self.path);
+        let before = self.arguments.iter().take_while(|argument| **argument != "--");
+        if !before.into_iter().any(|argument| *argument == "-h") {
+            return told(help, Stream::Out, 0);
+        }
+        if self.path.to_string() == self.program() {
+            let notice = Some(NO_SHORT_HELP);
+            return Mistake {
+                notice,
+                ..told(help, Stream::Out, 0)
+            };
+        }
+        told(format!("{NO_SHORT_HELP}\n{help}"), Stream::Out, 0)
     }
 
     /// Docker's `Docker version X, build Y`; clap has the name and the version alone.
@@ -135,7 +156,7 @@ impl Explainer<'_> {
         });
         match unknown {
             Some(text) => self.flag_mistake(&text),
-            None => told(help::help(&self.path), Stream::Out, 0),
+            None => self.help(),
         }
     }
 
@@ -312,6 +333,7 @@ impl Explainer<'_> {
 
 fn told(text: String, stream: Stream, exit_code: u8) -> Mistake {
     Mistake {
+        notice: None,
         text,
         stream,
         exit_code,

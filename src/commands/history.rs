@@ -13,7 +13,6 @@ use crate::ui::{Columns, Format, ellipsis, human};
 
 /// Show the history of an image
 #[derive(Debug, Args)]
-#[command(before_help = "Aliases:\n  rdock image history, rdock history")]
 pub struct HistoryArgs {
     /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
     #[arg(long, value_name = "string")]

@@ -20,7 +20,6 @@ pub(super) use rows::rows;
 
 /// List images
 #[derive(Debug, Args)]
-#[command(before_help = "Aliases:\n  rdock image ls, rdock image list, rdock images")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ImagesArgs {
     /// Show all images (docker hides intermediate images; rdock has none)

@@ -15,7 +15,6 @@ use crate::ui::template::Data;
 
 /// Display information about rdock, its store and its registries
 #[derive(Debug, Args)]
-#[command(before_help = "Aliases:\n  rdock system info, rdock info")]
 pub struct InfoArgs {
     /// Print with a custom template: 'json', or a Go template
     #[arg(short, long, value_name = "string")]
@@ -90,7 +89,7 @@ impl Facts {
     fn in_words(&self) -> String {
         let mut text = format!(
             "Client:\n Version:    {VERSION}\n Context:    default\n Debug Mode: false\n\n\
-             Server: rdock itself; there is no engine\n Images: {}\n Server Version: {VERSION}\n Storage Driver: \
+             Server:\n Containers: 0\n  Running: 0\n  Paused: 0\n  Stopped: 0\n Images: {}\n Server Version: {VERSION}\n Storage Driver: \
              {DRIVER}\n OSType: {}\n Architecture: {}\n Docker Root Dir: {}\n",
             self.images,
             Platform::host().os,

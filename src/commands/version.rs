@@ -61,7 +61,7 @@ fn in_words() -> String {
         }
     };
     block("", " ", &[("Context:", "default")]);
-    block("\nServer: rdock itself; there is no engine\n Engine:\n", "  ", &[]);
+    block("\nServer:\n rdock:\n", "  ", &[]);
     text
 }
 
@@ -82,7 +82,7 @@ fn facts(api_name: &str) -> Value {
         },
         "Server": {
             "Platform": {"Name": "rdock"},
-            "Components": [],
+            "Components": [{"Name": "rdock", "Version": VERSION, "Details": {"Os": os, "Arch": architecture}}],
             "Version": VERSION,
             api_name: API_VERSION,
             "MinAPIVersion": API_VERSION,

@@ -77,6 +77,9 @@ impl Template {
 
     /// Fills the template in; the error is in docker's words, without docker's prefix: see [`parsing_error`].
     pub fn render(&self, data: &Data) -> Result<String> {
+        if let Some(fault) = fault::Fault::of_ranged_row(self.tree(), data) {
+            return Err(usage(fault.words(self.name, &self.text)));
+        }
         self.origins.set(data);
         let failed = match self.strict.execute_to_string(data.value()) {
             Ok(text) => return Ok(text),

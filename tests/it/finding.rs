@@ -117,6 +117,42 @@ fn search_takes_docker_s_filters_and_limit() {
 }
 
 #[test]
+fn search_takes_docker_s_formats() {
+    let (_hub, sandbox) = on_hub();
+    let say = |format: &str| {
+        let run = sandbox
+            .rdock(&["search", "--limit", "2", "--format", format, "nginx"])
+            .ok();
+        run.stdout
+    };
+    assert_eq!(
+        say("{{.Name}}: {{.StarCount}}"),
+        "nginx: 20512\njwilder/nginx-proxy: 1567\n"
+    );
+    // Docker's client has dropped .IsAutomated, and so it is not in the JSON.
+    let json = "{\"Description\":\"Official build of Nginx.\",\"IsOfficial\":\"true\",\"Name\":\"nginx\",\"StarCount\":\"20512\"}\n\
+                {\"Description\":\"Automated Nginx reverse proxy for docker con…\",\"IsOfficial\":\"false\",\"Name\":\
+                \"jwilder/nginx-proxy\",\"StarCount\":\"1567\"}\n";
+    assert_eq!(say("json"), json);
+    assert_eq!(say("{{json .}}"), json);
+    assert_eq!(say("{{.IsAutomated}}|{{.IsOfficial}}"), "|[OK]\n[OK]|\n");
+    assert_eq!(
+        say("table {{.Name}}\\t{{.IsOfficial}}\\t{{.StarCount}}"),
+        "NAME                  OFFICIAL   STARS\nnginx                 [OK]       20512\njwilder/nginx-proxy              1567\n"
+    );
+    assert_eq!(say(""), sandbox.rdock(&["search", "--limit", "2", "nginx"]).ok().stdout);
+    let wrong = sandbox.rdock(&["search", "--format", "{{.Bogus}}", "nginx"]).fails(1);
+    assert_eq!(
+        (wrong.stdout.as_str(), wrong.stderr.as_str()),
+        (
+            "",
+            "template parsing error: template: :1:2: executing \"\" at <.Bogus>: can't evaluate field Bogus in type \
+             *registry.searchContext\n"
+        )
+    );
+}
+
+#[test]
 fn tags_come_in_the_order_of_versions_and_as_json() {
     let (sandbox, registry) = (Sandbox::new(), Registry::open());
     let image = Image::small().write(&sandbox.root().join("image"));

@@ -171,10 +171,11 @@ fn every_command_helps_on_stdout() {
         assert_eq!(help.stderr, "", "{help}");
         assert_eq!(rdock(&format!("help {command}")).ok().stdout, help.stdout);
     }
-    let pull = rdock("pull nginx -h").ok();
+    let pull = rdock("pull nginx --help").ok();
     assert!(
         pull.stdout.starts_with(&format!(
-            "Usage:  {PULL}\n\nDownload an image from a registry, or several one after the other\n\nOptions:\n      --all-platforms "
+            "Usage:  {PULL}\n\nDownload an image from a registry, or several one after the other\n\nAliases:\n  rdock image \
+             pull, rdock pull\n\nOptions:\n      --all-platforms "
         )),
         "{pull}"
     );
@@ -190,6 +191,36 @@ fn rdock_and_its_groups_alone_show_help_on_stderr() {
     let asked = rdock("help").ok();
     assert!(asked.stdout.contains("\nManagement Commands:\n  image "), "{asked}");
     assert!(!asked.stdout.contains("\n  help "), "{asked}");
+}
+
+#[test]
+fn the_short_help_flag_is_noted_as_docker_notes_it() {
+    let notice = "Flag shorthand -h has been deprecated, use --help\n";
+    let (asked, help) = (rdock("-h").ok(), rdock("--help").ok());
+    assert_eq!((asked.stdout, asked.stderr.as_str()), (help.stdout, notice));
+    let (asked, help) = (rdock("images -h").ok(), rdock("images --help").ok());
+    assert_eq!(
+        (asked.stdout, asked.stderr.as_str()),
+        (notice.to_owned() + &help.stdout, "")
+    );
+    assert!(
+        help.stdout
+            .contains("\nAliases:\n  rdock image ls, rdock image list, rdock images\n"),
+        "{help}"
+    );
+}
+
+#[test]
+fn dashes_before_the_command_mean_nothing() {
+    for line in [
+        "-- images -q",
+        "-D -- images -q",
+        "--config x -- images -q",
+        "images -q -- nginx",
+    ] {
+        assert_eq!(rdock(line).ok().stdout, "", "{line}");
+    }
+    rdock("images -- -q x").fails(1);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use super::*;
 fn root() -> Command {
     let pull = Command::new("pull")
         .about("Download an image from a registry")
-        .before_help(aliases(&["rdock image pull", "rdock pull"]))
         .arg(
             Arg::new("quiet")
                 .long("quiet")

@@ -107,6 +107,13 @@ impl Fault {
             }
             TemplateError::RangeIterLimit => Self::at(None, "range goes on for too long".to_owned()),
             TemplateError::TypeMismatch { expected, got } => Self::of_type(expected, got, &spots, data),
+            TemplateError::Exec(message) if data.is_row() && message.ends_with("; should be string") => {
+                let go_type = data.go_type("").unwrap_or_default().trim_start_matches('*');
+                Self::of_call(
+                    &TemplateError::Exec(format!("can't index item of type {go_type}")),
+                    &spots,
+                )
+            }
             other => Self::of_call(other, &spots),
         }
     }
@@ -117,6 +124,15 @@ impl Fault {
             message,
             is_key_of_map: false,
         }
+    }
+
+    /// Docker's rows are structures, which `range` refuses.
+    pub(super) fn of_ranged_row(tree: Option<&ListNode>, data: &Data) -> Option<Self> {
+        let go_type = data.go_type("").filter(|_| data.is_row())?.trim_start_matches('*');
+        let spots = spots(tree);
+        let ranged = spots.iter().find(|spot| spot.is_ranged && spot.is_whole_dot())?;
+        let message = format!("range can't iterate over {go_type}");
+        Some(Self::at(Some(ranged.place()), message))
     }
 
     fn of_missing(key: &str, spots: &[Spot<'_>], data: &Data) -> Self {

@@ -73,6 +73,14 @@ fn check(differences: &[(String, String)], known: &[&str]) {
 #[test]
 fn templates_of_rows_print_what_docker_prints() {
     let recorded: Json = serde_json::from_str(RECORDED).unwrap();
+    let (_, words) = listed("{{range .}}x{{end}}");
+    let docker_s_but_for_the_fields = "template parsing error: template: :1:8: executing \"\" at <.>: range can't \
+                                       iterate over formatter.imageContext\n";
+    assert_eq!(words, docker_s_but_for_the_fields);
+    let (_, words) = listed("{{index . 0}}");
+    let docker_s = "template parsing error: template: :1:2: executing \"\" at <index . 0>: error calling index: can't \
+                    index item of type formatter.imageContext\n";
+    assert_eq!(words, docker_s);
     // Slips of the keyboard which the library reads otherwise than Go: it refuses the first, has other words for the
     // second, and lets the third pass.
     let known = ["{{.Tag |}}", "{{1a}}", r#"{{"\z"}}"#];

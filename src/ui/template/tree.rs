@@ -7,12 +7,7 @@ use super::data::Data;
 
 /// Whether the template takes the dot as a whole.
 pub(super) fn uses_whole_dot(tree: Option<&ListNode>) -> bool {
-    let is_whole = |spot: &Spot<'_>| match spot.expr {
-        Expr::Dot(_) => spot.dot_is_root,
-        Expr::Variable(_, name, fields) => name == "$" && fields.is_empty(),
-        _ => false,
-    };
-    spots(tree).iter().any(is_whole)
+    spots(tree).iter().any(Spot::is_whole_dot)
 }
 
 /// An expression of the template, and what is around it.
@@ -41,6 +36,15 @@ impl<'a> Spot<'a> {
         match self.expr {
             Expr::Field(..) | Expr::Dot(_) => self.dot_is_root,
             Expr::Variable(_, name, _) => name == "$",
+            _ => false,
+        }
+    }
+
+    /// Whether it is what the template was given, as a whole.
+    pub(super) fn is_whole_dot(&self) -> bool {
+        match self.expr {
+            Expr::Dot(_) => self.dot_is_root,
+            Expr::Variable(_, name, fields) => name == "$" && fields.is_empty(),
             _ => false,
         }
     }
