@@ -14,6 +14,7 @@ mod formats;
 mod generated;
 mod housekeeping;
 mod interop;
+mod kills;
 mod laboratory;
 mod limits;
 mod local_images;
