@@ -1,5 +1,7 @@
 //! `rdock inspect` and `rdock image inspect`: what an image is, as docker's engine tells it.
 
+mod remote;
+
 use clap::Args;
 
 use super::history::has_platform;
@@ -10,6 +12,8 @@ use crate::store::Store;
 use crate::ui::template::{Data, Template, parsing_error};
 use crate::ui::{indented, printable};
 
+use remote::RemoteArgs;
+
 /// Display detailed information on one or more images
 #[derive(Debug, Args)]
 pub struct ImageInspectArgs {
@@ -19,6 +23,8 @@ pub struct ImageInspectArgs {
     /// Only the image of this platform: os[/arch[/variant]]
     #[arg(long, value_name = "string")]
     platform: Option<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 }
@@ -35,6 +41,8 @@ pub struct InspectArgs {
     /// Only inspect objects of the given type
     #[arg(long = "type", value_name = "string")]
     kind: Option<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
     #[arg(value_name = "NAME|ID", required = true)]
     names: Vec<String>,
 }
@@ -52,7 +60,11 @@ const TYPES: [&str; 10] = [
     "volume",
 ];
 
-pub fn run_image(args: &ImageInspectArgs, context: &Context) -> Result<Status> {
+pub async fn run_image(args: &ImageInspectArgs, context: &Context) -> Result<Status> {
+    if args.remote.is_wanted() {
+        let (format, platform) = (args.format.as_deref(), args.platform.as_deref());
+        return args.remote.show(format, &args.images, platform, context).await;
+    }
     let store = context.store();
     let find = |name: &str| {
         let inspection = inspect(&store, name, args.platform.as_deref());
@@ -61,7 +73,7 @@ pub fn run_image(args: &ImageInspectArgs, context: &Context) -> Result<Status> {
     Ok(show(args.format.as_deref(), &args.images, find, context))
 }
 
-pub fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
+pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
     if let Some(kind) = args
         .kind
         .as_deref()
@@ -72,6 +84,12 @@ pub fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
             Kind::Usage,
             format!("unknown type: {kind:?}: must be one of {}", known.join(", ")),
         ));
+    }
+    if args.remote.is_wanted() {
+        return args
+            .remote
+            .show(args.format.as_deref(), &args.names, None, context)
+            .await;
     }
     let store = context.store();
     let kind = args.kind.as_deref().unwrap_or_default();
@@ -130,7 +148,7 @@ fn inspect(store: &Store, name: &str, platform: Option<&str>) -> Result<Inspecti
 fn show(
     format: Option<&str>,
     names: &[String],
-    find: impl Fn(&str) -> Result<Inspection>,
+    mut find: impl FnMut(&str) -> Result<Inspection>,
     context: &Context,
 ) -> Status {
     let style = match format.unwrap_or_default() {

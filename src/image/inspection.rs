@@ -119,6 +119,17 @@ impl Inspection {
             fields: Value::Object(fields),
         })
     }
+
+    /// The same with more members, at the end.
+    #[must_use]
+    pub fn with(mut self, more: &Map<String, Value>) -> Self {
+        for object in [&mut self.document, &mut self.understood, &mut self.fields] {
+            if let Value::Object(members) = object {
+                members.extend(more.clone());
+            }
+        }
+        self
+    }
 }
 
 fn document(known: Known<'_>, image: &Map<String, Value>, own: Option<&Map<String, Value>>) -> Map<String, Value> {

@@ -256,3 +256,52 @@ fn a_registry_that_deletes_nothing_is_told_of() {
         "{hub}"
     );
 }
+
+#[test]
+fn an_image_is_inspected_on_its_registry_without_a_layer() {
+    let scene = Scene::new();
+    let run = scene.rdock(&["inspect", "--remote", "HOST/app:multi"]).ok();
+    let told: Value = serde_json::from_str(&run.stdout).unwrap();
+    let child = &scene.index.children[0];
+    let told = &told[0];
+    assert_eq!(told["Id"], child.config_digest.as_str());
+    assert_eq!(told["RepoTags"], json!(["HOST/app:multi"]));
+    assert_eq!(told["RepoDigests"], json!([format!("HOST/app@{}", scene.index.digest)]));
+    assert_eq!(told["Architecture"], "amd64");
+    assert_eq!(told["Descriptor"]["digest"], scene.index.digest.as_str());
+    assert_eq!(told["Manifest"]["digest"], child.digest.as_str());
+    assert_eq!(
+        told["Platforms"],
+        json!(["linux/amd64", "linux/arm64/v8", "linux/arm/v7"])
+    );
+    assert_eq!(told["Layers"][0]["digest"], child.layers[0].digest.as_str());
+    assert_eq!(
+        (scene.asked("GET", "/manifests/"), scene.asked("GET", "/blobs/")),
+        (2, 1)
+    );
+
+    let arm = &scene.index.children[1];
+    let platform = ["image", "inspect", "--remote", "--platform", "linux/arm64"];
+    let arguments = [
+        &platform[..],
+        &["-f", "{{.Id}} {{.Variant}} {{.Manifest.digest}}", "HOST/app:multi"],
+    ]
+    .concat();
+    let run = scene.rdock(&arguments).ok();
+    assert_eq!(run.stdout, format!("{} v8 {}\n", arm.config_digest, arm.digest));
+    let wrong = scene.rdock(&[&platform[..], &["HOST/app:1.9"]].concat()).fails(1);
+    assert!(
+        wrong
+            .stderr
+            .contains("does not provide the specified platform (linux/arm64/v8)"),
+        "{wrong}"
+    );
+    let absent = scene
+        .rdock(&["inspect", "--remote", "HOST/app:1.9", "HOST/app:2"])
+        .fails(1);
+    assert!(absent.stdout.contains(&scene.old.config_digest), "{absent}");
+    assert!(
+        absent.stderr.starts_with("manifest for HOST/app:2 not found: "),
+        "{absent}"
+    );
+}
