@@ -11,6 +11,7 @@ use crate::credentials::Credential;
 use crate::error::Result;
 use crate::image::Platform;
 use crate::image::reference::HUB;
+use crate::registry::Insecure;
 use crate::ui::template::Data;
 
 /// Display information about rdock, its store and its registries
@@ -58,11 +59,13 @@ impl Facts {
     async fn gather(context: &Context) -> Result<Self> {
         let store = context.store();
         let daemon = context.settings.daemon();
-        let (mut networks, mut hosts): (Vec<String>, Vec<String>) = daemon
-            .insecure_registries
-            .iter()
-            .cloned()
-            .partition(|rule| rule.contains('/'));
+        let rules = daemon.insecure_registries.iter().map(|rule| match rule.parse() {
+            Ok(Insecure::Network { address, prefix }) => format!("{address}/{prefix}"),
+            Ok(Insecure::Host(host)) => host,
+            // Whoever uses it is told what is wrong with it.
+            Err(_) => rule.clone(),
+        });
+        let (mut networks, mut hosts): (Vec<String>, Vec<String>) = rules.partition(|rule| rule.contains('/'));
         if !networks.iter().any(|network| network == LOOPBACK) {
             networks.push(LOOPBACK.to_owned());
         }
