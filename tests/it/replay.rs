@@ -107,6 +107,13 @@ fn searching_replays() {
 }
 
 #[test]
+fn listing_replays() {
+    replay("listing_replays", "06-images", |lab, canon| {
+        add_made(lab, canon, "06-images");
+    });
+}
+
+#[test]
 fn removing_replays() {
     replay("removing_replays", "07-rmi", |lab, canon| {
         add_made(lab, canon, "07-rmi");
@@ -123,6 +130,20 @@ fn add_made(lab: &Lab, canon: &mut Canon, name: &str) {
 #[test]
 fn saving_and_loading_replay() {
     replay("saving_and_loading_replay", "09-save-load", |_, _| ());
+}
+
+#[test]
+fn inspecting_replays() {
+    replay("inspecting_replays", "10-inspect-history", |_, _| ());
+}
+
+#[test]
+fn manifests_help_and_mistakes_replay() {
+    replay(
+        "manifests_help_and_mistakes_replay",
+        "11-manifest-version-info-misc",
+        |_, _| (),
+    );
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(crate) fn is_asked(step: &Step) -> bool {
 pub(crate) fn recorded(text: &str, step: &Step) -> String {
     let is_nested = step.argv.iter().any(|word| word == "image" || word == "manifest");
     let is_engine = |name: &str| name == "build" || !is_nested && ENGINE.split(' ').any(|command| command == name);
-    let lines = lines(text).into_iter();
+    let aliases = text.replace(" docker ", " rdock ");
+    let lines = lines(&aliases).into_iter();
     sorted(lines.filter(|line| !is_engine(line) && !SORTED.contains(&line.as_str())))
 }
 

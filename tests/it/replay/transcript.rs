@@ -59,7 +59,7 @@ pub(crate) struct Differences {
     /// Rules that hold in every step; the code that applies them is in `canon.rs`, by the same names.
     pub(crate) everywhere: BTreeMap<String, String>,
     single: Vec<Reason>,
-    /// Commands that are not built yet. Their steps are run, but not compared.
+    /// Command lines, or with a star how they begin, of what is not built yet. They are run, but not compared.
     not_yet: Vec<String>,
 }
 
@@ -109,7 +109,11 @@ impl Differences {
 
     pub(crate) fn is_not_yet_built(&self, step: &Step) -> bool {
         let line = step.line();
-        self.not_yet.iter().any(|command| line.contains(command.as_str()))
+        let fits = |command: &String| match command.strip_suffix('*') {
+            Some(start) => line.starts_with(start),
+            None => line == *command,
+        };
+        self.not_yet.iter().any(fits)
     }
 }
 
