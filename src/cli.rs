@@ -12,8 +12,7 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, copy, demo, df, digest, history, images, import, info, inspect, load, login, logout,
-    pull, push, rmi, save, search, serve, tag, tags, version,
+    Context, Status, catalog, copy, demo, df, digest, history, images, import, info, inspect, load, login, logout, manifest, pull, push, rmi, save, search, serve, tag, tags, version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::ui::ProgressMode;
@@ -159,6 +158,8 @@ pub enum Command {
     Load(load::LoadArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
+    #[command(subcommand)]
+    Manifest(manifest::ManifestCommand),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
     Rmi(rmi::RmiArgs),
@@ -228,6 +229,7 @@ impl Command {
             Command::Image(ImageCommand::Ls(args)) => images::run(&args, images::Called::ImageLs, context),
             Command::Login(args) => login::run(args, context).await,
             Command::Logout(args) => logout::run(args, context).await,
+            Command::Manifest(command) => Box::pin(manifest::run(command, context)).await,
             Command::Pull(args) | Command::Image(ImageCommand::Pull(args)) => pull::run(args, context).await,
             Command::Push(args) | Command::Image(ImageCommand::Push(args)) => Box::pin(push::run(args, context)).await,
             Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => rmi::run(&args, context).await,

@@ -19,6 +19,7 @@ mod listing;
 pub mod load;
 pub mod login;
 pub mod logout;
+pub mod manifest;
 mod nearest;
 pub mod pull;
 pub mod push;

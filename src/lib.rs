@@ -17,7 +17,7 @@
 //! ```text
 //! main → cli → commands → settings
 //! server
-//! transfer   registry   store   archive   ui      neighbours, blind to each other
+//! transfer   registry   store   archive   drafts   ui      neighbours, blind to each other
 //! credentials   progress → content   backoff
 //! image → error
 //! ```
@@ -25,6 +25,7 @@
 //! # Every file rdock touches
 //! - docker's `config.json`: in `--config`, else `$DOCKER_CONFIG`, else `~/.docker`. Written by `login` and `logout`
 //!   alone, atomically, mode 0600, foreign members kept. See [`credentials`].
+//! - `manifests/` beside it: the manifest lists that `manifest create` begins, in docker's own files. See [`drafts`].
 //! - `daemon.json` in `/etc/docker` and `~/.config/docker`: read only, for `insecure-registries` and
 //!   `registry-mirrors`. See [`settings`].
 //! - `certs.d/HOST[:PORT]/` in the same two folders: read only, `*.crt` and `*.cert` with `*.key`.
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod commands;
 pub mod content;
 pub mod credentials;
+pub mod drafts;
 pub mod error;
 pub mod image;
 pub mod progress;

@@ -180,6 +180,13 @@ impl Reference {
         }
     }
 
+    /// The same with this digest, which then says which image is meant.
+    #[must_use]
+    pub fn with_digest(mut self, digest: &Digest) -> Self {
+        self.digest = Some(digest.clone());
+        self
+    }
+
     /// The same repository with neither tag nor digest.
     #[must_use]
     pub fn without_version(&self) -> Self {

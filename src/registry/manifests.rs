@@ -69,6 +69,16 @@ impl Repository {
         }
     }
 
+    /// The manifest or index as the registry itself has it, asked for as `docker manifest` asks: no mirror, and failures
+    /// in the registry's own words.
+    pub async fn document(&self, version: Version<'_>) -> Result<Manifest> {
+        let request = self.manifest_request(Method::GET, version).shown(Shown::AsSent);
+        match self.registry.main().fetch(&request, MAX_SIZE).await? {
+            Ok(page) => read(page, version),
+            Err(failure) => Err(failure.whole()),
+        }
+    }
+
     /// Gives a manifest a name: what makes a push count. Its blobs and children are there already.
     pub async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         self.name.at_tag(tag)?;

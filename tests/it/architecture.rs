@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("image", &["error"]),
     ("content", &["error", "image"]),
     ("progress", &["error", "image", "content"]),
+    ("drafts", &["error", "image"]),
     ("credentials", &["error", "image"]),
     (
         "registry",
@@ -30,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "progress",
             "backoff",
             "credentials",
+            "drafts",
             "registry",
             "server",
             "store",

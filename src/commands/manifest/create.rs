@@ -1,0 +1,53 @@
+//! `rdock manifest create`: a local list of images that are on a registry.
+
+use clap::Args;
+
+use super::{draft_of, drafts, fetch};
+use crate::commands::{Context, RegistryArgs, Status};
+use crate::error::{Error, Kind, Result};
+use crate::image::Reference;
+
+/// Create a local manifest list for annotating and pushing to a registry
+#[derive(Debug, Args)]
+#[command(override_usage = "rdock manifest create MANIFEST_LIST MANIFEST [MANIFEST...]")]
+pub struct CreateArgs {
+    /// Amend an existing manifest list
+    #[arg(short, long)]
+    amend: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[arg(value_name = "MANIFEST_LIST")]
+    list: String,
+    #[arg(value_name = "MANIFEST", required = true)]
+    manifests: Vec<String>,
+}
+
+pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
+    let list = Reference::parse(&args.list).map_err(|e| {
+        let message = format!("error parsing name for manifest list {}: {e}", args.list);
+        Error::new(e.kind(), message)
+    })?;
+    let list = list.or_latest();
+    let drafts = drafts(context);
+    match drafts.list(&list) {
+        Err(e) if e.kind() == Kind::NotFound => {}
+        Err(e) => return Err(e),
+        Ok(_) if args.amend => {}
+        Ok(_) => {
+            let message = "refusing to amend an existing manifest list with no --amend flag";
+            return Err(Error::new(Kind::Conflict, message));
+        }
+    }
+    for text in &args.manifests {
+        let name = Reference::parse(text)?.or_latest();
+        // What was said of it by `annotate` stays.
+        if drafts.image(&list, &name)?.is_some() {
+            continue;
+        }
+        let repository = context.registry(name.domain(), &args.registry)?.repository(&name);
+        let manifest = fetch(&repository, &name).await?;
+        drafts.save(&list, &draft_of(&repository, &name, &manifest).await?)?;
+    }
+    context.screen.line(&format!("Created manifest list {list}"));
+    Ok(Status::Done)
+}

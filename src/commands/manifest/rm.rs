@@ -1,0 +1,29 @@
+//! `rdock manifest rm`: forgets local lists.
+
+use clap::Args;
+
+use super::drafts;
+use crate::commands::{Context, Status};
+use crate::image::Reference;
+
+/// Delete one or more manifest lists from local storage
+#[derive(Debug, Args)]
+pub struct RmArgs {
+    #[arg(value_name = "MANIFEST_LIST", required = true)]
+    lists: Vec<String>,
+}
+
+/// Forgets all it can, and then tells what it could not.
+pub(super) fn run(args: &RmArgs, context: &Context) -> Status {
+    let drafts = drafts(context);
+    let remove = |text: &String| drafts.remove(&Reference::parse(text)?.or_latest());
+    let failures: Vec<_> = args.lists.iter().filter_map(|text| remove(text).err()).collect();
+    for failure in &failures {
+        context.fail(failure);
+    }
+    if failures.is_empty() {
+        Status::Done
+    } else {
+        Status::Failed
+    }
+}

@@ -1,0 +1,176 @@
+//! Manifest lists that are being made: `docker manifest` keeps them in `manifests` beside its config.json, and rdock
+//! uses the same files, so that either goes on where the other one stopped.
+//!
+//! A list is a folder, each of its images a file, both named by the reference with `:` as `-` and `/` as `_`
+//! (<https://github.com/docker/cli/blob/v28.2.2/cli/manifest/store/store.go>).
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Clue, During, Error, Kind, Result};
+use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
+use crate::image::manifest_list::Spec;
+use crate::image::{Descriptor, Digest, Reference, go_json};
+
+/// All lists of one config folder. Making this touches nothing.
+#[derive(Debug)]
+pub struct Drafts {
+    folder: PathBuf,
+}
+
+/// One image of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Where its manifest lies.
+    pub name: Reference,
+    /// Its manifest, with the platform that the list is to give it.
+    pub descriptor: Descriptor,
+    /// The manifest as it came; nothing in a list that a docker older than 23 made.
+    pub raw: Bytes,
+}
+
+/// `types.ImageManifest` of docker's client, as far as it is read.
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(rename = "Ref")]
+    name: String,
+    #[serde(rename = "Descriptor")]
+    descriptor: Descriptor,
+    #[serde(rename = "Raw", default)]
+    raw: String,
+}
+
+#[derive(Serialize)]
+struct WireDescriptor<'a> {
+    #[serde(rename = "mediaType")]
+    media_type: &'a str,
+    digest: &'a Digest,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<Spec<'a>>,
+}
+
+impl Draft {
+    /// Docker's JSON for it on one line.
+    pub fn to_json(&self) -> String {
+        let descriptor = WireDescriptor {
+            media_type: &self.descriptor.media_type,
+            digest: &self.descriptor.digest,
+            size: self.descriptor.size,
+            platform: self
+                .descriptor
+                .platform
+                .as_ref()
+                .map(|platform| Spec::of(Some(platform))),
+        };
+        let descriptor = serde_json::to_string(&descriptor).unwrap_or_default();
+        let raw = STANDARD.encode(&self.raw);
+        let body = match self.descriptor.media_type.as_str() {
+            DOCKER_MANIFEST => Some("SchemaV2Manifest"),
+            OCI_MANIFEST => Some("OCIManifest"),
+            _ => None,
+        };
+        let body = body.map(|member| {
+            let manifest = go_json::embedded(&String::from_utf8_lossy(&self.raw));
+            format!(",\"{member}\":{manifest}")
+        });
+        format!(
+            "{{\"Ref\":\"{}\",\"Descriptor\":{},\"Raw\":\"{raw}\"{}}}",
+            self.name,
+            go_json::embedded(&descriptor),
+            body.unwrap_or_default()
+        )
+    }
+
+    fn parse(text: &[u8]) -> Result<Self> {
+        let invalid = |e: serde_json::Error| Error::new(Kind::Corrupt, "it is not a manifest of a list").caused_by(e);
+        let wire: Wire = serde_json::from_slice(text).map_err(invalid)?;
+        let raw = STANDARD
+            .decode(&wire.raw)
+            .map_err(|e| Error::new(Kind::Corrupt, "its member Raw is not base64").caused_by(e))?;
+        Ok(Self {
+            name: Reference::parse(&wire.name)?,
+            descriptor: wire.descriptor,
+            raw: raw.into(),
+        })
+    }
+}
+
+impl Drafts {
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The images of a list in docker's order, that of their file names. Errors are in docker's words.
+    pub fn list(&self, list: &Reference) -> Result<Vec<Draft>> {
+        let folder = self.folder.join(file_name(list));
+        let mut paths = match fs::read_dir(&folder) {
+            Ok(entries) => entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect::<io::Result<Vec<_>>>()
+                .during(format!("reading {}", folder.display()))?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(missing(list)),
+            Err(e) => return Err(e).during(format!("reading {}", folder.display())),
+        };
+        paths.sort();
+        paths.iter().map(|path| read(path)).collect()
+    }
+
+    /// One image of a list; `None` where the list has none of this name, or there is no list.
+    pub fn image(&self, list: &Reference, image: &Reference) -> Result<Option<Draft>> {
+        let path = self.folder.join(file_name(list)).join(file_name(image));
+        match path.try_exists() {
+            Ok(true) => read(&path).map(Some),
+            Ok(false) => Ok(None),
+            Err(e) => Err(e).during(format!("reading {}", path.display())),
+        }
+    }
+
+    /// Puts an image into a list, in the place of the one of the same name.
+    pub fn save(&self, list: &Reference, draft: &Draft) -> Result<()> {
+        let folder = self.folder.join(file_name(list));
+        let path = folder.join(file_name(&draft.name));
+        let write = || {
+            fs::create_dir_all(&folder)?;
+            // Not in the list's own folder, where docker takes every file for an image.
+            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder)?;
+            file.write_all(draft.to_json().as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|e| e.error)?;
+            Ok::<_, io::Error>(())
+        };
+        write().during(format!("writing {}", path.display()))
+    }
+
+    /// Forgets a list; an error in docker's words where there is none.
+    pub fn remove(&self, list: &Reference) -> Result<()> {
+        let folder = self.folder.join(file_name(list));
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(missing(list)),
+            removed => removed.during(format!("removing {}", folder.display())),
+        }
+    }
+}
+
+fn file_name(name: &Reference) -> String {
+    name.to_string().replace(':', "-").replace('/', "_")
+}
+
+fn missing(list: &Reference) -> Error {
+    Error::new(Kind::NotFound, format!("No such manifest: {list}"))
+}
+
+fn read(path: &Path) -> Result<Draft> {
+    let shown = path.display().to_string();
+    let text = fs::read(path).during(format!("reading {shown}"))?;
+    Draft::parse(&text).map_err(|e| {
+        e.during(format!("{shown} cannot be used"))
+            .with_clue(Clue::BrokenFile { path: shown })
+    })
+}
