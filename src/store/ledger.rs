@@ -10,15 +10,23 @@ use crate::image::Digest;
 
 /// The facts in the file: what stands before the digest, and the digest. Lines that are none are passed over.
 pub(super) fn read(path: &Path) -> Vec<(String, Digest)> {
-    let Ok(raw) = fs::read(path) else {
-        return Vec::new();
-    };
-    String::from_utf8_lossy(&raw).lines().filter_map(parse).collect()
+    let text = text(path);
+    let facts = facts(&text).map(|(fact, digest)| (fact.to_owned(), digest));
+    facts.collect()
 }
 
-fn parse(line: &str) -> Option<(String, Digest)> {
-    let (fact, digest) = line.rsplit_once(' ')?;
-    Some((fact.to_owned(), Digest::parse(digest).ok()?))
+/// The whole file; nothing where it cannot be read.
+pub(super) fn text(path: &Path) -> String {
+    let raw = fs::read(path).unwrap_or_default();
+    String::from_utf8(raw).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
+/// The facts in such a text, where they stand.
+pub(super) fn facts(text: &str) -> impl Iterator<Item = (&str, Digest)> {
+    text.lines().filter_map(|line| {
+        let (fact, digest) = line.rsplit_once(' ')?;
+        Some((fact, Digest::parse(digest).ok()?))
+    })
 }
 
 /// Adds facts in one write.

@@ -116,23 +116,32 @@ fn list(members: &[impl AsRef<str>]) -> String {
 /// The file's summaries and those made since, by manifest.
 #[derive(Debug, Default)]
 pub(super) struct Summaries {
-    noted: OnceLock<HashMap<Digest, Summary>>,
-    checked: Mutex<HashMap<Digest, Summary>>,
+    noted: OnceLock<HashMap<Digest, Noted>>,
+    made: Mutex<HashMap<Digest, Summary>>,
     /// Not in the file yet.
     new: Mutex<Vec<Digest>>,
+}
+
+/// A summary of the file, and whether it still holds, once that was looked at.
+#[derive(Debug)]
+struct Noted {
+    summary: Summary,
+    holds: OnceLock<bool>,
 }
 
 impl Summaries {
     /// What is known of this manifest, if manifest and config are as they were. They are looked at once a process.
     pub(super) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(summary) = checked.get(manifest) {
-            return Some(summary.clone());
-        }
         let noted = self.noted.get_or_init(|| read(layout));
-        let summary = noted.get(manifest).filter(|summary| summary.holds(layout, manifest))?;
-        checked.insert(manifest.clone(), summary.clone());
-        Some(summary.clone())
+        let noted = noted.get(manifest).filter(|noted| {
+            let holds = || noted.summary.holds(layout, manifest);
+            *noted.holds.get_or_init(holds)
+        });
+        if let Some(noted) = noted {
+            return Some(noted.summary.clone());
+        }
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.get(manifest).cloned()
     }
 
     /// Sums up an image that was just read.
@@ -144,8 +153,8 @@ impl Summaries {
         config: &ImageConfig,
     ) -> Summary {
         let summary = Summary::new(layout, manifest, image, config);
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        checked.insert(manifest.digest.clone(), summary.clone());
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.insert(manifest.digest.clone(), summary.clone());
         let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
         new.push(manifest.digest.clone());
         summary
@@ -154,10 +163,13 @@ impl Summaries {
     /// Notes for other processes what this one has summed up. A store that cannot be written to forgets.
     pub(super) fn keep(&self, layout: &Layout) {
         let new = std::mem::take(&mut *self.new.lock().unwrap_or_else(PoisonError::into_inner));
-        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if new.is_empty() {
+            return;
+        }
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = new
             .iter()
-            .filter_map(|digest| Some((line(checked.get(digest)?, digest), digest)));
+            .filter_map(|digest| Some((line(made.get(digest)?, digest), digest)));
         let _ = ledger::append(&layout.summaries(), facts);
     }
 
@@ -179,13 +191,14 @@ impl Summaries {
     }
 }
 
-fn read(layout: &Layout) -> HashMap<Digest, Summary> {
-    let facts = ledger::read(&layout.summaries()).into_iter();
-    facts
+fn read(layout: &Layout) -> HashMap<Digest, Noted> {
+    ledger::facts(&ledger::text(&layout.summaries()))
         .filter_map(|(line, digest)| {
             let (sum, fact) = line.split_once(' ')?;
             let is_right = sum == checksum(fact, &digest) && fact.split(' ').count() == FIELDS;
-            is_right.then(|| (digest, Summary { fact: fact.into() }))
+            let summary = Summary { fact: fact.into() };
+            let holds = OnceLock::new();
+            is_right.then_some((digest, Noted { summary, holds }))
         })
         .collect()
 }

@@ -43,8 +43,8 @@ struct Sizes {
 
 impl Sizes {
     fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, layout: &Layout) -> Self {
-        let noted = ledger::read(&layout.sizes()).into_iter();
-        let known: HashMap<Digest, u64> = noted
+        let noted = ledger::text(&layout.sizes());
+        let known: HashMap<Digest, u64> = ledger::facts(&noted)
             .filter_map(|(size, digest)| Some((digest, size.parse().ok()?)))
             .collect();
         let all = images.into_iter().flat_map(Layers::each);
