@@ -12,7 +12,8 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, copy, demo, df, digest, history, images, import, info, inspect, load, login, logout, manifest, pull, push, rmi, save, search, serve, tag, tags, version,
+    Context, Status, catalog, check, copy, demo, df, digest, history, images, import, info, inspect, load, login,
+    logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::ui::ProgressMode;
@@ -182,6 +183,7 @@ pub enum ImageCommand {
     Load(load::LoadArgs),
     #[command(visible_alias = "list")]
     Ls(images::ImagesArgs),
+    Prune(prune::ImagePruneArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
     #[command(visible_alias = "remove")]
@@ -193,8 +195,10 @@ pub enum ImageCommand {
 /// Manage the store
 #[derive(Debug, Subcommand)]
 pub enum SystemCommand {
+    Check(check::CheckArgs),
     Df(df::DfArgs),
     Info(info::InfoArgs),
+    Prune(prune::SystemPruneArgs),
 }
 
 impl Command {
@@ -239,7 +243,10 @@ impl Command {
             Command::Tag(args) | Command::Image(ImageCommand::Tag(args)) => tag::run(&args, context),
             Command::Tags(args) => tags::run(args, context).await,
             Command::Info(args) | Command::System(SystemCommand::Info(args)) => info::run(&args, context).await,
+            Command::Image(ImageCommand::Prune(args)) => prune::run_image(&args, context).await,
+            Command::System(SystemCommand::Check(args)) => check::run(&args, context),
             Command::System(SystemCommand::Df(args)) => df::run(&args, context),
+            Command::System(SystemCommand::Prune(args)) => prune::run_system(&args, context).await,
             Command::Version(args) => version::run(&args, context),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod candidates;
 pub mod catalog;
+pub mod check;
 mod context;
 pub mod copy;
 pub mod demo;
@@ -21,6 +22,7 @@ pub mod login;
 pub mod logout;
 pub mod manifest;
 mod nearest;
+pub mod prune;
 pub mod pull;
 pub mod push;
 pub mod rmi;

@@ -21,8 +21,10 @@
 
 mod blobs;
 mod catalog;
+mod check;
 mod documents;
 mod extents;
+mod freeing;
 mod index;
 mod ingest;
 mod labels;
@@ -53,12 +55,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 
 pub use catalog::Image;
+pub use check::{Checked, Fault, Repair};
+pub use freeing::Pruned;
 pub use lookup::Found;
 pub use removal::{Force, Removed};
 pub use repositories::{Named, Repositories};
@@ -70,7 +73,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use catalog::Group;
 use documents::Documents;
-use index::{Edit, Entry, Index};
+use index::{Edit, Index};
 use ingest::Ingest;
 use layout::Layout;
 use lock::Lock;
@@ -256,63 +259,6 @@ impl Store {
         }
         self.layout.sync_blobs()?;
         edit.commit()?;
-        self.documents.keep_summaries();
-        Ok(())
-    }
-
-    /// Does what `rmi` does for each argument in turn, then frees the blobs that nothing needs any more. For all of
-    /// them the index is read, written and followed once. What could not be removed has its own error.
-    pub fn remove(&self, texts: &[impl AsRef<str>], force: Force) -> Result<Vec<Result<Removed>>> {
-        let texts = texts.iter().map(AsRef::as_ref);
-        if !self.layout.exists()? {
-            // Says in docker's words that there is no such image, and makes no store for it.
-            let missing = |text| lookup::locate(text, &[]).map(|_| Removed::default());
-            return Ok(texts.map(missing).collect());
-        }
-        let mut edit = Edit::begin(&self.layout)?;
-        let mut images = catalog::group(&edit.index, &self.documents);
-        let mut gone = Vec::new();
-        let mut remove = |text| {
-            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.documents)?;
-            gone.extend(entries);
-            Ok(removed)
-        };
-        let removed = texts.map(&mut remove).collect();
-        edit.commit()?;
-        if !gone.is_empty() {
-            // The names are gone. That blobs could not be freed changes nothing about it: a later sweep finds them.
-            let _ = self.free(&edit.index, &gone);
-        }
-        Ok(removed)
-    }
-
-    /// Frees what nothing leads to and nobody has touched for `age`, partial blobs too, and says how many bytes that
-    /// were; `None` where another job is under way that may need them.
-    pub fn sweep(&self, age: Duration) -> Result<Option<u64>> {
-        if !self.layout.exists()? {
-            return Ok(Some(0));
-        }
-        let edit = Edit::begin(&self.layout)?;
-        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
-            return Ok(None);
-        };
-        let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
-        sweep::leftovers(&self.layout, &reached, age).map(Some)
-    }
-
-    /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
-    /// index's lock.
-    fn free(&self, index: &Index, gone: &[Entry]) -> Result<()> {
-        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
-            return Ok(());
-        };
-        let reached = Reach::of_index(index, &self.layout, &self.documents)?.into_digests();
-        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.layout, &self.documents)?.into_digests();
-        sweep::free(&self.layout, candidates.difference(&reached));
-        if !self.has_swept.swap(true, Ordering::Relaxed) {
-            sweep::leftovers(&self.layout, &reached, sweep::KEPT_FOR)?;
-            self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
-        }
         self.documents.keep_summaries();
         Ok(())
     }

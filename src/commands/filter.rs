@@ -1,6 +1,7 @@
 //! Docker's `--filter NAME=VALUE`, and what it means for images: `images` and `image prune` share it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +31,12 @@ impl FromStr for Condition {
             name: name.trim().to_lowercase(),
             value: value.trim().to_owned(),
         })
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
     }
 }
 
@@ -123,6 +130,12 @@ impl ImageFilter {
 
     pub fn dangling(&self) -> Option<bool> {
         self.dangling
+    }
+
+    /// Whether nothing is asked for but what [`dangling`](Self::dangling) tells.
+    pub fn is_empty(&self) -> bool {
+        let has_labels = !(self.labels.is_empty() && self.labels_not.is_empty());
+        !has_labels && self.before.is_none() && self.since.is_none() && self.references.is_empty()
     }
 
     /// Whether names are asked for, so that images without any are not meant.

@@ -1,6 +1,8 @@
 //! What `rmi` does to the index for one argument: docker's rules
 //! (<https://github.com/moby/moby/blob/v20.10.24/daemon/images/image_delete.go>) without containers.
 
+use std::collections::HashSet;
+
 use super::catalog::Group;
 use super::documents::Documents;
 use super::index::{Entry, Index};
@@ -22,6 +24,24 @@ pub struct Removed {
     pub untagged: Vec<Reference>,
     /// The image ID, then the chain IDs of the layers that no other image has, top first. Empty while names remain.
     pub deleted: Vec<Digest>,
+}
+
+/// Takes these images out of the index with all their names. Gives back what to tell, and the entries that went.
+pub(super) fn remove_all(
+    unwanted: &HashSet<Digest>,
+    index: &mut Index,
+    images: &mut Vec<Group>,
+    documents: &Documents,
+) -> (Vec<Removed>, Vec<Entry>) {
+    let going: Vec<Group> = images.extract_if(.., |image| unwanted.contains(&image.id)).collect();
+    let manifests: HashSet<&Digest> = going.iter().flat_map(|image| &image.manifests).collect();
+    let is_going = |entry: &Entry| manifests.contains(&entry.descriptor.digest);
+    let gone: Vec<Entry> = index.entries.extract_if(.., |entry| is_going(entry)).collect();
+    let removed = going.into_iter().map(|image| Removed {
+        untagged: image.names().into_iter().cloned().collect(),
+        deleted: deleted_ids(image, images, documents),
+    });
+    (removed.collect(), gone)
 }
 
 /// Takes what `text` means out of the index and its groups. Gives back what to tell, and the entries that went.

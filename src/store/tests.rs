@@ -6,6 +6,7 @@ mod removal;
 mod sharing;
 
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;

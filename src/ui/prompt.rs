@@ -48,6 +48,12 @@ pub async fn password(screen: &Screen) -> Result<String> {
     }
 }
 
+/// Asks whether to go on, as docker does; only y and Y are a yes. An input that has ended says no.
+pub async fn confirm(screen: &Screen, question: &str) -> Result<bool> {
+    let answer = ask(screen, &format!("{question} [y/N] "), Echo::On).await?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
+}
+
 async fn ask(screen: &Screen, question: &str, echo: Echo) -> Result<String> {
     // Lets the program begin to listen for signals: one that came before would leave the terminal changed.
     task::yield_now().await;

@@ -24,6 +24,7 @@ mod manifest_lists;
 mod mistakes;
 mod personalities;
 mod platforms;
+mod pruning;
 mod pulling;
 mod pushing;
 mod readme;

@@ -1,0 +1,111 @@
+//! Taking images away, and freeing the blobs that nothing needs any more.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::catalog::{self, Image};
+use super::index::{Edit, Entry, Index};
+use super::lock::Lock;
+use super::removal::{self, Force, Removed};
+use super::sweep::{self, Reach};
+use super::{Store, lookup};
+use crate::error::Result;
+use crate::image::Digest;
+
+/// What [`Store::prune`] did.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    pub removed: Vec<Removed>,
+    /// How many bytes of the disk came free; `None` where another job is under way, and the next sweep frees them.
+    pub freed: Option<u64>,
+}
+
+impl Store {
+    /// Does what `rmi` does for each argument in turn, then frees the blobs that nothing needs any more. For all of
+    /// them the index is read, written and followed once. What could not be removed has its own error.
+    pub fn remove(&self, texts: &[impl AsRef<str>], force: Force) -> Result<Vec<Result<Removed>>> {
+        let texts = texts.iter().map(AsRef::as_ref);
+        if !self.layout.exists()? {
+            // Says in docker's words that there is no such image, and makes no store for it.
+            let missing = |text| lookup::locate(text, &[]).map(|_| Removed::default());
+            return Ok(texts.map(missing).collect());
+        }
+        let mut edit = Edit::begin(&self.layout)?;
+        let mut images = catalog::group(&edit.index, &self.documents);
+        let mut gone = Vec::new();
+        let mut remove = |text| {
+            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.documents)?;
+            gone.extend(entries);
+            Ok(removed)
+        };
+        let removed = texts.map(&mut remove).collect();
+        edit.commit()?;
+        if !gone.is_empty() {
+            // The names are gone. That blobs could not be freed changes nothing about it: a later sweep finds them.
+            let _ = self.free(&edit.index, &gone);
+        }
+        Ok(removed)
+    }
+
+    /// Frees what nothing leads to and nobody has touched for `age`, partial blobs too, and says how many bytes that
+    /// were; `None` where another job is under way that may need them.
+    pub fn sweep(&self, age: Duration) -> Result<Option<u64>> {
+        if !self.layout.exists()? {
+            return Ok(Some(0));
+        }
+        let edit = Edit::begin(&self.layout)?;
+        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
+            return Ok(None);
+        };
+        let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
+        sweep::leftovers(&self.layout, &reached, age).map(Some)
+    }
+
+    /// Removes all images that are `unwanted`, whatever names they have, and frees what only they needed and what
+    /// nothing has needed for `age`. An image that another tool gave a name of its own stays.
+    pub fn prune(&self, unwanted: impl Fn(&Image) -> bool, age: Duration) -> Result<Pruned> {
+        if !self.layout.exists()? {
+            return Ok(Pruned::default());
+        }
+        let mut edit = Edit::begin(&self.layout)?;
+        let mut images = catalog::group(&edit.index, &self.documents);
+        let entries = edit.index.entries.iter().filter(|entry| entry.is_foreign());
+        let foreign: HashSet<Digest> = entries.map(|entry| self.documents.id(&entry.descriptor)).collect();
+        let listed = catalog::group(&edit.index, &self.documents).into_iter();
+        let listed = listed.map(|group| group.into_image(&self.documents));
+        let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
+        let going: HashSet<Digest> = going.map(|image| image.id).collect();
+        let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.documents);
+        edit.commit()?;
+        let freed = match Lock::try_exclusive(&self.layout.lock())? {
+            None => None,
+            Some(_alone) => {
+                let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
+                let candidates = Reach::of_entries(&gone, &self.layout, &self.documents)?.into_digests();
+                let freed = sweep::free(&self.layout, candidates.difference(&reached));
+                self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
+                Some(freed + sweep::leftovers(&self.layout, &reached, age)?)
+            }
+        };
+        self.documents.keep_summaries();
+        Ok(Pruned { removed, freed })
+    }
+
+    /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
+    /// index's lock.
+    fn free(&self, index: &Index, gone: &[Entry]) -> Result<()> {
+        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
+            return Ok(());
+        };
+        let reached = Reach::of_index(index, &self.layout, &self.documents)?.into_digests();
+        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.layout, &self.documents)?.into_digests();
+        sweep::free(&self.layout, candidates.difference(&reached));
+        if !self.has_swept.swap(true, Ordering::Relaxed) {
+            sweep::leftovers(&self.layout, &reached, sweep::KEPT_FOR)?;
+            self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
+        }
+        self.documents.keep_summaries();
+        Ok(())
+    }
+}
