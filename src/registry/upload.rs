@@ -34,7 +34,7 @@ impl Repository {
         if blob.is_foreign() {
             return Ok(Some(Outcome::Skipped));
         }
-        if self.holds(&blob.digest).await? {
+        if self.has_blob(&blob.digest).await? {
             self.forget(&blob.digest);
             return Ok(Some(Outcome::AlreadyPresent));
         }
@@ -66,13 +66,6 @@ impl Repository {
         };
         self.fill(blob, open, session).await?;
         Ok(Outcome::Copied)
-    }
-
-    /// Whether the blob is there. A registry that does not say is taken to lack it: the upload will tell why.
-    async fn holds(&self, digest: &Digest) -> Result<bool> {
-        let request = self.writing(Method::HEAD, &format!("blobs/{digest}"));
-        let answer = self.registry.main().send(&request).await?;
-        Ok(answer.status.is_success())
     }
 
     async fn fill(&self, blob: &Descriptor, open: &Opener<'_>, mut session: Session) -> Result<()> {
@@ -205,7 +198,7 @@ impl Repository {
 
     /// Some registries need long to name a blob, and the answer may be lost: what counts is whether the blob is there.
     async fn settle(&self, digest: &Digest, refusal: Error) -> Result<()> {
-        if refusal.kind() == Kind::Unavailable && self.holds(digest).await? {
+        if refusal.kind() == Kind::Unavailable && self.has_blob(digest).await? {
             self.forget(digest);
             return Ok(());
         }

@@ -1,13 +1,14 @@
 //! `copy`: straight from one place to another, as it is, and never a byte twice.
 
-use std::fs;
+mod places;
+mod referrers;
+mod registries;
 
-use serde_json::{Value, json};
+use std::fs;
 
 use crate::support::image::{Built, Image};
 use crate::support::index::Index;
 use crate::support::layer::{Layer, digest};
-use crate::support::layout::Layout;
 use crate::support::process::Run;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
@@ -84,10 +85,10 @@ fn a_whole_index_is_copied_once_and_then_costs_a_handful_of_small_requests() {
     assert_eq!(remote_digest(&scene.to.host(), "other/app:v2"), scene.index.digest);
     let out = format!("dir:{}", scene.sandbox.root().join("out").display());
     skopeo::copy(&format!("docker://{}/other/app:v2", scene.to.host()), &out);
-    assert!(
-        !scene.sandbox.store().join("oci-layout").exists(),
-        "nothing of it came to the store"
-    );
+    for part in ["blobs/sha256", "ingest"] {
+        let kept = fs::read_dir(scene.sandbox.store().join(part)).map_or(0, Iterator::count);
+        assert_eq!(kept, 0, "nothing of it came to the store's {part}");
+    }
 
     scene.clear();
     let again = scene.copy(&["FROM/team/app:v1", "TO/other/app:v2"]).ok();
@@ -266,132 +267,6 @@ fn a_dry_run_tells_the_bytes_and_writes_nothing() {
 }
 
 #[test]
-fn a_layout_is_a_place_like_any_other() {
-    let scene = Scene::new();
-    let folder = scene.sandbox.root().join("layout");
-    let there = format!("oci:{}:v1", folder.display());
-    scene.copy(&["FROM/team/app:v1", &there]).ok();
-    assert_eq!(digest(&skopeo::inspect_raw(&there)), scene.index.digest);
-    let out = format!("dir:{}", scene.sandbox.root().join("out").display());
-    skopeo::copy(&there, &out);
-    scene.copy(&[&there, "TO/back:v1"]).ok();
-    assert_eq!(remote_digest(&scene.to.host(), "back:v1"), scene.index.digest);
-    // What another tool wrote.
-    let theirs = format!("oci:{}", scene.index.folder.display());
-    scene.copy(&[&theirs, "TO/theirs:v1"]).ok();
-    assert_eq!(remote_digest(&scene.to.host(), "theirs:v1"), scene.index.digest);
-    let again = scene.copy(&["FROM/team/app:v1", &there]).ok();
-    assert!(again.stdout.contains("Status: Image is up to date for oci:"), "{again}");
-    let none = scene
-        .copy(&[&format!("oci:{}:v9", folder.display()), "TO/x:1"])
-        .fails(1);
-    assert!(
-        none.stderr.ends_with("is not there\nhint: existing tags: v1\n"),
-        "{none}"
-    );
-    let stranger = scene.copy(&["dir:/x", "TO/x:1"]).fails(1);
-    assert_eq!(
-        stranger.stderr,
-        "rdock copies no dir: images: name a registry, oci:DIR or oci-archive:FILE\n"
-    );
-}
-
-/// Puts a manifest that speaks of `subject` into the source, with one small blob.
-fn referrer(scene: &Scene, subject: &Built, kind: &str) -> Built {
-    let layout = Layout::open(&scene.sandbox.root().join("image"));
-    let empty = layout.put(b"{}", "application/vnd.oci.empty.v1+json");
-    let blob = layout.put(format!("{kind} of {}", subject.digest).as_bytes(), "text/plain");
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "artifactType": kind,
-        "config": empty.descriptor(),
-        "layers": [blob.descriptor()],
-        "subject": subject.descriptor(),
-    });
-    Built {
-        config_digest: empty.digest,
-        layers: vec![blob],
-        ..Built::of(
-            &layout,
-            &manifest,
-            "application/vnd.oci.image.manifest.v1+json",
-            Vec::new(),
-        )
-    }
-}
-
-#[test]
-fn signatures_and_sboms_come_along() {
-    let scene = Scene::new();
-    let sbom = referrer(&scene, &scene.index.children[0], "application/x-sbom");
-    let signature = referrer(&scene, &sbom, "application/x-signature");
-    // As a client does whose registry has no list of referrers.
-    for (subject, it) in [(&scene.index.children[0], &sbom), (&sbom, &signature)] {
-        scene.source.push("team/app", "", it);
-        let layout = Layout::open(&scene.sandbox.root().join("image"));
-        let list = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": [it.descriptor()]});
-        let list = Built::of(&layout, &list, "application/vnd.oci.image.index.v1+json", Vec::new());
-        scene.source.push("team/app", &subject.digest.replace(':', "-"), &list);
-    }
-    let cosign = format!("{}.sig", scene.index.digest.replace(':', "-"));
-    scene.source.push(
-        "team/app",
-        &cosign,
-        &Image::small().write(&scene.sandbox.root().join("sig")),
-    );
-
-    let run = scene.copy(&["--referrers", "FROM/team/app:v1", "TO/app:v1"]).ok();
-    assert!(run.stdout.contains("v1: copied with 3 referrers\n"), "{run}");
-    let there = scene.to.host();
-    for (subject, it) in [(&scene.index.children[0], &sbom), (&sbom, &signature)] {
-        let tag = subject.digest.replace(':', "-");
-        let raw = skopeo::inspect_raw(&format!("docker://{there}/app:{tag}"));
-        let list: Value = serde_json::from_slice(&raw).unwrap();
-        assert_eq!(list["manifests"].as_array().unwrap().len(), 1);
-        assert_eq!(list["manifests"][0]["digest"], it.digest.as_str());
-        assert!(
-            list["manifests"][0]["artifactType"]
-                .as_str()
-                .unwrap()
-                .starts_with("application/x-")
-        );
-        assert_eq!(remote_digest(&there, &format!("app@{}", it.digest)), it.digest);
-    }
-    remote_digest(&there, &format!("app:{cosign}"));
-
-    scene.to.clear();
-    let again = scene.copy(&["--referrers", "FROM/team/app:v1", "TO/app:v1"]).ok();
-    assert!(again.stdout.contains("Status: Image is up to date for"), "{again}");
-    assert_eq!(scene.to.count(|it| it.method == "PUT" || it.method == "POST"), 0);
-
-    let folder = format!("oci:{}:v1", scene.sandbox.root().join("layout").display());
-    scene.copy(&["--referrers", "FROM/team/app:v1", &folder]).ok();
-    let back = scene.copy(&["--referrers", &folder, "TO/back:v1"]).ok();
-    assert!(back.stdout.contains("v1: copied with 3 referrers\n"), "{back}");
-    remote_digest(&there, &format!("back@{}", signature.digest));
-}
-
-#[test]
-fn a_registry_that_does_not_take_a_type_is_told_of_in_one_sentence() {
-    let scene = Scene::new();
-    scene.to.on_path("PUT", "/manifests/v1").answer(
-        415,
-        &[],
-        "{\"errors\":[{\"code\":\"MANIFEST_INVALID\",\"message\":\"manifest type not supported\"}]}",
-    );
-    let run = scene.copy(&["FROM/team/app:v1", "TO/app:v1"]).fails(1);
-    let index = "application/vnd.oci.image.index.v1+json";
-    let words = format!(
-        "the registry does not take this manifest, of type {index}: manifest invalid: manifest type not supported\n\
-         hint: rdock sends a manifest as it is, so that its digest stays: the registry has to be set up to take \
-         {index}\n"
-    );
-    assert_eq!(run.stderr, words);
-}
-
-#[test]
 fn what_does_not_fit_together_is_refused_before_anything_moves() {
     let scene = Scene::new();
     let zeros = crate::support::shelf::ZEROS;
@@ -421,65 +296,5 @@ fn what_does_not_fit_together_is_refused_before_anything_moves() {
     assert_eq!(
         remote_digest(&scene.to.host(), &format!("app@{}", scene.index.digest)),
         scene.index.digest
-    );
-}
-
-#[test]
-fn an_archive_is_written_and_read_with_every_digest_kept() {
-    let scene = Scene::new();
-    let file = scene.sandbox.root().join("app.tar");
-    let there = format!("oci-archive:{}", file.display());
-    let child = &scene.index.children[0].layers[0];
-    // A cut in the middle of a layer: a tar has no way back, so the layer is gone on with.
-    scene
-        .from
-        .on_path("GET", &child.digest)
-        .times(1)
-        .cut_after(child.size / 2);
-    let run = scene.copy(&["FROM/team/app:v1", &there]).ok();
-    assert!(
-        run.stdout
-            .ends_with(&format!("Status: Copied image to {there}\n{there}\n")),
-        "{run}"
-    );
-    assert_eq!(digest(&skopeo::inspect_raw(&there)), scene.index.digest);
-    let single = format!("docker-archive:{}", file.display());
-    let out = format!("dir:{}", scene.sandbox.root().join("out").display());
-    skopeo::skopeo(&["copy", "--quiet", &single, &out]);
-
-    let back = scene.copy(&[&there, "TO/back:v1"]).ok();
-    assert!(back.stdout.contains(": Pushed\n"), "{back}");
-    assert_eq!(remote_digest(&scene.to.host(), "back:v1"), scene.index.digest);
-    let by_name = format!("{single}:{}/team/app:v1", scene.from.host());
-    scene.copy(&[&by_name, "TO/named:v1"]).ok();
-    let none = scene.copy(&[&format!("{single}:other:v1"), "TO/x:1"]).fails(1);
-    assert!(
-        none.stderr.contains("other:v1 is not there\nhint: existing tags: "),
-        "{none}"
-    );
-    for part in ["blobs/sha256", "ingest"] {
-        let kept = fs::read_dir(scene.sandbox.store().join(part)).map_or(0, Iterator::count);
-        assert_eq!(kept, 0, "nothing of it stays in the store's {part}");
-    }
-
-    let folder = scene.sandbox.root();
-    let leftovers = |prefix: &str| {
-        let names = fs::read_dir(folder)
-            .unwrap()
-            .map(|it| it.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with(prefix)).count()
-    };
-    scene.from.on_path("GET", &child.digest).answer(404, &[], "");
-    let failed = scene.sandbox.root().join("failed.tar");
-    scene
-        .copy(&["FROM/team/app:v1", &format!("oci-archive:{}", failed.display())])
-        .fails(1);
-    assert!(!failed.exists());
-    assert_eq!(leftovers(".tmp"), 0);
-    let many = scene.copy(&["-a", "FROM/team/app", &there]).fails(1);
-    assert!(
-        many.stderr
-            .starts_with("an archive takes one image and nothing that refers to it"),
-        "{many}"
     );
 }

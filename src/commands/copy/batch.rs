@@ -1,7 +1,7 @@
 //! The images of one repository on their way to another.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
@@ -15,6 +15,7 @@ use super::target::{Receiver, Target};
 use crate::content::Source;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
+use crate::store::Store;
 use crate::transfer::{self, Plan};
 use crate::ui::Direction;
 
@@ -32,6 +33,8 @@ pub(super) struct Batch<'a> {
     from: Place,
     pub(super) origin: Origin,
     target: Target,
+    /// Remembers half-done uploads.
+    store: Store,
     /// The path of the source, where it is on the destination's registry.
     neighbour: Option<String>,
     /// What this run has brought to the destination, or found there.
@@ -62,6 +65,7 @@ impl<'a> Batch<'a> {
             from,
             origin,
             target,
+            store: context.store(),
             neighbour,
             known: RefCell::default(),
         }
@@ -69,6 +73,8 @@ impl<'a> Batch<'a> {
 
     /// Copies image after image; one that cannot be copied does not keep the others from it.
     pub(super) async fn copy(&self, pairs: &[(Place, Place)]) -> Result<Status> {
+        // Without a store that can be written to, an upload that is cut off begins anew in the next run, no more.
+        drop(self.store.begin());
         let mut status = Status::Done;
         let cosign_tags = self.cosign_tags().await?;
         for some in pairs.chunks(AT_ONCE) {
@@ -221,14 +227,19 @@ impl<'a> Batch<'a> {
 
     /// The end that takes in one image.
     async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Receiver> {
-        Ok(match (&self.target, &self.neighbour) {
-            (Target::Repository(repository), None) => Receiver::Repository(repository.clone()),
-            (Target::Repository(repository), Some(path)) => {
-                let sources = plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()]));
-                Receiver::Repository(repository.clone().mounting_from(sources.collect::<HashMap<_, _>>()))
+        Ok(match &self.target {
+            Target::Repository(repository) => {
+                let from = self.neighbour.iter();
+                let mounts =
+                    from.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
+                let repository = repository.clone().mounting_from(mounts.collect());
+                Receiver::Repository(match to {
+                    Place::Registry(name) => repository.remembering(self.store.sessions(name.domain(), name.path())),
+                    Place::Layout { .. } | Place::Archive { .. } => repository,
+                })
             }
-            (Target::Layout(store), _) => Receiver::Layout(store.clone(), store.begin()?),
-            (Target::Archive(file), _) => {
+            Target::Layout(store) => Receiver::Layout(store.clone(), store.begin()?),
+            Target::Archive(file) => {
                 Receiver::Archive(Box::new(Tape::begin(file, root, &self.origin, from, to).await?))
             }
         })
