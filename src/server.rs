@@ -105,9 +105,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// The registry over this store, which is made if need be.
+    /// The registry over this store, which is made if need be, unless nothing is to be written.
     pub fn new(store: Store, options: Options) -> Result<Rc<Self>> {
-        drop(store.begin()?);
+        if options.is_read_only {
+            store.repositories()?;
+        } else {
+            drop(store.begin()?);
+        }
         let kept_for = options.kept_for.unwrap_or(KEPT_FOR);
         let keeper = Rc::new(Keeper::new(store.clone(), kept_for));
         let log = options.log.unwrap_or_else(|| Rc::new(|_| {}));

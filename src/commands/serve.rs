@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::{Context, RegistryArgs, Status};
 use crate::error::{During as _, Error, Kind, Result};
@@ -14,6 +15,7 @@ use crate::server::{self, Identity, Options, Server};
 use crate::store::Store;
 
 const PORT: u16 = 5000;
+const WEEK: Duration = Duration::from_hours(7 * 24);
 const SELF_SIGNED: &str = "self-signed";
 
 /// Serve the local images as a registry
@@ -42,9 +44,9 @@ pub struct ServeArgs {
     /// Show counters at /metrics
     #[arg(long)]
     metrics: bool,
-    /// Free what no name leads to after this many seconds (default 3600)
-    #[arg(long, value_name = "seconds", default_value_t = 3600, hide_default_value = true)]
-    keep_unnamed: u64,
+    /// Free what no name leads to after this many seconds (default 3600 in a folder, a week among the local images)
+    #[arg(long, value_name = "seconds")]
+    keep_unnamed: Option<u64>,
     /// Write no access log
     #[arg(short, long)]
     quiet: bool,
@@ -74,7 +76,7 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
         token_realm: args.token_realm.clone(),
         upstream,
         has_metrics: args.metrics,
-        kept_for: Some(Duration::from_secs(args.keep_unnamed.max(1))),
+        kept_for: kept_for(&args),
         log: Some(Rc::new(move |line| {
             if !is_quiet || line.starts_with("error: ") {
                 screen.note(line);
@@ -93,8 +95,25 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
     context
         .screen
         .line(&format!("Serving {} at {scheme}://{local}", folder.display()));
-    server.serve(listener, identity, stop()?).await;
+    let (stop, stopped) = oneshot::channel();
+    let mut signals = Signals::listen()?;
+    let signals = async {
+        signals.next().await;
+        let _ = stop.send(());
+        // Whoever asks twice does not want to wait.
+        signals.next().await;
+    };
+    tokio::select! {
+        () = server.serve(listener, identity, async { drop(stopped.await) }) => {}
+        () = signals => {}
+    }
     Ok(Status::Done)
+}
+
+/// What killed pulls left among the local images is kept as long as any command keeps it.
+fn kept_for(args: &ServeArgs) -> Option<Duration> {
+    let own = args.keep_unnamed.map(|seconds| Duration::from_secs(seconds.max(1)));
+    own.or_else(|| args.root.is_none().then_some(WEEK))
 }
 
 /// `HOST:PORT`, where either may be left out.
@@ -202,16 +221,27 @@ fn warnings(args: &ServeArgs, local: SocketAddr, has_upstream: bool) -> Vec<Stri
     warnings
 }
 
-/// Ready at SIGINT or SIGTERM; a second one ends the process as if nobody had listened.
-fn stop() -> Result<impl Future<Output = ()>> {
-    let listen = |kind| signal(kind).during("listening for signals");
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    Ok(async move {
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).during("listening for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+    }
 }
 
 #[cfg(test)]

@@ -142,6 +142,9 @@ impl Server {
 
     /// Frees what nobody names, from time to time.
     async fn keep_house(self: Rc<Self>) {
+        if self.is_read_only {
+            return;
+        }
         loop {
             sleep(self.keeper.pace()).await;
             self.sessions.expire();

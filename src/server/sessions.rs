@@ -29,12 +29,14 @@ use crate::store::{Store, Upload};
 const MOST: usize = 2000;
 /// Pieces are written and hashed in batches of this many bytes, while the next one arrives.
 const BATCH: usize = 512 << 10;
+/// How long a session that nobody writes to stays in memory; from its file it can be taken up again.
+const REMEMBERED: Duration = Duration::from_mins(10);
 /// How long a client may send nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Sessions {
     store: Store,
-    kept_for: Duration,
+    remembered: Duration,
     /// By the name of the file.
     open: RefCell<HashMap<String, Rc<Session>>>,
 }
@@ -69,7 +71,7 @@ impl Sessions {
     pub(super) fn new(store: Store, kept_for: Duration) -> Self {
         Self {
             store,
-            kept_for,
+            remembered: kept_for.min(REMEMBERED),
             open: RefCell::default(),
         }
     }
@@ -133,9 +135,9 @@ impl Sessions {
         self.open.borrow_mut().remove(&session.file);
     }
 
-    /// Forgets those that nobody has written to for too long; a sweep of the store removes their files.
+    /// Forgets those that nobody has written to for too long; a sweep of the store removes their files in the end.
     pub(super) fn expire(&self) {
-        let is_fresh = |session: &Session| session.touched.get().elapsed() < self.kept_for;
+        let is_fresh = |session: &Session| session.touched.get().elapsed() < self.remembered;
         self.open
             .borrow_mut()
             .retain(|_, session| is_fresh(session) || session.upload.try_lock().is_err());

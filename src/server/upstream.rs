@@ -62,12 +62,20 @@ impl Upstream {
         }
     }
 
+    /// Whether the name is one of the registry behind: others are served as they are here.
+    fn knows(&self, name: &Name) -> bool {
+        name.repository.domain() == self.registry.domain()
+    }
+
     fn repository(&self, name: &Name) -> Repository {
         self.registry.repository(&name.repository)
     }
 
     /// Brings the manifest here if it is not, or if the tag has moved.
     pub(super) async fn refresh(&self, name: &Name, version: &At) -> Result<(), Refusal> {
+        if !self.knows(name) {
+            return Ok(());
+        }
         match version {
             At::Digest(digest) => self.bring(name, digest).await,
             At::Tag(tag) => {
@@ -124,12 +132,16 @@ impl Upstream {
 
     /// The tags over there; none when it does not tell.
     pub(super) async fn tags(&self, name: &Name) -> Option<Vec<String>> {
+        if !self.knows(name) {
+            return None;
+        }
         self.repository(name).tags().await.ok()
     }
 
     /// A blob that is not here: passed on as it comes, and kept.
     pub(super) async fn blob(&self, name: &Name, digest: &Digest, method: &Method) -> Answer {
-        let blob = self.describe(name, digest).ok_or_else(|| Refusal::no_blob(digest))?;
+        let blob = self.describe(name, digest).filter(|_| self.knows(name));
+        let blob = blob.ok_or_else(|| Refusal::no_blob(digest))?;
         if *method == Method::HEAD {
             return Ok(blob_reply(digest, blob.size, Body::of("")));
         }
