@@ -148,3 +148,19 @@ fn it_says_what_it_does_and_ends_when_told_after_its_answers() {
     assert!(answer.ends_with(&bytes), "the answer went on to its end");
     assert_eq!(serve.daemon().wait(), 0);
 }
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut serve = Serve::open();
+    let blob = serve.put_blob("a", &noise(4, 8_000_000));
+    let mut slow = TcpStream::connect(serve.host()).unwrap();
+    write!(slow, "GET /v2/a/blobs/{blob} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    slow.read_exact(&mut [0; 100]).unwrap();
+    serve.daemon().signal(Signal::INT);
+    wait_for("the port to close", Duration::from_secs(10), || {
+        TcpStream::connect(serve.host()).is_err().then_some(())
+    });
+    assert!(serve.daemon().is_alive(), "it waits for the slow client");
+    serve.daemon().signal(Signal::INT);
+    assert_eq!(serve.daemon().wait(), 0);
+}
