@@ -212,7 +212,8 @@ fn info_and_df_tell_of_the_store_and_the_registries() {
     let shelf = Shelf::new();
     let folder = shelf.sandbox.home().join(".config/docker");
     fs::create_dir_all(&folder).unwrap();
-    let daemon = r#"{"insecure-registries": ["10.0.0.0/8", "reg.local:5000"], "registry-mirrors": ["https://m"]}"#;
+    let daemon =
+        r#"{"insecure-registries": ["10.0.0.0/8", "http://reg.local:5000"], "registry-mirrors": ["https://m"]}"#;
     fs::write(folder.join("daemon.json"), daemon).unwrap();
     let config = shelf.sandbox.config_path();
     fs::create_dir_all(config.parent().unwrap()).unwrap();
