@@ -24,7 +24,7 @@
 //!
 //! # Every file rdock touches
 //! - docker's `config.json`: in `--config`, else `$DOCKER_CONFIG`, else `~/.docker`. Written by `login` and `logout`
-//!   alone, atomically, mode 0600, foreign members kept. See [`credentials`].
+//!   alone, atomically, mode 0600, foreign members kept; `images` reads its `imagesFormat`. See [`credentials`].
 //! - `manifests/` beside it: the manifest lists that `manifest create` begins, in docker's own files. See [`drafts`].
 //! - `daemon.json` in `/etc/docker` and `~/.config/docker`: read only, for `insecure-registries` and
 //!   `registry-mirrors`. See [`settings`].

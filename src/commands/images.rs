@@ -15,8 +15,7 @@ use crate::store::{Image, Store};
 use crate::ui::template::Row as Fields;
 use crate::ui::{Columns, Format, Table, human};
 
-use rows::Row;
-pub(super) use rows::rows;
+use rows::{Row, rows};
 
 /// List images
 #[derive(Debug, Args)]

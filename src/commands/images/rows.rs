@@ -10,16 +10,16 @@ const NONE: &str = "<none>";
 
 /// One line of the listing.
 #[derive(Debug)]
-pub(crate) struct Row<'a> {
-    pub(crate) image: &'a Image,
-    pub(crate) repository: String,
-    pub(crate) tag: String,
-    pub(crate) digest: String,
+pub(super) struct Row<'a> {
+    pub(super) image: &'a Image,
+    pub(super) repository: String,
+    pub(super) tag: String,
+    pub(super) digest: String,
 }
 
 /// What of the digests is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Digests {
+pub(super) enum Digests {
     Hidden,
     /// Those of repositories with tags: docker's mistake with templates that name the digest.
     WithTags,
@@ -27,7 +27,7 @@ pub(crate) enum Digests {
 }
 
 /// The rows of the images that the filter lets pass.
-pub(crate) fn rows<'a>(
+pub(super) fn rows<'a>(
     images: &'a [Image],
     filter: &ImageFilter,
     digests: Digests,
