@@ -260,6 +260,7 @@ impl Store {
         self.layout.sync_blobs()?;
         edit.commit()?;
         self.documents.keep_summaries();
+        sweep::age_out(&self.layout);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
 /// How often to look whether another process has finished the same blob.
-const POLL: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(20);
 /// Batches between the reactor and the writing thread.
 const QUEUE: usize = 4;
 

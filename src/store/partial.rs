@@ -1,7 +1,7 @@
 //! One partial blob on disk: locked, hashed as it grows, kept for resuming until it is whole.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ use crate::image::{Descriptor, Digest, Digester};
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
+/// Half of what Linux takes in one call.
+const MOST_SLICES: usize = 512;
 
 /// Bytes of a blob, and where in it they belong.
 #[derive(Debug)]
@@ -155,29 +157,16 @@ impl Partial {
             let Some(Batch { offset, chunks, .. }) = batch else {
                 return self.hash(u64::MAX);
             };
-            let written = match &chunks[..] {
-                [chunk] => self.write(offset, chunk),
-                chunks => {
-                    let mut buffer = std::mem::take(&mut self.buffer);
-                    buffer.clear();
-                    for chunk in chunks {
-                        buffer.extend_from_slice(chunk);
-                    }
-                    let written = self.write(offset, &buffer);
-                    self.buffer = buffer;
-                    written
-                }
-            };
-            written?;
+            self.write(offset, &chunks)?;
             if is_behind {
                 self.hash(2 * PIECE as u64)?;
             }
         }
     }
 
-    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let end = offset + bytes.len() as u64;
-        if bytes.is_empty() {
+    fn write(&mut self, offset: u64, chunks: &[Bytes]) -> io::Result<()> {
+        let end = offset + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        if end == offset {
             return Ok(());
         }
         let is_next = offset == self.progress.held.front() && self.progress.held.is_one();
@@ -188,13 +177,15 @@ impl Partial {
             self.file.write_all_at(&map, self.size)?;
             self.is_mapped = true;
         }
-        self.file.write_all_at(bytes, offset)?;
+        write_all(&self.file, chunks, offset)?;
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
         }
         if self.progress.hashed == offset {
-            self.progress.digester.update(bytes);
+            for chunk in chunks {
+                self.progress.digester.update(chunk);
+            }
             self.progress.hashed = end;
         }
         Ok(())
@@ -253,6 +244,24 @@ impl Partial {
     pub(super) fn discard(self) -> io::Result<()> {
         fs::remove_file(self.layout.partial(&self.digest))
     }
+}
+
+/// Writes the chunks one after the other, in as few calls as the system allows and without putting them together first.
+fn write_all(file: &File, chunks: &[Bytes], mut offset: u64) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        let count = left.len().min(MOST_SLICES);
+        let written = match rustix::io::pwritev(file, &left[..count], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => written,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(e) => return Err(e.into()),
+        };
+        offset += written as u64;
+        IoSlice::advance_slices(&mut left, written);
+    }
+    Ok(())
 }
 
 #[cfg(all(test, target_os = "linux"))]

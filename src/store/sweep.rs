@@ -1,7 +1,7 @@
 //! Frees blobs that nothing leads to, and leftovers of killed jobs once they are old.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -152,6 +152,24 @@ pub(super) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duratio
         }
     }
     Ok(freed)
+}
+
+/// Removes what lies half-done and was not touched for long, unless somebody is at it. What cannot be removed stays.
+pub(super) fn age_out(layout: &Layout) {
+    let now = SystemTime::now();
+    for file in files(&layout.ingest()).unwrap_or_default() {
+        let is_old = file.metadata().is_ok_and(|it| {
+            let modified = it.modified().unwrap_or(now);
+            it.is_file() && now.duration_since(modified).is_ok_and(|age| age >= KEPT_FOR)
+        });
+        if is_old
+            && let Ok(open) = File::open(file.path())
+            && open.try_lock().is_ok()
+        {
+            // Whoever waits for the lock looks whether the file is still there.
+            let _ = fs::remove_file(file.path());
+        }
+    }
 }
 
 fn files(folder: &Path) -> Result<Vec<fs::DirEntry>> {

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 const MOST: usize = 8;
 /// How long the rate is watched before it counts.
 const WINDOW: Duration = Duration::from_millis(200);
+/// In how many windows the gain may show: one may fall into a pause of the line or of this machine.
+const WINDOWS: u32 = 3;
 /// How long new connections may take until they count as useless.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// More streams must bring at least this much more, in percent of the rate before.
 const GAIN: u64 = 120;
 /// After this long the line may have changed.
-const RETRY: Duration = Duration::from_secs(15);
+const RETRY: Duration = Duration::from_secs(5);
 
 /// How many streams each blob may have. Rates are of all blobs together.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ enum Phase {
     /// Twice as many streams were allowed; not all of them flow yet.
     Widening { before: u64 },
     /// All flow; whether the rate has grown is seen soon.
-    Comparing { before: u64 },
+    Comparing { before: u64, windows: u32 },
     /// More do not help.
     Settled,
 }
@@ -91,22 +93,21 @@ impl Width {
         match self.phase {
             Phase::Waiting if moment.passed > 0 => self.turn(Phase::Watching, moment),
             Phase::Widening { before } if moment.streams >= self.each * moment.blobs || since > PATIENCE => {
-                self.turn(Phase::Comparing { before }, moment);
+                self.turn(
+                    Phase::Comparing {
+                        before,
+                        windows: WINDOWS,
+                    },
+                    moment,
+                );
             }
-            Phase::Watching if since >= WINDOW => {
-                let rate = self.rate(moment);
-                let room = self.each * 2 * moment.blobs <= self.most;
-                // Where the rest comes within a second there is nothing to win.
-                if room && rate > 0 && moment.left > rate {
-                    self.each *= 2;
-                    self.turn(Phase::Widening { before: rate }, moment);
-                } else {
-                    self.turn(Phase::Watching, moment);
-                }
-            }
-            Phase::Comparing { before } if since >= WINDOW => {
+            Phase::Watching if since >= WINDOW => self.widen(moment),
+            Phase::Comparing { before, windows } if since >= WINDOW => {
                 if self.rate(moment) >= before / 100 * GAIN {
-                    self.turn(Phase::Watching, moment);
+                    self.widen(moment);
+                } else if windows > 1 {
+                    let windows = windows - 1;
+                    self.turn(Phase::Comparing { before, windows }, moment);
                 } else {
                     self.each /= 2;
                     self.turn(Phase::Settled, moment);
@@ -114,6 +115,18 @@ impl Width {
             }
             Phase::Settled if since >= RETRY => self.turn(Phase::Watching, moment),
             _ => {}
+        }
+    }
+
+    /// Allows twice as many, where there is room and something to win: not when the rest comes within a second.
+    fn widen(&mut self, moment: Moment) {
+        let rate = self.rate(moment);
+        let has_room = self.each * 2 * moment.blobs <= self.most;
+        if has_room && rate > 0 && moment.left > rate {
+            self.each *= 2;
+            self.turn(Phase::Widening { before: rate }, moment);
+        } else {
+            self.turn(Phase::Watching, moment);
         }
     }
 

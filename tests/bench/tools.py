@@ -13,6 +13,10 @@ class Figures:
         self.wall, self.cpu, self.memory = wall, cpu, memory
 
 
+class Failed(Exception):
+    """A tool could not do the work."""
+
+
 def run(arguments, environment=None):
     """Runs a command to its end and measures the whole process."""
     began = time.monotonic()
@@ -28,7 +32,7 @@ def run(arguments, environment=None):
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
     if status:
-        raise SystemExit(f"bench: {' '.join(arguments)} failed:\n{output.decode(errors='replace')[-2000:]}")
+        raise Failed(f"{' '.join(arguments)} failed:\n{output.decode(errors='replace')[-2000:]}")
     return Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 

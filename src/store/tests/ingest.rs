@@ -279,6 +279,23 @@ fn two_who_want_the_same_blob_fetch_it_once() {
 }
 
 #[test]
+fn old_partials_go_unless_somebody_is_at_them() {
+    let (_folder, store) = new_store();
+    store.begin().unwrap();
+    let blobs = [b"old", b"new", b"our"].map(|bytes| descriptor(bytes));
+    let long_ago = std::time::SystemTime::now() - sweep::KEPT_FOR - Duration::from_mins(1);
+    let files = blobs
+        .each_ref()
+        .map(|blob| fs::File::create(store.layout.partial(&blob.digest)).unwrap());
+    files[0].set_modified(long_ago).unwrap();
+    files[2].set_modified(long_ago).unwrap();
+    files[2].lock().unwrap();
+    store.name_all(&[]).unwrap();
+    let is_there = blobs.each_ref().map(|blob| store.layout.partial(&blob.digest).exists());
+    assert_eq!(is_there, [false, true, true]);
+}
+
+#[test]
 fn who_waits_takes_over_when_the_other_fails() {
     let (_folder, store) = new_store();
     let other = Store::at(store.root().into());
