@@ -8,14 +8,15 @@ mod images;
 mod lab;
 mod made;
 mod namespace;
+mod session;
 mod settle;
 mod stage;
 mod transcript;
 
 use canon::Canon;
 use lab::Lab;
-use stage::Stage;
-use transcript::{Differences, Transcript, entry};
+use session::Session;
+use transcript::Transcript;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/transcripts");
 
@@ -27,53 +28,9 @@ fn replay(test: &str, name: &str, fill: impl Fn(&mut Lab, &mut Canon)) {
     let root = namespace::folder();
     namespace::start_name_server();
     let mut lab = Lab::start(&root);
-    let stage = Stage::set(&root, name, &lab.trusted);
-    let differences = Differences::read();
-    let mut canon = Canon::new(&differences.everywhere);
-    fill(&mut lab, &mut canon);
-    let transcript = Transcript::read(name);
-    let mut failures = Vec::new();
-    for number in differences.listed(name) {
-        if number >= transcript.steps.len() {
-            failures.push(format!("step {number} is listed, but there is no such step"));
-        }
-    }
-    for (number, step) in transcript.steps.iter().enumerate() {
-        if let Some(script) = &step.before {
-            stage.prepare(script);
-        }
-        let actual = canon.actual(step, &stage.play(step));
-        let recorded = canon.recorded(step);
-        let (expected, why) = differences.expected(name, number, &recorded);
-        if differences.is_not_yet_built(step) {
-            continue;
-        }
-        let problem = match why {
-            Some(why) if actual == recorded => format!("is as docker does it now, but is listed: {why}"),
-            Some(why) if actual != expected => format!("differs otherwise than listed: {why}"),
-            None if actual != recorded => "differs".to_owned(),
-            _ => continue,
-        };
-        failures.push(format!(
-            "step {number} {problem}\n$ {}{}\n--- expected (exit {})\n{}--- stderr\n{}--- rdock (exit {})\n{}--- stderr\n{}\nENTRY {}",
-            step.line(),
-            step.note.as_ref().map(|note| format!("   # {note}")).unwrap_or_default(),
-            expected.exit,
-            expected.stdout,
-            expected.stderr,
-            actual.exit,
-            actual.stdout,
-            actual.stderr,
-            entry(name, number, &recorded, &actual),
-        ));
-    }
-    assert!(
-        failures.is_empty(),
-        "{} of {} steps of {name}:\n\n{}",
-        failures.len(),
-        transcript.steps.len(),
-        failures.join("\n\n")
-    );
+    let mut session = Session::open(name, &root, &lab.trusted);
+    fill(&mut lab, &mut session.canon);
+    session.play();
 }
 
 #[test]

@@ -31,16 +31,6 @@ ld_dangling() {
     docker rmi dangling
 }
 
-# Removes all names but src:1.
-untag() {
-    docker images | while read -r repository tag _; do
-        case $repository:$tag in
-        REPOSITORY:TAG | src:1) ;;
-        *) docker rmi "$repository:$tag" ;;
-        esac
-    done
-}
-
 # Writes the engine's configuration, and what a registry's certificates are in.
 conf() {
     mkdir -p ~/.config/docker

@@ -53,15 +53,16 @@ const fn fixed(repository: &'static str, seed: &'static str, created: Created) -
     }
 }
 
+/// Ages are far enough from the next word for a session that takes its time.
 const ALL: [Made; 22] = [
     aged("s0", "age-s0", 0, 1, "a"),
     aged("s30", "age-s30", 30, 999, "b"),
     aged("s59", "age-s59", 58, 1000, "7"),
     aged("m1", "age-m1", 61, 1001, "f"),
     aged("m2", "age-m2", 125, 1499, "2"),
-    aged("m59", "age-m59", 59 * MINUTE + 20, 9995, "4"),
+    aged("m59", "age-m59", 50 * MINUTE, 9995, "4"),
     aged("h1", "age-h1", HOUR + 5, 9994, "2"),
-    aged("h1b", "age-h1b", 89 * MINUTE, 99_949, "7"),
+    aged("h1b", "age-h1b", 75 * MINUTE, 99_949, "7"),
     aged("h2", "age-h2", 91 * MINUTE, 99_950, "7"),
     aged("h47", "age-h47", 47 * HOUR, 999_400, "7"),
     aged("d2", "age-d2", 48 * HOUR, 999_500, "7"),

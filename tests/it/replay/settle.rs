@@ -70,7 +70,7 @@ fn layer_line(line: &str) -> Option<(&str, &str)> {
     is_id.then(|| (id, status.trim_end()))
 }
 
-/// Time goes by: years count as one, what was made a moment ago and when it was are not told apart, and the column is
+/// Time goes by: years count as one, what was made within the hour and when it was are not told apart, and the column is
 /// as wide as that. Rows of one image come in any order (a bug of the recorded engine), in a format of the user's own
 /// all rows do.
 fn settle_tables(text: &str, step: &Step) -> String {
@@ -120,6 +120,7 @@ fn without_time(line: &str) -> String {
     for (unit, instead) in [
         (" seconds ago", "moments ago"),
         (" second ago", "moments ago"),
+        (" minutes ago", "moments ago"),
         (" years ago", "N years ago"),
     ] {
         while let Some((before, after)) = line

@@ -38,13 +38,6 @@ impl Transcript {
     }
 }
 
-impl Step {
-    /// The command line, for people.
-    pub(crate) fn line(&self) -> String {
-        self.argv.join(" ")
-    }
-}
-
 /// What is compared of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -108,7 +101,7 @@ impl Differences {
     }
 
     pub(crate) fn is_not_yet_built(&self, step: &Step) -> bool {
-        let line = step.line();
+        let line = step.argv.join(" ");
         let fits = |command: &String| match command.strip_suffix('*') {
             Some(start) => line.starts_with(start),
             None => line == *command,
