@@ -145,8 +145,13 @@ impl Canon {
     /// What rdock did, without its hints.
     pub(crate) fn actual(&self, step: &Step, outcome: &Outcome) -> Outcome {
         let text = |text: &str, docker: &str| {
-            let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("hint: "));
-            let mut text = translate(&lines.collect::<String>(), &self.actual);
+            let (hints, lines): (Vec<&str>, Vec<&str>) =
+                text.split_inclusive('\n').partition(|line| line.starts_with("hint: "));
+            let mut lines = lines.concat();
+            if !hints.is_empty() && docker.ends_with("\n\n") {
+                lines.push('\n');
+            }
+            let mut text = translate(&lines, &self.actual);
             if step
                 .argv
                 .iter()

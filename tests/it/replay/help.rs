@@ -8,8 +8,8 @@ const ENGINE: &str = "attach build builder commit config container context cp cr
                       network node pause plugin port ps rename restart rm run secret service stack start stats stop \
                       swarm top trust unpause update volume wait";
 
-/// Headings that say how docker sorts its many commands.
-const SORTED: [&str; 2] = ["Common Commands:", "Swarm Commands:"];
+/// Headings that say how docker sorts its many commands, and how sure it is of some.
+const SORTED: [&str; 3] = ["Common Commands:", "Swarm Commands:", "EXPERIMENTAL:"];
 
 /// Whether a step asked for help: the recording has no words in its answer.
 pub(crate) fn is_asked(step: &Step) -> bool {

@@ -52,8 +52,6 @@ pub(crate) struct Differences {
     /// Rules that hold in every step; the code that applies them is in `canon.rs`, by the same names.
     pub(crate) everywhere: BTreeMap<String, String>,
     single: Vec<Reason>,
-    /// Command lines, or with a star how they begin, of what is not built yet. They are run, but not compared.
-    not_yet: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -98,15 +96,6 @@ impl Differences {
         all.filter(|difference| difference.transcript == transcript)
             .map(|difference| difference.step)
             .collect()
-    }
-
-    pub(crate) fn is_not_yet_built(&self, step: &Step) -> bool {
-        let line = step.argv.join(" ");
-        let fits = |command: &String| match command.strip_suffix('*') {
-            Some(start) => line.starts_with(start),
-            None => line == *command,
-        };
-        self.not_yet.iter().any(fits)
     }
 }
 
