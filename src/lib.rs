@@ -30,7 +30,7 @@
 //!   `registry-mirrors`. See [`settings`].
 //! - `certs.d/HOST[:PORT]/` in the same two folders: read only, `*.crt` and `*.cert` with `*.key`.
 //! - the image store in `$RDOCK_HOME`, else the user's data folder (`~/.local/share/rdock`): an OCI image layout with
-//!   a few files beside it. See [`store`].
+//!   a few files beside it. See [`store`]. `serve --tls self-signed` adds a folder `tls` to the one that it serves.
 
 pub mod archive;
 pub mod backoff;

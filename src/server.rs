@@ -19,6 +19,7 @@ mod listing;
 mod manifests;
 mod metrics;
 mod names;
+mod patience;
 mod query;
 mod range;
 mod referrers;

@@ -23,12 +23,15 @@ use tokio_rustls::TlsAcceptor;
 use super::Server;
 use super::certificate::Identity;
 use super::journal::{Entry, Logged};
+use super::patience::Patient;
 use crate::error::{During as _, Result};
 
 /// Connections at once; the next ones wait.
 const MOST: usize = 2000;
 /// How long a client may take to say hello, and to say what it wants.
 const HELLO: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer.
+const STALLED: Duration = Duration::from_mins(2);
 /// How long answers that are under way may take once the registry is to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// After a failed accept, which means that there are no more file descriptors.
@@ -127,7 +130,7 @@ impl Server {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HELLO)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, STALLED)), service);
         let mut connection = pin!(connection);
         loop {
             tokio::select! {
