@@ -27,6 +27,8 @@ pub struct Settings {
     pub certificate_folders: Vec<PathBuf>,
     /// The daemon.json to name in advice: the one that the user can write.
     pub daemon_files: Vec<PathBuf>,
+    /// Docker's `DOCKER_CONTENT_TRUST`: only signed images are wanted.
+    pub content_trust: bool,
     /// `NO_COLOR`, see <https://no-color.org>.
     pub no_color: bool,
     daemon: OnceCell<DaemonFile>,
@@ -67,6 +69,9 @@ impl Settings {
             certificate_folders: docker_folders.iter().map(|folder| folder.join("certs.d")).collect(),
             daemon: OnceCell::new(),
             daemon_files: docker_folders.iter().map(|folder| folder.join("daemon.json")).collect(),
+            // Like docker: whatever is not plainly false.
+            content_trust: text_variable("DOCKER_CONTENT_TRUST")
+                .is_some_and(|value| !["0", "f", "F", "false", "FALSE", "False"].contains(&value.as_str())),
             no_color: variable("NO_COLOR").is_some(),
             default_platform: text_variable("DOCKER_DEFAULT_PLATFORM"),
             docker_folders,

@@ -84,25 +84,22 @@ pub struct TrustArgs {
         action = ArgAction::Set,
         num_args = 0..=1,
         require_equals = true,
-        default_value = "true",
         default_missing_value = "true",
-        hide_default_value = true,
         value_parser = ValueParser::from(truth)
     )]
-    disable_content_trust: bool,
+    disable_content_trust: Option<bool>,
 }
 
 impl TrustArgs {
     /// Refuses to pass over signatures that someone wants to be checked.
-    pub fn check(&self) -> Result<()> {
-        if self.disable_content_trust {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::Unsupported,
-            "content trust is not supported: rdock verifies digests, not signatures; leave --disable-content-trust=false \
-             out",
-        ))
+    pub fn check(&self, settings: &Settings) -> Result<()> {
+        let way_out = match self.disable_content_trust {
+            Some(false) => "leave --disable-content-trust=false out",
+            None if settings.content_trust => "unset DOCKER_CONTENT_TRUST, or pass --disable-content-trust",
+            _ => return Ok(()),
+        };
+        let what = "content trust is not supported: rdock verifies digests, not signatures";
+        Err(Error::new(Kind::Unsupported, format!("{what}; {way_out}")))
     }
 }
 

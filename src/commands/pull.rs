@@ -47,7 +47,7 @@ pub async fn run(args: PullArgs, context: &Context) -> Result<Status> {
 }
 
 async fn pull_all(args: &PullArgs, context: &Context) -> Result<Status> {
-    args.trust.check()?;
+    args.trust.check(&context.settings)?;
     if args.all_platforms && args.platform.is_some() {
         return Err(Error::new(
             Kind::Usage,

@@ -40,7 +40,7 @@ pub async fn run(args: PushArgs, context: &Context) -> Result<Status> {
 }
 
 async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
-    args.trust.check()?;
+    args.trust.check(&context.settings)?;
     let typed = Reference::parse(&args.name)?;
     if typed.digest().is_some() {
         return Err(Error::new(Kind::Usage, "cannot push a digest reference"));
