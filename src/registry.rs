@@ -10,11 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
-use reqwest::Method;
 
 use crate::content::ByteStream;
 use crate::credentials::Credentials;
-use crate::error::Result;
 use crate::image::Reference;
 
 mod answer;
@@ -52,7 +50,6 @@ pub use search::Hit;
 pub use trust::{Insecure, Trust};
 
 use auth::Keys;
-use request::Request;
 use site::Site;
 
 /// A host that holds repositories. Clones are the same one.
@@ -122,16 +119,6 @@ impl Registry {
     /// The repository of this name; its tag and digest do not matter.
     pub fn repository(&self, name: &Reference) -> Repository {
         Repository::new(self.clone(), name.without_version(), HashMap::new())
-    }
-
-    /// Finds out whether anything answers at all, before work begins whose failures are tried again: a wrong name has
-    /// to be told at once.
-    pub async fn reach(&self) -> Result<()> {
-        let host = &self.main().host;
-        let ping = Request::new(Method::GET, "/v2/");
-        let url = ping.url(&host.base().await?)?;
-        host.exchange(&ping, &url, None).await?.discard().await;
-        Ok(())
     }
 
     fn main(&self) -> &Site {

@@ -74,7 +74,6 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
         platform,
     };
     let names = push.local_names(&shown)?;
-    push.registry.reach().await?;
     for name in names {
         let pushed = push.one(&name).await?;
         say(&pushed);

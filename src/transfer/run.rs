@@ -49,8 +49,8 @@ pub async fn run(
     limits: Limits,
     progress: &Arc<dyn Progress>,
 ) -> Result<()> {
-    progress.on(Event::Planned(&plan.layers));
     let job = Job {
+        plan,
         source,
         sink,
         progress,
@@ -59,7 +59,11 @@ pub async fn run(
         width: RefCell::new(Width::new(limits.streams)),
         throttle: limits.bytes_per_second.map(Throttle::new),
         totals: Arc::default(),
+        is_told: Cell::default(),
     };
+    if plan.blobs.is_empty() {
+        job.tell_plan();
+    }
     let mut under_way: FuturesUnordered<_> = plan.blobs.iter().map(|blob| job.run(blob)).collect();
     while let Some(moved) = under_way.next().await {
         moved?;
@@ -72,6 +76,7 @@ pub async fn run(
 
 /// What the blobs of one run share.
 struct Job<'a, From, To> {
+    plan: &'a Plan,
     source: &'a From,
     sink: &'a To,
     progress: &'a Arc<dyn Progress>,
@@ -81,6 +86,8 @@ struct Job<'a, From, To> {
     width: RefCell<Width>,
     throttle: Option<Throttle>,
     totals: Arc<Totals>,
+    /// Whether the watcher knows the plan.
+    is_told: Cell<bool>,
 }
 
 impl<From: Source, To: Sink> Job<'_, From, To> {
@@ -92,8 +99,13 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
             slot = Some(self.slot(blob).await);
             None
         };
-        let spared = self.sink.look_for(blob).await?;
+        let looked = self.sink.look_for(blob).await;
         drop(looking);
+        // docker lists the layers once the other side has answered at all.
+        if !matches!(&looked, Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::Unsupported)) {
+            self.tell_plan();
+        }
+        let spared = looked?;
         let outcome = if let Some(outcome) = spared {
             outcome
         } else {
@@ -110,11 +122,19 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
         Ok(())
     }
 
+    fn tell_plan(&self) {
+        if !self.is_told.replace(true) {
+            self.progress.on(Event::Planned(&self.plan.layers));
+        }
+    }
+
     async fn slot(&self, blob: &Descriptor) -> Slot<'_> {
         if let Some(slot) = self.slots.try_take(blob.size) {
             return slot;
         }
-        self.progress.on(Event::Waiting { blob: &blob.digest });
+        if self.is_told.get() {
+            self.progress.on(Event::Waiting { blob: &blob.digest });
+        }
         self.slots.take(blob.size).await
     }
 

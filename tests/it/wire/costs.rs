@@ -43,6 +43,29 @@ fn a_pull_of_what_is_there_costs_one_head() {
 }
 
 #[test]
+fn a_push_of_what_is_there_costs_a_head_for_each_blob_and_the_manifest() {
+    let line = Line::new();
+    line.push().ok();
+    line.recorder.clear();
+    line.push().ok();
+    let mut expected = vec!["HEAD blobs 200"; line.image.layers.len() + 1];
+    expected.push("PUT manifests 201");
+    assert_eq!(asked(&line.recorder), expected);
+    assert_eq!(line.recorder.requests().len(), expected.len());
+}
+
+#[test]
+fn a_push_to_nowhere_is_told_at_once() {
+    let line = Line::new();
+    line.pull().ok();
+    let nowhere = format!("127.0.0.1:{}/team/app", crate::support::registry::free_port());
+    line.sandbox.rdock(&["tag", &line.name(), &nowhere]).ok();
+    let pushed = line.sandbox.rdock(&["push", &nowhere]).fails(1);
+    assert!(pushed.stderr.contains("connection refused"), "{pushed}");
+    assert!(!pushed.stdout.contains("Retrying"), "{pushed}");
+}
+
+#[test]
 fn a_password_costs_one_refusal() {
     let line = Line::new();
     ask_for_password(&line.recorder);
