@@ -1,5 +1,7 @@
-"""The clients that are compared. Each knows how to begin anew, to pull, and to push what it has pulled."""
+"""The clients that are compared. Each knows how to begin anew, to pull, to push what it has pulled, and some to copy with
+all platforms from one registry to another."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -58,6 +60,9 @@ class Rdock(Tool):
         self.run("tag", source, target)
         return self.run("push", "-q", target)
 
+    def copy(self, source, target):
+        return self.run("copy", "-q", source, target)
+
     def forget_pushes(self):
         for name in ["locations", "uploads"]:
             if os.path.exists(os.path.join(self.folder, name)):
@@ -73,6 +78,10 @@ class Skopeo(Tool):
         options = ["--dest-tls-verify=false"]
         return run([self.program, "copy", "-q", *options, f"oci:{self.folder}:latest", "docker://" + target])
 
+    def copy(self, source, target):
+        options = ["--all", "--src-tls-verify=false", "--dest-tls-verify=false"]
+        return run([self.program, "copy", "-q", *options, "docker://" + source, "docker://" + target])
+
 
 class Crane(Tool):
     def pull(self, name):
@@ -81,14 +90,17 @@ class Crane(Tool):
     def push(self, _, target):
         return run([self.program, "push", "--insecure", self.folder, target])
 
+    def copy(self, source, target):
+        return run([self.program, "copy", "--insecure", source, target])
+
 
 class Regctl(Tool):
     def run(self, *arguments):
         home = self.folder + "-home"
         os.makedirs(home + "/.regctl", exist_ok=True)
-        host = next(a for a in arguments if a.startswith("127.")).split("/")[0]
+        hosts = {a.split("/")[0]: {"tls": "disabled"} for a in arguments if a.startswith("127.")}
         with open(home + "/.regctl/config.json", "w") as file:
-            file.write('{"hosts": {"%s": {"tls": "disabled"}}}' % host)
+            json.dump({"hosts": hosts}, file)
         return run([self.program, *arguments], {"HOME": home})
 
     def pull(self, name):
@@ -96,6 +108,9 @@ class Regctl(Tool):
 
     def push(self, _, target):
         return self.run("image", "copy", f"ocidir://{self.folder}:latest", target)
+
+    def copy(self, source, target):
+        return self.run("image", "copy", source, target)
 
 
 class Oras(Tool):
@@ -105,6 +120,9 @@ class Oras(Tool):
 
     def push(self, _, target):
         return run([self.program, "cp", "--from-oci-layout", "--to-plain-http", self.folder + ":latest", target])
+
+    def copy(self, source, target):
+        return run([self.program, "cp", "--from-plain-http", "--to-plain-http", source, target])
 
 
 class Podman(Tool):
