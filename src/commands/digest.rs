@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::nearest::with_nearest_tags;
 use super::{Context, RegistryArgs, Status};
+use crate::content::Source;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Digest, ImageConfig, ImageManifest, Platform, Reference};
 use crate::registry::Repository;
@@ -73,8 +74,8 @@ async fn of_platform(repository: &Repository, name: &Reference, platform: &Platf
 }
 
 /// An image without an index says in its config what it is for.
-pub(super) async fn check_platform(repository: &Repository, image: &ImageManifest, wanted: &Platform) -> Result<()> {
-    let config = ImageConfig::parse(&transfer::read(repository, &image.config).await?)?;
+pub(super) async fn check_platform(source: &impl Source, image: &ImageManifest, wanted: &Platform) -> Result<()> {
+    let config = ImageConfig::parse(&transfer::read(source, &image.config).await?)?;
     if config.platform.distance_to(wanted).is_some() {
         return Ok(());
     }

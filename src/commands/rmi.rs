@@ -5,7 +5,7 @@ mod remote;
 use clap::Args;
 
 use super::{Context, RegistryArgs, Status};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::Force;
 
 /// Remove one or more images
@@ -46,13 +46,18 @@ pub async fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
             Err(e) => failures.push(e),
         }
     }
-    for failure in &failures {
+    Ok(conclude(&failures, force, context))
+}
+
+/// Says what could not be removed. With force, what is not there is no failure.
+fn conclude(failures: &[Error], force: Force, context: &Context) -> Status {
+    for failure in failures {
         context.fail(failure);
     }
-    let forgiven = args.force && failures.iter().all(|e| e.kind() == Kind::NotFound);
-    Ok(if failures.is_empty() || forgiven {
+    let is_forgiven = force == Force::Yes && failures.iter().all(|e| e.kind() == Kind::NotFound);
+    if failures.is_empty() || is_forgiven {
         Status::Done
     } else {
         Status::Failed
-    })
+    }
 }

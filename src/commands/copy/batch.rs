@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
+use super::super::digest::check_platform;
 use super::super::{Context, Status};
 use super::CopyArgs;
 use super::origin::Origin;
@@ -13,14 +14,13 @@ use super::place::Place;
 use super::tape::Tape;
 use super::target::{Receiver, Target};
 use crate::content::Source;
-use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
-use crate::store::Store;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
 use crate::transfer::{self, Plan};
 use crate::ui::Direction;
 
-/// How many images are looked at, at once.
-const AT_ONCE: usize = 8;
+/// How many images are looked at, at once; each may ask for several manifests.
+const AT_ONCE: usize = 4;
 /// The endings under which cosign keeps what belongs to an image, behind its digest with a dash
 /// (<https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#discovery>).
 const COSIGN_ENDINGS: [&str; 3] = ["sig", "att", "sbom"];
@@ -33,8 +33,6 @@ pub(super) struct Batch<'a> {
     from: Place,
     pub(super) origin: Origin,
     target: Target,
-    /// Remembers half-done uploads.
-    store: Store,
     /// The path of the source, where it is on the destination's registry.
     neighbour: Option<String>,
     /// What this run has brought to the destination, or found there.
@@ -65,7 +63,6 @@ impl<'a> Batch<'a> {
             from,
             origin,
             target,
-            store: context.store(),
             neighbour,
             known: RefCell::default(),
         }
@@ -74,7 +71,7 @@ impl<'a> Batch<'a> {
     /// Copies image after image; one that cannot be copied does not keep the others from it.
     pub(super) async fn copy(&self, pairs: &[(Place, Place)]) -> Result<Status> {
         // Without a store that can be written to, an upload that is cut off begins anew in the next run, no more.
-        drop(self.store.begin());
+        drop(self.context.store().begin());
         let mut status = Status::Done;
         let cosign_tags = self.cosign_tags().await?;
         for some in pairs.chunks(AT_ONCE) {
@@ -175,12 +172,8 @@ impl<'a> Batch<'a> {
         match &root.body {
             Body::Index(index) => self.origin.manifest(&index.choose(wanted)?.digest).await,
             Body::Image(image) => {
-                let config = ImageConfig::parse(&transfer::read(&self.origin, &image.config).await?)?;
-                if config.platform.distance_to(wanted).is_some() {
-                    return Ok(root);
-                }
-                let only = Clue::Platforms(vec![config.platform.to_string()]);
-                Err(Error::new(Kind::NotFound, format!("the image is not for {wanted}")).with_clue(only))
+                check_platform(&self.origin, image, wanted).await?;
+                Ok(root)
             }
         }
     }
@@ -229,12 +222,13 @@ impl<'a> Batch<'a> {
     async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Receiver> {
         Ok(match &self.target {
             Target::Repository(repository) => {
+                let uploads = self.context.store();
                 let from = self.neighbour.iter();
                 let mounts =
                     from.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
                 let repository = repository.clone().mounting_from(mounts.collect());
                 Receiver::Repository(match to {
-                    Place::Registry(name) => repository.remembering(self.store.sessions(name.domain(), name.path())),
+                    Place::Registry(name) => repository.remembering(uploads.sessions(name.domain(), name.path())),
                     Place::Layout { .. } | Place::Archive { .. } => repository,
                 })
             }
@@ -333,8 +327,16 @@ impl<'a> Batch<'a> {
             return Ok(Vec::new());
         }
         let is_cosign_s = |tag: &String| COSIGN_ENDINGS.iter().any(|ending| tag.ends_with(&format!(".{ending}")));
-        let tags = self.origin.tags().await?;
-        Ok(tags.into_iter().filter(is_cosign_s).collect())
+        match self.origin.tags().await {
+            Ok(tags) => Ok(tags.into_iter().filter(is_cosign_s).collect()),
+            Err(e) if matches!(e.kind(), Kind::Denied | Kind::Unauthorized | Kind::Unsupported) => {
+                self.context
+                    .screen
+                    .note(&format!("WARNING: cosign's signatures are not looked for: {e}"));
+                Ok(Vec::new())
+            }
+            Err(e) => Err(e),
+        }
     }
 
     fn say(&self, line: &str) {

@@ -28,15 +28,7 @@ pub(super) async fn remove(args: &RmiArgs, context: &Context) -> Result<Status> 
             Err(e) => failures.push(e),
         }
     }
-    for failure in &failures {
-        context.fail(failure);
-    }
-    let forgiven = args.force && failures.iter().all(|e| e.kind() == Kind::NotFound);
-    Ok(if failures.is_empty() || forgiven {
-        Status::Done
-    } else {
-        Status::Failed
-    })
+    Ok(super::conclude(&failures, force, context))
 }
 
 /// Removes one name; the answer is what is gone, in docker's words.
