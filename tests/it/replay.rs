@@ -1,6 +1,10 @@
 //! Sessions recorded with real docker, replayed with rdock: every byte of stdout and stderr and every exit code is
 //! compared. Wanted differences stand, each with its reason, in `tests/data/transcripts/differences.json`, and nowhere
 //! else; one that has gone fails the test as a new one does.
+//!
+//! The client was docker 28.2.2, the engine 20.10.24, the registry Debian's docker-registry. `before` in a transcript is
+//! what the recorder did between the steps, unrecorded. A failure prints an ENTRY, which goes into the list once there
+//! is a reason for it.
 
 mod canon;
 mod help;
