@@ -212,25 +212,29 @@ fn without_a_home_rdock_says_what_to_set() {
     desk.sh(&format!("{as_nobody} pull --help")).ok();
 }
 
-/// What a command needs nothing of it does not open.
+/// What a command needs nothing of it does not open. `images` looks into config.json for docker's `imagesFormat`.
 #[test]
-fn local_commands_read_no_config_and_no_daemon_files() {
+fn local_commands_read_no_daemon_files_and_only_images_the_config() {
     let desk = Desk::new();
     for path in [".docker/config.json", ".config/docker/daemon.json"] {
         let path = desk.sandbox.home().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "{ broken").unwrap();
     }
-    for line in ["--version", "version", "help", "images", "images -q"] {
+    for line in ["--version", "version", "help"] {
         let run = desk.sh(&format!("$RDOCK {line}")).ok();
         assert_eq!(run.stderr, "", "{run}");
     }
+    let listed = desk.sh("$RDOCK images").ok();
+    let warning = "WARNING: Error parsing config file (";
+    assert!(listed.stderr.starts_with(warning), "{listed}");
+    assert_eq!(listed.stderr.lines().count(), 1, "{listed}");
     // Whoever opened one of these would wait for ever.
     desk.sh(
         "rm .docker/config.json .config/docker/daemon.json && mkfifo .docker/config.json .config/docker/daemon.json",
     )
     .ok();
-    for line in ["--version", "images", "image ls -q"] {
+    for line in ["--version", "--config . images", "--config . image ls -q"] {
         desk.sh(&format!("timeout 10 $RDOCK {line}")).ok();
     }
     for line in ["tag a b", "rmi a"] {
