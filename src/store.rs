@@ -24,6 +24,7 @@ mod catalog;
 mod check;
 mod documents;
 mod extents;
+mod flush;
 mod freeing;
 mod index;
 mod ingest;

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 
 use super::extents::{Extents, MAP_LEN};
+use super::flush::Flush;
 use super::layout::Layout;
 use crate::image::{Descriptor, Digest, Digester};
 
@@ -56,6 +57,7 @@ pub(super) struct Partial {
     /// Whether the file has its full length and a map behind it.
     is_mapped: bool,
     buffer: Vec<u8>,
+    flush: Flush,
 }
 
 /// Which bytes of a blob are on disk, and the hash of the first of them.
@@ -105,6 +107,7 @@ impl Partial {
                     progress: Progress::none(&blob.digest),
                     is_mapped: false,
                     buffer: Vec::new(),
+                    flush: Flush::default(),
                 }));
             }
         }
@@ -178,6 +181,7 @@ impl Partial {
             self.is_mapped = true;
         }
         write_all(&self.file, chunks, offset)?;
+        self.flush.wrote(end - offset, &self.file)?;
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
@@ -233,7 +237,8 @@ impl Partial {
     }
 
     /// Makes the whole and right partial file the blob.
-    pub(super) fn publish(self) -> io::Result<()> {
+    pub(super) fn publish(mut self) -> io::Result<()> {
+        self.flush.finish()?;
         if self.is_mapped {
             self.file.set_len(self.size)?;
         }
@@ -281,6 +286,7 @@ mod tests {
             digest,
             is_mapped: false,
             buffer: Vec::new(),
+            flush: Flush::default(),
         };
         let (sender, mut batches) = mpsc::channel(1);
         let mut batch = Batch::at(0);

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 
 
@@ -20,10 +21,15 @@ class Failed(Exception):
 
 
 def run(arguments, environment=None):
-    """Runs a command to its end and measures the whole process."""
+    """Runs a command to its end and measures the whole process.
+
+    The peak of its memory is what GNU time says: the system counts what this interpreter had when it started the command
+    as the command's own.
+    """
     began = time.monotonic()
+    peak = tempfile.NamedTemporaryFile()
     process = subprocess.Popen(
-        arguments,
+        ["/usr/bin/time", "--format=%M", f"--output={peak.name}", *arguments],
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -35,7 +41,7 @@ def run(arguments, environment=None):
     wall = time.monotonic() - began
     if status:
         raise Failed(f"{' '.join(arguments)} failed:\n{output.decode(errors='replace')[-2000:]}")
-    return Figures(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Figures(wall, usage.ru_utime + usage.ru_stime, int(peak.read()) / 1024)
 
 
 class Tool:
