@@ -57,6 +57,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 
 use bytes::Bytes;
 
@@ -155,7 +156,12 @@ impl Store {
 
     /// All images, newest first, then by name. One that cannot be used is among them, with its fault.
     pub fn images(&self) -> Result<Vec<Image>> {
-        let groups = catalog::group(&Index::read(&self.layout)?, &self.documents);
+        // Both files may be long: they are read at the same time.
+        let index = thread::scope(|scope| {
+            scope.spawn(|| self.documents.look_over_summaries());
+            Index::read(&self.layout)
+        })?;
+        let groups = catalog::group(&index, &self.documents);
         let into_image = |group: Group| group.into_image(&self.documents);
         let mut images: Vec<Image> = groups.into_iter().map(into_image).collect();
         catalog::sort(&mut images);

@@ -148,14 +148,14 @@ fn print_table(store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Con
     let now = Timestamp::now();
     let sizes = sizes(store, rows, context);
     for row in rows {
-        let mut cells = vec![row.repository.clone(), row.tag.clone()];
+        let mut cells = vec![row.repository.as_str(), &row.tag];
         if args.digests {
-            cells.push(row.digest.clone());
+            cells.push(&row.digest);
         }
-        cells.push(id(row.image, args).to_owned());
-        cells.push(human::age(row.image.created, now));
-        cells.push(shown_size(sizes[&row.image.id], human::size));
-        table.row(cells);
+        let age = human::age(row.image.created, now);
+        let size = shown_size(sizes[&row.image.id], human::size);
+        cells.extend([id(row.image, args), &age, &size]);
+        table.row(&cells);
     }
     context.screen.print(&table.to_string());
 }

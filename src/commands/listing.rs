@@ -37,7 +37,7 @@ impl ListingArgs {
         } else {
             let mut table = Table::new(&[header]);
             for name in names {
-                table.row(vec![name]);
+                table.row(&[name]);
             }
             context.screen.print(&table.to_string());
         }

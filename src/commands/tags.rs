@@ -141,7 +141,7 @@ fn show(args: &TagsArgs, context: &Context, name: &Reference, rows: Vec<Row>) {
     let now = Timestamp::now();
     let mut table = Table::new(&["TAG", "DIGEST", "CREATED", "SIZE", "PLATFORMS"]);
     for row in rows {
-        table.row(row.cells(args.no_trunc, now));
+        table.row(&row.cells(args.no_trunc, now));
     }
     context.screen.print(&table.to_string());
 }

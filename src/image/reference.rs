@@ -3,6 +3,7 @@
 //! The grammar and the normal form are those of
 //! <https://github.com/distribution/reference>, v0.6.0, which docker 28 uses.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::Digest;
@@ -133,10 +134,21 @@ impl Reference {
 
     /// The whole reference as docker shows it: `nginx:1.17@sha256:…`.
     pub fn familiar(&self) -> String {
+        self.all_familiar_parts().concat()
+    }
+
+    /// The order of what docker shows, without putting it together.
+    pub fn familiar_order(&self, other: &Self) -> Ordering {
+        let (own, other) = (self.all_familiar_parts(), other.all_familiar_parts());
+        let own = own.into_iter().flat_map(str::bytes);
+        own.cmp(other.into_iter().flat_map(str::bytes))
+    }
+
+    fn all_familiar_parts(&self) -> [&str; 7] {
         let [domain, slash, path] = self.familiar_parts();
         let (colon, tag) = self.tag.as_ref().map_or(("", ""), |tag| (":", tag));
         let (at, digest) = self.digest.as_ref().map_or(("", ""), |digest| ("@", digest.as_str()));
-        [domain, slash, path, colon, tag, at, digest].concat()
+        [domain, slash, path, colon, tag, at, digest]
     }
 
     fn familiar_parts(&self) -> [&str; 3] {

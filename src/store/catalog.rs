@@ -1,6 +1,5 @@
 //! The images of the store: index entries grouped by image ID.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -111,7 +110,7 @@ pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
         .flat_map(|group| [&mut group.tags, &mut group.digests])
     {
         if names.len() > 1 {
-            names.sort_by_cached_key(Reference::familiar);
+            names.sort_by(Reference::familiar_order);
             names.dedup();
         }
     }
@@ -120,8 +119,17 @@ pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
 
 /// Newest first, then by name.
 pub(super) fn sort(images: &mut [Image]) {
-    images.sort_by_cached_key(|image| {
-        let name = image.tags.first().or(image.digests.first()).map(Reference::familiar);
-        (Reverse(image.created), name.is_none(), name, image.id.clone())
+    images.sort_by(|a, b| {
+        let by_name = || match (first_name(a), first_name(b)) {
+            (Some(a), Some(b)) => a.familiar_order(b),
+            // Those without a name come last.
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        };
+        let by_time = b.created.cmp(&a.created);
+        by_time.then_with(by_name).then_with(|| a.id.cmp(&b.id))
     });
+}
+
+fn first_name(image: &Image) -> Option<&Reference> {
+    image.tags.first().or(image.digests.first())
 }

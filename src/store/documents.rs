@@ -99,6 +99,11 @@ impl Documents {
         }
     }
 
+    /// Reads what is remembered of all images and sees whether it still holds.
+    pub(super) fn look_over_summaries(&self) {
+        self.summaries.look_over(&self.layout);
+    }
+
     /// Lets other processes know what this one has read.
     pub(super) fn keep_summaries(&self) {
         self.summaries.keep(&self.layout);

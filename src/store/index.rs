@@ -107,26 +107,35 @@ impl Index {
     fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
         let path = || layout.index().display().to_string();
         // Nearly always all members are descriptors; only else is each looked at by itself.
-        let wire = serde_json::from_slice::<Wire<Descriptor>>(raw).map(|wire| wire.map(Ok));
-        let wire = wire
-            .or_else(|_| serde_json::from_slice::<Wire<Value>>(raw).map(|wire| wire.map(descriptor)))
+        let members = serde_json::from_slice::<Wire<Descriptor>>(raw).map(Members::Understood);
+        let members = members
+            .or_else(|_| serde_json::from_slice::<Wire<Value>>(raw).map(Members::Mixed))
             .map_err(|e| {
                 let why = format!("{} is not a valid OCI index", path());
                 broken(layout, Kind::Corrupt, why).caused_by(e)
             })?;
-        if wire.schema_version != 2 {
-            let why = format!("{} has schema version {}, not 2", path(), wire.schema_version);
-            return Err(broken(layout, Kind::Unsupported, why));
-        }
-        let mut index = Self {
-            rest: wire.rest,
-            ..Self::default()
-        };
-        for member in wire.manifests.unwrap_or_default() {
-            match member {
-                Ok(descriptor) => index.entries.push(Entry::read(descriptor)),
-                Err(stranger) => index.strangers.push(stranger),
+        let mut index = Self::default();
+        let schema_version = match members {
+            Members::Understood(wire) => {
+                let descriptors = wire.manifests.unwrap_or_default().into_iter();
+                index.entries = descriptors.map(Entry::read).collect();
+                index.rest = wire.rest;
+                wire.schema_version
             }
+            Members::Mixed(wire) => {
+                for member in wire.manifests.unwrap_or_default() {
+                    match Descriptor::deserialize(&member) {
+                        Ok(descriptor) => index.entries.push(Entry::read(descriptor)),
+                        Err(_) => index.strangers.push(member),
+                    }
+                }
+                index.rest = wire.rest;
+                wire.schema_version
+            }
+        };
+        if schema_version != 2 {
+            let why = format!("{} has schema version {schema_version}, not 2", path());
+            return Err(broken(layout, Kind::Unsupported, why));
         }
         Ok(index)
     }
@@ -165,19 +174,10 @@ enum Member<'a> {
     Stranger(&'a Value),
 }
 
-impl<M> Wire<M> {
-    fn map<N>(self, each: impl Fn(M) -> N) -> Wire<N> {
-        Wire {
-            schema_version: self.schema_version,
-            rest: self.rest,
-            manifests: self.manifests.map(|members| members.into_iter().map(each).collect()),
-        }
-    }
-}
-
-/// The member as a descriptor, or as it is.
-fn descriptor(member: Value) -> Result<Descriptor, Value> {
-    Descriptor::deserialize(&member).map_err(|_| member)
+/// The document as it could be read.
+enum Members {
+    Understood(Wire<Descriptor>),
+    Mixed(Wire<Value>),
 }
 
 /// A change of the index: nobody else changes it before this is dropped.

@@ -129,19 +129,29 @@ struct Noted {
     holds: OnceLock<bool>,
 }
 
+impl Noted {
+    fn holds(&self, layout: &Layout, manifest: &Digest) -> bool {
+        *self.holds.get_or_init(|| self.summary.holds(layout, manifest))
+    }
+}
+
 impl Summaries {
     /// What is known of this manifest, if manifest and config are as they were. They are looked at once a process.
     pub(super) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
         let noted = self.noted.get_or_init(|| read(layout));
-        let noted = noted.get(manifest).filter(|noted| {
-            let holds = || noted.summary.holds(layout, manifest);
-            *noted.holds.get_or_init(holds)
-        });
+        let noted = noted.get(manifest).filter(|noted| noted.holds(layout, manifest));
         if let Some(noted) = noted {
             return Some(noted.summary.clone());
         }
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.get(manifest).cloned()
+    }
+
+    /// Reads the file and looks at all that it speaks of.
+    pub(super) fn look_over(&self, layout: &Layout) {
+        for (manifest, noted) in self.noted.get_or_init(|| read(layout)) {
+            noted.holds(layout, manifest);
+        }
     }
 
     /// Sums up an image that was just read.

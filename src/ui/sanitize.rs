@@ -12,11 +12,16 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
 
 /// The same for text that must stay on one line: line ends and tabs become blanks.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_control) {
+    if is_plain(text) || !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
     let blank = text.replace(['\n', '\r', '\t'], " ");
     Cow::Owned(neutralise(&blank, is_control).into_owned())
+}
+
+/// Whether there are letters, digits and signs of ASCII only, each one column wide: nearly always, and quick to see.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
 fn neutralise(text: &str, harmful: fn(char) -> bool) -> Cow<'_, str> {

@@ -7,32 +7,35 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::{sanitize, tabs};
 
 /// A header and rows. The header is shown even when there are no rows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
-    rows: Vec<Vec<String>>,
+    /// Lines of cells with tabs between.
+    lines: String,
 }
 
 impl Table {
     pub fn new<S: AsRef<str>>(header: &[S]) -> Self {
-        let header = header.iter().map(|cell| cell.as_ref().to_owned()).collect();
-        Self { rows: vec![header] }
+        let mut table = Self::default();
+        table.row(header);
+        table
     }
 
     /// Adds a row; what its cells hold may come from a server.
-    pub fn row(&mut self, cells: Vec<String>) {
-        let clean = cells
-            .into_iter()
-            .map(|cell| sanitize::one_line(&cell).into_owned())
-            .collect();
-        self.rows.push(clean);
+    pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+        for (place, cell) in cells.iter().enumerate() {
+            if place > 0 {
+                self.lines.push('\t');
+            }
+            self.lines.push_str(&sanitize::one_line(cell.as_ref()));
+        }
+        self.lines.push('\n');
     }
 }
 
 /// All lines, each with its line end.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: String = self.rows.iter().map(|cells| cells.join("\t") + "\n").collect();
-        f.write_str(&tabs::align(&lines))
+        f.write_str(&tabs::align(&self.lines))
     }
 }
 
@@ -56,10 +59,6 @@ mod tests {
 
     const IMAGES: [&str; 5] = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
 
-    fn cells(row: &[&str]) -> Vec<String> {
-        row.iter().map(|&cell| cell.to_owned()).collect()
-    }
-
     #[test]
     fn the_header_stands_alone_when_there_are_no_rows() {
         assert_eq!(
@@ -71,20 +70,14 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_docker_s() {
         let mut table = Table::new(&IMAGES);
-        table.row(cells(&[
-            "127.0.0.1:5112/push/big",
-            "v1",
-            "93c84c5345a7",
-            "6 years ago",
-            "21.5MB",
-        ]));
-        table.row(cells(&[
+        table.row(&["127.0.0.1:5112/push/big", "v1", "93c84c5345a7", "6 years ago", "21.5MB"]);
+        table.row(&[
             "127.0.0.1:5105/team/big",
             "latest",
             "93c84c5345a7",
             "6 years ago",
             "21.5MB",
-        ]));
+        ]);
         assert_eq!(
             table.to_string(),
             "REPOSITORY                TAG       IMAGE ID       CREATED       SIZE\n\
@@ -96,9 +89,9 @@ mod tests {
     #[test]
     fn an_empty_last_cell_leaves_trailing_blanks() {
         let mut table = Table::new(&["NAME", "DESCRIPTION", "STARS", "OFFICIAL"]);
-        table.row(cells(&["nginx", "Official build of Nginx.", "20512", "[OK]"]));
+        table.row(&["nginx", "Official build of Nginx.", "20512", "[OK]"]);
         let long = ellipsis("Automated Nginx reverse proxy for docker containers", 45);
-        table.row(cells(&["jwilder/nginx-proxy", &long, "1567", ""]));
+        table.row(&["jwilder/nginx-proxy", &long, "1567", ""]);
         assert_eq!(
             table.to_string(),
             "NAME                  DESCRIPTION                                     STARS     OFFICIAL\n\
@@ -110,8 +103,8 @@ mod tests {
     #[test]
     fn wide_characters_take_two_columns() {
         let mut table = Table::new(&["NAME", "DESCRIPTION", "STARS"]);
-        table.row(cells(&["a", "nginx 官方镜像", "1"]));
-        table.row(cells(&["b", "nginx official", "2"]));
+        table.row(&["a", "nginx 官方镜像", "1"]);
+        table.row(&["b", "nginx official", "2"]);
         assert_eq!(
             table.to_string(),
             "NAME      DESCRIPTION      STARS\n\
@@ -123,7 +116,7 @@ mod tests {
     #[test]
     fn a_cell_cannot_break_its_row() {
         let mut table = Table::new(&["NAME", "TAG"]);
-        table.row(cells(&["x\n\u{1b}[2J", "y"]));
+        table.row(&["x\n\u{1b}[2J", "y"]);
         assert_eq!(table.to_string(), "NAME      TAG\nx \u{fffd}[2J    y\n");
     }
 

@@ -3,6 +3,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::sanitize;
+
 const MIN_WIDTH: usize = 10;
 const PADDING: usize = 3;
 
@@ -17,10 +19,10 @@ pub(super) fn align(text: &str) -> String {
             let block = widths[begin..].iter().take_while(|cells| cells.len() > column).count();
             let cells = lines[begin..begin + block]
                 .iter()
-                .map(|line| line[column].width() + PADDING);
-            let width = cells.max().unwrap_or(0).max(MIN_WIDTH);
+                .map(|line| width(line[column]) + PADDING);
+            let widest = cells.max().unwrap_or(0).max(MIN_WIDTH);
             for cells in &mut widths[begin..begin + block] {
-                cells[column] = width;
+                cells[column] = widest;
             }
             begin += block.max(1);
         }
@@ -30,13 +32,22 @@ pub(super) fn align(text: &str) -> String {
         if place > 0 {
             aligned.push('\n');
         }
-        for (cell, width) in line.iter().zip(widths) {
+        for (cell, wanted) in line.iter().zip(widths) {
             aligned.push_str(cell);
-            aligned.extend(std::iter::repeat_n(' ', width - cell.width()));
+            aligned.extend(std::iter::repeat_n(' ', wanted - width(cell)));
         }
         aligned.push_str(line[line.len() - 1]);
     }
     aligned
+}
+
+/// In columns of a terminal.
+fn width(cell: &str) -> usize {
+    if sanitize::is_plain(cell) {
+        cell.len()
+    } else {
+        cell.width()
+    }
 }
 
 #[cfg(test)]

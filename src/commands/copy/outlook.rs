@@ -67,7 +67,7 @@ impl fmt::Display for Outlook {
                     Fate::Mounted(from) => format!("mount from {from}"),
                     _ => "copy".to_owned(),
                 };
-                table.row(vec![digest.short().to_owned(), human::size(*size), action]);
+                table.row(&[digest.short(), &human::size(*size), &action]);
             }
             table.fmt(f)?;
         }
