@@ -17,7 +17,7 @@ use super::Cli;
 use crate::commands::candidates;
 
 /// The shells that are served, by the value that `COMPLETE` has in their scripts.
-pub const SHELLS: Shells<'static> = Shells(&[&scripts::Bash, &scripts::Zsh, &Fish, &Powershell]);
+pub const SHELLS: Shells<'static> = Shells(&[&scripts::BASH, &scripts::ZSH, &Fish, &Powershell]);
 
 /// Answers a shell's question; whether there was one. Without words to complete it is the shell's script that is
 /// asked for.

@@ -102,18 +102,27 @@ impl Layout {
 
     /// Whether there is a store. A folder that is anything else is an error, so that nothing of it is touched.
     pub(super) fn exists(&self) -> Result<bool> {
+        if self.has_marker()? {
+            return Ok(true);
+        }
+        if self.is_vacant()? {
+            return Ok(false);
+        }
+        // Another process may have made the store in between.
+        if self.has_marker()? {
+            return Ok(true);
+        }
+        let root = self.root.display();
+        Err(Error::new(
+            Kind::Conflict,
+            format!("{root} is not an image store: it holds other files"),
+        ))
+    }
+
+    fn has_marker(&self) -> Result<bool> {
         match fs::read(self.marker()) {
             Ok(raw) => self.check_version(&raw).map(|()| true),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                if self.is_vacant()? {
-                    return Ok(false);
-                }
-                let root = self.root.display();
-                Err(Error::new(
-                    Kind::Conflict,
-                    format!("{root} is not an image store: it holds other files"),
-                ))
-            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
         }
     }

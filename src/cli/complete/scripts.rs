@@ -8,13 +8,33 @@ use std::path::Path;
 use clap::Command;
 use clap_complete::env::{self, EnvCompleter};
 
-/// Completes for bash 4 and later.
-pub(super) struct Bash;
+/// A shell that clap completes for, with a script of ours.
+pub(super) struct Scripted {
+    shell: &'static dyn EnvCompleter,
+    script: Script,
+}
 
-/// What bash runs: joins the words that `COMP_WORDBREAKS` split, asks, and takes off what bash will keep: all up to the last colon.
+enum Script {
+    InsteadOfClaps(&'static str),
+    BehindClaps(&'static str),
+}
+
+/// Bash 4 and later.
+pub(super) const BASH: Scripted = Scripted {
+    shell: &env::Bash,
+    script: Script::InsteadOfClaps(JOIN_WORDS),
+};
+
+/// Zsh, from the first Tab on.
+pub(super) const ZSH: Scripted = Scripted {
+    shell: &env::Zsh,
+    script: Script::BehindClaps(WHEN_CALLED),
+};
+
+/// Joins the words that `COMP_WORDBREAKS` split, asks, and takes off what bash will keep: all up to the last colon.
 /// Flags are offered when a dash is typed, or when there is nothing else. Answers are separated by the vertical tab
 /// that clap's engine is told of.
-const SCRIPT: &str = r#"_NAME() {
+const JOIN_WORDS: &str = r#"_NAME() {
     local IFS=$'\013' line=$COMP_LINE words=() cword=0 i rest values=()
     for ((i = 0; i <= COMP_CWORD; i++)); do
         rest=${line#"${line%%[![:space:]]*}"}
@@ -43,13 +63,20 @@ const SCRIPT: &str = r#"_NAME() {
 complete -o bashdefault -o default -F _NAME BIN
 "#;
 
-impl EnvCompleter for Bash {
+/// A script in `fpath` is not only loaded but called.
+const WHEN_CALLED: &str = r#"
+if [[ ${funcstack[1]} == _BIN ]]; then
+    _clap_dynamic_completer_NAME "$@"
+fi
+"#;
+
+impl EnvCompleter for Scripted {
     fn name(&self) -> &'static str {
-        env::Bash.name()
+        self.shell.name()
     }
 
     fn is(&self, name: &str) -> bool {
-        env::Bash.is(name)
+        self.shell.is(name)
     }
 
     fn write_registration(
@@ -60,7 +87,14 @@ impl EnvCompleter for Bash {
         completer: &str,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let script = SCRIPT
+        let script = match self.script {
+            Script::InsteadOfClaps(script) => script,
+            Script::BehindClaps(script) => {
+                self.shell.write_registration(variable, name, program, completer, out)?;
+                script
+            }
+        };
+        let script = script
             .replace("NAME", name)
             .replace("BIN", program)
             .replace("COMPLETER", completer)
@@ -75,49 +109,6 @@ impl EnvCompleter for Bash {
         folder: Option<&Path>,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        env::Bash.write_complete(command, words, folder, out)
-    }
-}
-
-/// Completes for zsh, from the first Tab on.
-pub(super) struct Zsh;
-
-/// A script in `fpath` is not only loaded but called.
-const WHEN_CALLED: &str = r#"
-if [[ ${funcstack[1]} == _BIN ]]; then
-    _clap_dynamic_completer_NAME "$@"
-fi
-"#;
-
-impl EnvCompleter for Zsh {
-    fn name(&self) -> &'static str {
-        env::Zsh.name()
-    }
-
-    fn is(&self, name: &str) -> bool {
-        env::Zsh.is(name)
-    }
-
-    fn write_registration(
-        &self,
-        variable: &str,
-        name: &str,
-        program: &str,
-        completer: &str,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        env::Zsh.write_registration(variable, name, program, completer, out)?;
-        let call = WHEN_CALLED.replace("NAME", name).replace("BIN", program);
-        out.write_all(call.as_bytes())
-    }
-
-    fn write_complete(
-        &self,
-        command: &mut Command,
-        words: Vec<OsString>,
-        folder: Option<&Path>,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        env::Zsh.write_complete(command, words, folder, out)
+        self.shell.write_complete(command, words, folder, out)
     }
 }
