@@ -145,19 +145,22 @@ impl Upstream {
         if *method == Method::HEAD {
             return Ok(blob_reply(digest, blob.size, Body::of("")));
         }
-        let under_way = self.fetching.borrow().get(digest).cloned();
-        let fetch = match under_way {
-            Some(fetch) => fetch,
-            None => match self.fetch(name, blob.clone()).await {
-                Begun::Passing(stream) => return Ok(blob_reply(digest, blob.size, Body::stream(stream, blob.size))),
-                Begun::Waiting(fetch) => fetch,
-            },
+        let mut is_here = match self.under_way(digest) {
+            Some(fetch) => has_come(fetch).await,
+            None => false,
         };
-        let mut fetch = fetch;
-        let is_here = fetch
-            .wait_for(Option::is_some)
-            .await
-            .is_ok_and(|done| *done == Some(true));
+        if !is_here {
+            // What another client's fetch failed of need not happen again; one more fetch for all who wait.
+            is_here = match self.under_way(digest) {
+                Some(fetch) => has_come(fetch).await,
+                None => match self.fetch(name, blob.clone()).await {
+                    Begun::Passing(stream) => {
+                        return Ok(blob_reply(digest, blob.size, Body::stream(stream, blob.size)));
+                    }
+                    Begun::Waiting(fetch) => has_come(fetch).await,
+                },
+            };
+        }
         if !is_here {
             let why = format!("blob {digest} could not be fetched");
             return Err(Error::new(Kind::Unavailable, why).into());
@@ -165,6 +168,10 @@ impl Upstream {
         let (file, size) = self.store.blob_file(digest)?;
         let body = Body::file(file, 0..size).map_err(Error::from)?;
         Ok(blob_reply(digest, size, body))
+    }
+
+    fn under_way(&self, digest: &Digest) -> Option<Fetch> {
+        self.fetching.borrow().get(digest).cloned()
     }
 
     /// What the manifests that are here say of a blob: without one of them nobody can want it.
@@ -214,6 +221,12 @@ impl Upstream {
             Err(_) => Begun::Waiting(fetch),
         }
     }
+}
+
+/// Waits for the end of a fetch; whether the blob is here.
+async fn has_come(mut fetch: Fetch) -> bool {
+    let done = fetch.wait_for(Option::is_some).await;
+    done.is_ok_and(|done| *done == Some(true))
 }
 
 enum Begun {
