@@ -12,6 +12,7 @@ mod blobs;
 mod body;
 mod certificate;
 mod connection;
+mod dismissal;
 mod htpasswd;
 mod journal;
 mod keeper;
@@ -58,6 +59,7 @@ use upstream::Upstream;
 
 pub use certificate::{Identity, SelfSigned, self_signed};
 pub use connection::bind;
+pub use patience::Patience;
 
 /// An answer that is no refusal.
 type Reply = Response<Body>;
@@ -81,6 +83,8 @@ pub struct Options {
     pub has_metrics: bool,
     /// How long what nothing names is kept.
     pub kept_for: Option<Duration>,
+    /// How long a client may take.
+    pub patience: Patience,
     /// Takes the lines of the access log and what went wrong.
     pub log: Option<Log>,
 }
@@ -102,6 +106,7 @@ pub struct Server {
     upstream: Option<Upstream>,
     metrics: Rc<Metrics>,
     has_metrics: bool,
+    patience: Patience,
     log: Log,
 }
 
@@ -122,7 +127,7 @@ impl Server {
                 .as_ref()
                 .map_or_else(Names::of_hub, |registry| Names::of(registry.domain())),
             access: Access::new(options.htpasswd, options.token_realm)?,
-            sessions: Sessions::new(store.clone(), kept_for),
+            sessions: Sessions::new(store.clone(), kept_for, options.patience.body),
             upstream: options
                 .upstream
                 .map(|registry| Upstream::new(registry, store.clone(), Rc::clone(&log))),
@@ -130,6 +135,7 @@ impl Server {
             emptied: RefCell::default(),
             is_read_only: options.is_read_only,
             has_metrics: options.has_metrics,
+            patience: options.patience,
             metrics: Rc::default(),
             keeper,
             store,

@@ -82,6 +82,7 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
                 screen.note(line);
             }
         })),
+        ..Options::default()
     };
     let folder = store.root().to_owned();
     let server = Server::new(store, options)?;

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use super::body;
+use super::body::{self, Unread};
 use super::htpasswd::Htpasswd;
 use super::query::Query;
 use super::refusal::{Code, Refusal};
@@ -115,7 +115,10 @@ impl Access {
             .and_then(|(_, proof)| basic(proof));
         let (login, scopes) = if *request.method() == Method::POST {
             let form = body::read(request.into_body(), MAX_FORM, PATIENCE).await;
-            let form = form.map_err(|_| Refusal::bad(Code::Unsupported, "the form cannot be read"))?;
+            let form = form.map_err(|why| match why {
+                Unread::Late => Refusal::late(Code::Unsupported, "the form does not go on"),
+                Unread::TooLarge | Unread::Broken => Refusal::bad(Code::Unsupported, "the form cannot be read"),
+            })?;
             let form = Query::parse(&String::from_utf8_lossy(&form));
             if form.first("grant_type") != Some("password") {
                 // Clients ask once more with GET then.

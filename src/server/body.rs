@@ -159,6 +159,7 @@ pub(super) async fn drain(mut body: Incoming) {
 pub(super) enum Unread {
     TooLarge,
     Broken,
+    Late,
 }
 
 /// A body of at most `limit` bytes, whole.
@@ -173,7 +174,8 @@ pub(super) async fn read(body: Incoming, limit: usize, patience: Duration) -> Re
         match timeout(patience, body.frame()).await {
             Ok(None) => return Ok(whole.into()),
             Ok(Some(Ok(frame))) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-            Ok(Some(Err(_))) | Err(_) => return Err(Unread::Broken),
+            Ok(Some(Err(_))) => return Err(Unread::Broken),
+            Err(_) => return Err(Unread::Late),
         }
         if whole.len() > limit {
             drain(body).await;

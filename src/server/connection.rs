@@ -1,9 +1,8 @@
 //! The connections: accepted, perhaps with TLS, served, and at the end seen out.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +19,14 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::Server;
 use super::certificate::Identity;
 use super::journal::{Entry, Logged};
 use super::patience::Patient;
+use super::{Server, dismissal};
 use crate::error::{During as _, Result};
 
 /// Connections at once; the next ones wait.
 const MOST: usize = 2000;
-/// How long a client may take to say hello, and to say what it wants.
-const HELLO: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of an answer.
-const STALLED: Duration = Duration::from_mins(2);
 /// How long answers that are under way may take once the registry is to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// After a failed accept, which means that there are no more file descriptors.
@@ -96,7 +91,7 @@ impl Server {
         match acceptor {
             None => self.speak(stream, peer, stopping).await,
             Some(acceptor) => {
-                if let Ok(Ok(stream)) = timeout(HELLO, acceptor.accept(stream)).await {
+                if let Ok(Ok(stream)) = timeout(self.patience.head, acceptor.accept(stream)).await {
                     self.speak(stream, peer, stopping).await;
                 }
             }
@@ -109,7 +104,6 @@ impl Server {
         peer: SocketAddr,
         mut stopping: watch::Receiver<()>,
     ) {
-        let is_stopping = Rc::new(Cell::new(false));
         let service = service_fn(|request| {
             let server = Rc::clone(&self);
             let is_v2 = request.uri().path().starts_with("/v2");
@@ -127,18 +121,25 @@ impl Server {
                 Ok::<_, Infallible>(reply)
             }
         });
-        let connection = http1::Builder::new()
+        let stream = Patient::new(stream, self.patience.answer);
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HELLO)
-            .serve_connection(TokioIo::new(Patient::new(stream, STALLED)), service);
-        let mut connection = pin!(connection);
-        loop {
+            .header_read_timeout(self.patience.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut is_stopping = false;
+        let ended = loop {
             tokio::select! {
-                _ = connection.as_mut() => break,
-                _ = stopping.changed(), if !is_stopping.get() => {
-                    is_stopping.set(true);
-                    connection.as_mut().graceful_shutdown();
-                }
+                ended = &mut connection => break ended,
+                _ = stopping.changed(), if !is_stopping => {}
+            }
+            is_stopping = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        };
+        if ended.is_err_and(|e| e.is_timeout()) {
+            let parts = connection.into_parts();
+            if dismissal::is_due(&parts.read_buf) {
+                let entry = Entry::unheard(peer, &self.log, &self.metrics);
+                dismissal::dismiss(parts.io.into_inner(), self.patience.head, entry).await;
             }
         }
     }

@@ -19,24 +19,35 @@ use crate::error::Error;
 pub(super) struct Entry {
     peer: SocketAddr,
     method: String,
-    target: String,
-    version: String,
+    /// The request line.
+    request: String,
     pub(super) user: String,
     pub(super) status: u16,
-    sent: u64,
+    pub(super) sent: u64,
     log: Log,
     metrics: Rc<Metrics>,
 }
 
 impl Entry {
     pub(super) fn begin<B>(request: &Request<B>, peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
+        let method = request.method().to_string();
+        // Without the query: no token or password that a client puts there is written down.
+        let (target, version) = (quoted(request.uri().path()), request.version());
+        let request = format!("{method} {target} {version:?}");
+        Self::of(method, request, peer, log, metrics)
+    }
+
+    /// For a request that did not come to the end of its head: what came of it may be anything.
+    pub(super) fn unheard(peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
+        Self::of(String::new(), "-".to_owned(), peer, log, metrics)
+    }
+
+    fn of(method: String, request: String, peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
         metrics.begin();
         Self {
             peer,
-            method: request.method().to_string(),
-            // Without the query: no token or password that a client puts there is written down.
-            target: request.uri().path().to_owned(),
-            version: format!("{:?}", request.version()),
+            method,
+            request,
             user: String::new(),
             status: 0,
             sent: 0,
@@ -51,10 +62,10 @@ impl Drop for Entry {
         self.metrics.end(&self.method, self.status, self.sent);
         let user = if self.user.is_empty() { "-" } else { &self.user };
         let time = Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
-        let (method, target, version) = (&self.method, quoted(&self.target), &self.version);
         let line = format!(
-            "{} - {user} [{time}] \"{method} {target} {version}\" {} {}",
+            "{} - {user} [{time}] \"{}\" {} {}",
             self.peer.ip(),
+            self.request,
             self.status,
             self.sent,
         );

@@ -22,7 +22,6 @@ use crate::store::{Named, Store};
 const MAX_SIZE: usize = 4 << 20;
 /// Tags that one request may give.
 const MAX_TAGS: usize = 100;
-const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
@@ -84,7 +83,7 @@ impl Server {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let media_type = media_type.map(str::to_owned);
-        let raw = body::read(request.into_body(), MAX_SIZE, PATIENCE)
+        let raw = body::read(request.into_body(), MAX_SIZE, self.patience.body)
             .await
             .map_err(|why| match why {
                 Unread::TooLarge => Refusal::new(
@@ -93,6 +92,7 @@ impl Server {
                     format!("a manifest may have {MAX_SIZE} bytes"),
                 ),
                 Unread::Broken => Refusal::bad(Code::ManifestInvalid, "the manifest ended early"),
+                Unread::Late => Refusal::late(Code::ManifestInvalid, "the manifest does not go on"),
             })?;
         let expected = match version {
             At::Tag(_) => None,

@@ -1,5 +1,4 @@
-//! A connection whose client must take what it is sent: one that reads nothing for a while is let go, since every
-//! connection holds a slot and a piece of a blob.
+//! A client that keeps the registry waiting is let go, since every connection holds a slot and a piece of a blob.
 
 use std::io;
 use std::pin::Pin;
@@ -9,6 +8,28 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+/// How long a client may keep the registry waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a TLS handshake, and between two requests until the next one's head is whole.
+    pub head: Duration,
+    /// For any byte of a body.
+    pub body: Duration,
+    /// Until it takes any byte of an answer.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(30),
+            body: Duration::from_mins(1),
+            answer: Duration::from_mins(2),
+        }
+    }
+}
+
+/// A connection whose client must take what it is sent.
 pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,

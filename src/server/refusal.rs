@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -92,6 +92,12 @@ impl Refusal {
     /// 400
     pub(super) fn bad(code: Code, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 408 for a client that does not go on
+    /// (<https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.9>).
+    pub(super) fn late(code: Code, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, code, message).with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// 404 for a page that is none of the API's.

@@ -31,12 +31,11 @@ const MOST: usize = 2000;
 const BATCH: usize = 512 << 10;
 /// How long a session that nobody writes to stays in memory; from its file it can be taken up again.
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// How long a client may send nothing.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Sessions {
     store: Store,
     remembered: Duration,
+    patience: Duration,
     /// By the name of the file.
     open: RefCell<HashMap<String, Rc<Session>>>,
 }
@@ -48,6 +47,7 @@ pub(super) struct Session {
     upload: Mutex<Option<Upload>>,
     /// Counts those who want to write; the newest one gets to.
     claims: watch::Sender<u64>,
+    patience: Duration,
     touched: Cell<Instant>,
 }
 
@@ -63,14 +63,18 @@ pub(super) struct Claim<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Whole,
-    /// The connection broke, the client fell silent, or a newer request took over. What has come is kept.
+    /// The connection broke, or a newer request took over. What has come is kept.
     Cut,
+    /// The client fell silent. What has come is kept.
+    Silent,
 }
 
 impl Sessions {
-    pub(super) fn new(store: Store, kept_for: Duration) -> Self {
+    /// Clients may send nothing for as long as `patience`.
+    pub(super) fn new(store: Store, kept_for: Duration, patience: Duration) -> Self {
         Self {
             store,
+            patience,
             remembered: kept_for.min(REMEMBERED),
             open: RefCell::default(),
         }
@@ -125,6 +129,7 @@ impl Sessions {
             file: file.clone(),
             upload: Mutex::new(Some(upload)),
             claims: watch::Sender::new(0),
+            patience: self.patience,
             touched: Cell::new(Instant::now()),
         });
         self.open.borrow_mut().insert(file, Rc::clone(&session));
@@ -214,7 +219,7 @@ impl Claim<'_> {
             let frame = tokio::select! {
                 biased;
                 _ = self.newer.changed() => return (batch, Some(Ended::Cut)),
-                frame = timeout(PATIENCE, body.frame()) => frame,
+                frame = timeout(self.session.patience, body.frame()) => frame,
             };
             match frame {
                 Ok(Some(Ok(frame))) => {
@@ -224,7 +229,8 @@ impl Claim<'_> {
                     }
                 }
                 Ok(None) => return (batch, Some(Ended::Whole)),
-                Ok(Some(Err(_))) | Err(_) => return (batch, Some(Ended::Cut)),
+                Ok(Some(Err(_))) => return (batch, Some(Ended::Cut)),
+                Err(_) => return (batch, Some(Ended::Silent)),
             }
         }
         (batch, None)

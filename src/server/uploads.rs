@@ -151,8 +151,10 @@ async fn add(claim: &mut Claim<'_>, name: &Name, session: &Session, request: Req
         super::body::drain(request.into_body()).await;
         return Err(wrong_size(size, announced));
     }
-    if claim.fill(request.into_body()).await? == Ended::Cut {
-        return Err(Refusal::bad(Code::BlobUploadInvalid, "the body ended early"));
+    match claim.fill(request.into_body()).await? {
+        Ended::Whole => {}
+        Ended::Cut => return Err(Refusal::bad(Code::BlobUploadInvalid, "the body ended early")),
+        Ended::Silent => return Err(Refusal::late(Code::BlobUploadInvalid, "the body does not go on")),
     }
     let upload = claim.upload()?;
     let sent = upload.len() - start;
