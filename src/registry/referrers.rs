@@ -86,9 +86,33 @@ impl Repository {
         if let Some(manifests) = list.get_mut("manifests").and_then(Value::as_array_mut) {
             manifests.push(referrer);
         }
+        self.put_list(&list, &referral.subject).await
+    }
+
+    /// Takes a manifest that was just removed from the list of its subject, where the registry keeps none by itself
+    /// (<https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests>).
+    pub async fn unlist_referrer(&self, referral: &Referral) -> Result<()> {
+        let (subject, gone) = (&referral.subject, &referral.referrer.digest);
+        if self.listed_referrers(subject).await?.is_some() {
+            return Ok(());
+        }
+        let Some((manifest, list)) = self.fallback_list(subject).await? else {
+            return Ok(());
+        };
+        if list.iter().all(|it| it.digest != *gone) {
+            return Ok(());
+        }
+        let mut list: Value = serde_json::from_slice(&manifest.raw).unwrap_or_default();
+        if let Some(manifests) = list.get_mut("manifests").and_then(Value::as_array_mut) {
+            manifests.retain(|it| it["digest"] != gone.as_str());
+        }
+        self.put_list(&list, subject).await
+    }
+
+    /// Not by `put`: this list speaks of no other manifest.
+    async fn put_list(&self, list: &Value, subject: &Digest) -> Result<()> {
         let list = Manifest::parse(Bytes::from(list.to_string()), Some(OCI_INDEX), None)?;
-        // Not by `put`: this list speaks of no other manifest.
-        Box::pin(self.put_tag(&list, &fallback_tag(&referral.subject))).await
+        Box::pin(self.put_tag(&list, &fallback_tag(subject))).await
     }
 }
 

@@ -9,6 +9,8 @@ use crate::support::process::Run;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
+use crate::support::serve::Serve;
+use crate::support::{referrer, skopeo};
 
 /// A registry behind a recorder with `app:1.9` and `app:1.10`, which are one image, and the index `app:multi`.
 struct Scene {
@@ -227,6 +229,60 @@ fn where_only_digests_can_go_other_tags_are_kept_unless_forced() {
     let gone = format!("Untagged: HOST/app:multi\nDeleted: HOST/app@{}\n", scene.index.digest);
     assert_eq!(alone.stdout, gone);
     assert!(scene.registry.storage().exists());
+}
+
+#[test]
+fn what_speaks_of_an_image_is_taken_from_its_list_too() {
+    let scene = Scene::new();
+    let [sbom, signature] = ["application/x-sbom", "application/x-signature"].map(|it| referrer::of(&scene.old, it));
+    for it in [&sbom, &signature] {
+        scene.registry.push("app", "", it);
+    }
+    let tag = scene.old.digest.replace(':', "-");
+    scene.registry.push("app", &tag, &referrer::list(&[&sbom, &signature]));
+    let listed = || {
+        let raw = skopeo::inspect_raw(&format!("docker://{}/app:{tag}", scene.registry.host()));
+        serde_json::from_slice::<Value>(&raw).unwrap()
+    };
+    for (gone, left) in [(&sbom, json!([signature.descriptor()])), (&signature, json!([]))] {
+        scene.recorder.clear();
+        let name = format!("HOST/app@{}", gone.digest);
+        let run = scene.rdock(&["rmi", "--remote", &name]).ok();
+        assert_eq!((run.stdout, run.stderr), (format!("Deleted: {name}\n"), String::new()));
+        let list = listed();
+        assert_eq!(list["manifests"], left);
+        assert_eq!(list["annotations"], json!({"by": "hand"}), "the rest of it stays");
+        assert_eq!((scene.asked("PUT", ""), scene.asked("DELETE", "")), (1, 1));
+    }
+    // A registry with a list of its own needs no help.
+    let serve = Serve::open();
+    serve.push("app", "1", &scene.old);
+    serve.push("app", &sbom.digest, &sbom);
+    let recorder = Recorder::front(&serve.host());
+    let name = format!("{}/app@{}", recorder.host(), sbom.digest);
+    scene.sandbox.rdock(&["rmi", "--remote", &name]).ok();
+    let list = serve
+        .get(&format!("/v2/app/referrers/{}", scene.old.digest))
+        .is(200)
+        .json();
+    assert_eq!(list["manifests"], json!([]));
+    assert_eq!(recorder.count(|it| it.is("PUT", "")), 0);
+}
+
+#[test]
+fn a_list_of_referrers_that_cannot_be_mended_is_told_of() {
+    let scene = Scene::new();
+    let sbom = referrer::of(&scene.old, "application/x-sbom");
+    scene.registry.push("app", "", &sbom);
+    let tag = scene.old.digest.replace(':', "-");
+    scene.registry.push("app", &tag, &referrer::list(&[&sbom]));
+    let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"requested access to the resource is denied\"}]}";
+    scene.recorder.on_path("PUT", "/manifests/").answer(403, &[], body);
+    let run = scene
+        .rdock(&["rmi", "--remote", &format!("HOST/app@{}", sbom.digest)])
+        .fails(1);
+    let said = format!("{} is removed; taking it from the list {tag}: ", sbom.digest);
+    assert!(run.stderr.starts_with(&said) && run.stderr.contains("denied"), "{run}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::super::nearest::with_nearest_tags;
 use super::super::{Context, Status};
 use super::RmiArgs;
-use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Body, Digest, Reference, Version};
+use crate::error::{Clue, During as _, Error, Kind, Result};
+use crate::image::referral::fallback_tag;
+use crate::image::{Body, Digest, Reference, Referral, Version};
 use crate::registry::Repository;
 use crate::store::Force;
 
@@ -46,11 +47,17 @@ async fn one(repository: &Repository, name: &Reference, force: Force) -> Result<
     {
         return Ok(vec![format!("Untagged: {}", name.familiar())]);
     }
-    let affected = Affected::by_removal(repository, name, &digest).await?;
+    let referral = referral(repository, &digest).await?;
+    let affected = Affected::by_removal(repository, name, &digest, referral.as_ref()).await?;
     if force == Force::No && !affected.is_empty() {
         return Err(affected.refusal(name, &digest));
     }
     repository.remove_manifest(&digest).await?;
+    if let Some(referral) = referral {
+        let list = fallback_tag(&referral.subject);
+        let doing = format!("{digest} is removed; taking it from the list {list}");
+        repository.unlist_referrer(&referral).await.during(doing)?;
+    }
     let own = name.tag().filter(|_| name.digest().is_none());
     let untagged = own.into_iter().chain(affected.same.iter().map(String::as_str));
     let untagged = untagged.map(|tag| format!("Untagged: {}:{tag}", name.familiar_name()));
@@ -65,6 +72,16 @@ async fn standing(repository: &Repository, name: &Reference) -> Result<Digest> {
     }
 }
 
+/// What the manifest speaks of, if anything.
+async fn referral(repository: &Repository, digest: &Digest) -> Result<Option<Referral>> {
+    match repository.resolve(Version::Digest(digest)).await {
+        Ok(manifest) => Ok(Referral::of(&manifest)),
+        // Of an old kind, which knows no subjects.
+        Err(e) if e.kind() == Kind::Unsupported => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
 /// The other tags that a removal of the digest concerns.
 #[derive(Default)]
 struct Affected {
@@ -75,10 +92,19 @@ struct Affected {
 }
 
 impl Affected {
-    async fn by_removal(repository: &Repository, name: &Reference, digest: &Digest) -> Result<Self> {
+    /// The list of referrers that holds it is not damaged: it is mended.
+    async fn by_removal(
+        repository: &Repository,
+        name: &Reference,
+        digest: &Digest,
+        referral: Option<&Referral>,
+    ) -> Result<Self> {
         let own = name.tag().filter(|_| name.digest().is_none());
+        let list = referral.map(|it| fallback_tag(&it.subject));
         let tags = repository.tags().await?;
-        let others = tags.iter().filter(|tag| Some(tag.as_str()) != own);
+        let others = tags
+            .iter()
+            .filter(|tag| Some(tag.as_str()) != own && Some(*tag) != list.as_ref());
         let read = async |tag: &String| match repository.resolve(Version::Tag(tag)).await {
             Ok(manifest) => Ok(Some((tag.clone(), manifest))),
             // Gone meanwhile, or nothing that could be damaged.

@@ -1,51 +1,22 @@
 //! Signatures and SBOMs, copied along.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Scene, remote_digest};
-use crate::support::image::{Built, Image};
-use crate::support::layout::Layout;
+use crate::support::image::Image;
 use crate::support::serve::Serve;
-use crate::support::skopeo;
-
-/// Puts a manifest that speaks of `subject` into the source, with one small blob.
-fn referrer(scene: &Scene, subject: &Built, kind: &str) -> Built {
-    let layout = Layout::open(&scene.sandbox.root().join("image"));
-    let empty = layout.put(b"{}", "application/vnd.oci.empty.v1+json");
-    let blob = layout.put(format!("{kind} of {}", subject.digest).as_bytes(), "text/plain");
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "artifactType": kind,
-        "config": empty.descriptor(),
-        "layers": [blob.descriptor()],
-        "subject": subject.descriptor(),
-    });
-    Built {
-        config_digest: empty.digest,
-        layers: vec![blob],
-        ..Built::of(
-            &layout,
-            &manifest,
-            "application/vnd.oci.image.manifest.v1+json",
-            Vec::new(),
-        )
-    }
-}
+use crate::support::{referrer, skopeo};
 
 #[test]
 fn signatures_and_sboms_come_along() {
     let scene = Scene::new();
-    let sbom = referrer(&scene, &scene.index.children[0], "application/x-sbom");
-    let signature = referrer(&scene, &sbom, "application/x-signature");
+    let sbom = referrer::of(&scene.index.children[0], "application/x-sbom");
+    let signature = referrer::of(&sbom, "application/x-signature");
     // As a client does whose registry has no list of referrers.
     for (subject, it) in [(&scene.index.children[0], &sbom), (&sbom, &signature)] {
         scene.source.push("team/app", "", it);
-        let layout = Layout::open(&scene.sandbox.root().join("image"));
-        let list = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": [it.descriptor()]});
-        let list = Built::of(&layout, &list, "application/vnd.oci.image.index.v1+json", Vec::new());
-        scene.source.push("team/app", &subject.digest.replace(':', "-"), &list);
+        let tag = subject.digest.replace(':', "-");
+        scene.source.push("team/app", &tag, &referrer::list(&[it]));
     }
     let cosign = format!("{}.sig", scene.index.digest.replace(':', "-"));
     scene.source.push(
@@ -88,7 +59,7 @@ fn signatures_and_sboms_come_along() {
 #[test]
 fn a_registry_that_lists_referrers_by_itself_gets_no_tags_for_them() {
     let (scene, serve) = (Scene::new(), Serve::open());
-    let sbom = referrer(&scene, &scene.index, "application/x-sbom");
+    let sbom = referrer::of(&scene.index, "application/x-sbom");
     serve.push("app", "1", &scene.index);
     serve.push("app", &sbom.digest, &sbom);
     let (from, to) = (

@@ -21,6 +21,7 @@ pub(crate) mod picture;
 pub(crate) mod podman;
 pub(crate) mod process;
 pub(crate) mod recorder;
+pub(crate) mod referrer;
 pub(crate) mod registry;
 pub(crate) mod runtime;
 pub(crate) mod sandbox;
