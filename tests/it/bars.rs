@@ -5,37 +5,16 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::image::{Built, Image};
+use crate::support::image::Image;
 use crate::support::layer::Layer;
+use crate::support::line::Line;
 use crate::support::picture::Picture;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::Sandbox;
 use crate::support::terminal::{Ends, Terminal};
 
-/// An image on a registry behind a line that can be slowed down.
-struct Line {
-    sandbox: Sandbox,
-    image: Built,
-    recorder: Recorder,
-    _registry: Registry,
-}
-
 impl Line {
-    fn new(image: &Image) -> Self {
-        let (sandbox, registry) = (Sandbox::new(), Registry::open());
-        let image = image.write(&sandbox.root().join("image"));
-        registry.push("team/big", "latest", &image);
-        let recorder = Recorder::front(&registry.host());
-        Self {
-            sandbox,
-            image,
-            recorder,
-            _registry: registry,
-        }
-    }
-
     /// Two layers of about 2 MB and a small one.
     fn slow() -> Self {
         let line = Self::new(
@@ -48,12 +27,8 @@ impl Line {
         line
     }
 
-    fn name(&self) -> String {
-        format!("{}/team/big:latest", self.recorder.host())
-    }
-
     fn command(&self, flags: &[&str]) -> Command {
-        self.sandbox.command(&[&["pull"], flags, &[&self.name()]].concat())
+        self.sandbox.command(&[&["pull"], flags, &[&self.tagged()]].concat())
     }
 
     fn ids(&self) -> Vec<&str> {
@@ -62,11 +37,11 @@ impl Line {
 
     /// What stays on the screen of a pull that went well.
     fn last_words(&self) -> Vec<String> {
-        let mut words = vec!["latest: Pulling from team/big".to_owned()];
+        let mut words = vec!["latest: Pulling from team/app".to_owned()];
         words.extend(self.ids().iter().map(|id| format!("{id}: Pull complete")));
         words.push(format!("Digest: {}", self.image.digest));
-        words.push(format!("Status: Downloaded newer image for {}", self.name()));
-        words.push(self.name());
+        words.push(format!("Status: Downloaded newer image for {}", self.tagged()));
+        words.push(self.tagged());
         words
     }
 }
@@ -120,7 +95,7 @@ fn bars_move_and_leave_the_end_of_each_layer() {
             wrapped(&line.last_words(), columns.into()),
             "{columns}x{rows}"
         );
-        line.sandbox.rdock(&["rmi", &line.name()]).ok();
+        line.sandbox.rdock(&["rmi", &line.tagged()]).ok();
     }
 }
 
@@ -148,7 +123,7 @@ fn a_window_may_change_its_size() {
     let ends = terminal.finish();
     assert_eq!(ends.code, 0, "{}", terminal.text());
     assert!(
-        terminal.text().ends_with(&format!("{}\r\n", line.name())),
+        terminal.text().ends_with(&format!("{}\r\n", line.tagged())),
         "{}",
         terminal.text()
     );
@@ -187,7 +162,7 @@ fn ctrl_c_ends_a_stalled_pull_at_once_and_keeps_what_came() {
     terminal.wait_text("5.243MB/6.");
     assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
     line.recorder.clear();
-    line.sandbox.rdock(&["pull", &line.name()]).ok();
+    line.sandbox.rdock(&["pull", &line.tagged()]).ok();
     let resumed = line.recorder.count(|r| r.header("range").is_some() && r.status == 206);
     assert_eq!(resumed, 1);
     assert!(
@@ -228,7 +203,7 @@ fn a_terminal_shows_what_progress_asks_for() {
         let mut terminal = Terminal::start(&line.command(flags), 120, 24);
         let ends = terminal.finish();
         assert_eq!(ends.code, 0, "{}", terminal.text());
-        line.sandbox.rdock(&["rmi", &line.name()]).ok();
+        line.sandbox.rdock(&["rmi", &line.tagged()]).ok();
         terminal.text().replace("\r\n", "\n")
     };
     let words = line.last_words();
@@ -240,7 +215,7 @@ fn a_terminal_shows_what_progress_asks_for() {
     let around = format!("{}\n{}\n", words[0], words[4..].join("\n"));
     assert_eq!(show(&["--progress", "none"]), around);
     assert!(show(&["--progress=json"]).contains("{\"event\":\"planned\",\"layers\":["));
-    assert_eq!(show(&["-q"]), format!("{}\n", line.name()));
+    assert_eq!(show(&["-q"]), format!("{}\n", line.tagged()));
     for mode in ["tty", "auto"] {
         let text = show(&["--progress", mode]);
         assert!(text.contains('\u{1b}'), "{text:?}");
@@ -251,13 +226,13 @@ fn a_terminal_shows_what_progress_asks_for() {
 fn a_push_has_bars_too() {
     let line = Line::slow();
     line.sandbox
-        .rdock(&["pull", "-q", "--max-concurrent", "8", &line.name()])
+        .rdock(&["pull", "-q", "--max-concurrent", "8", &line.tagged()])
         .ok();
     let other = Registry::open();
     let slow = Recorder::front(&other.host());
     slow.throttle(Some(4 << 20));
     let target = format!("{}/x/big:v1", slow.host());
-    line.sandbox.rdock(&["tag", &line.name(), &target]).ok();
+    line.sandbox.rdock(&["tag", &line.tagged(), &target]).ok();
     let mut terminal = Terminal::start(&line.sandbox.command(&["push", &target]), 120, 30);
     let ends = terminal.finish();
     assert_eq!(ends.code, 0, "{}", terminal.text());

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::thread;
 
 use serde_json::Value;
@@ -175,9 +175,7 @@ fn a_user_who_may_only_read_the_folder_keeps_what_is_in_it() {
 
 /// A login of its own process at a registry that takes any.
 fn spawn_login(sandbox: &Sandbox, host: &str) -> Child {
-    let mut command = sandbox.command(&["login", "-u", "alice", "-p", "s3cret-pw", host]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
+    sandbox.spawn(&["login", "-u", "alice", "-p", "s3cret-pw", host])
 }
 
 /// Servers that take any login.

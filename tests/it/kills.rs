@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::ops::Range;
-use std::process::{Child, Stdio};
+use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::image::{Built, Image};
-use crate::support::layer::{self, Layer};
+use crate::support::image::Image;
+use crate::support::layer::Layer;
+use crate::support::line::Line;
 use crate::support::recorder::{Recorded, Recorder};
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
@@ -20,46 +21,26 @@ const KILLS: usize = 25;
 /// The length of a map behind a partial file, as the store documents it.
 const MAP: u64 = 16 + 254 * 16;
 
-struct Line {
-    sandbox: Sandbox,
-    image: Built,
-    recorder: Recorder,
-    _registry: Registry,
+/// One layer that is fetched over several streams, and two that are not.
+fn image() -> Image {
+    Image::new()
+        .layer(Layer::seeded(1, 8, 4 << 20))
+        .layer(Layer::seeded(2, 1, 3 << 20))
+        .layer(Layer::seeded(3, 1, 300_000))
 }
 
 impl Line {
-    /// One layer that is fetched over several streams, and two that are not.
-    fn new() -> Self {
-        let (sandbox, registry) = (Sandbox::new(), Registry::open());
-        let image = Image::new()
-            .layer(Layer::seeded(1, 8, 4 << 20))
-            .layer(Layer::seeded(2, 1, 3 << 20))
-            .layer(Layer::seeded(3, 1, 300_000))
-            .write(&sandbox.root().join("image"));
-        registry.push("team/big", "latest", &image);
-        let recorder = Recorder::front(&registry.host());
-        Self {
-            sandbox,
-            image,
-            recorder,
-            _registry: registry,
-        }
-    }
-
     fn start(&self) -> Child {
-        let name = format!("{}/team/big", self.recorder.host());
-        let mut command = self.sandbox.command(&["pull", "-q", &name]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().unwrap()
+        self.sandbox.spawn(&["pull", "-q", &self.name()])
     }
 
     /// The bytes of each layer that the store lacks.
     fn missing(&self) -> Vec<Vec<Range<u64>>> {
         let gaps = |(digest, size): (&str, u64)| {
-            let hex = &digest["sha256:".len()..];
-            if self.sandbox.store().join("blobs/sha256").join(hex).exists() {
+            if self.sandbox.blob(digest).exists() {
                 return Vec::new();
             }
+            let hex = &digest["sha256:".len()..];
             let partial = fs::read(self.sandbox.store().join(format!("ingest/sha256-{hex}"))).unwrap_or_default();
             gaps(&partial, size)
         };
@@ -118,7 +99,7 @@ fn kill(child: &mut Child) {
 #[test]
 fn a_hundred_kills_cost_no_byte_twice() {
     let mut random = fastrand::Rng::with_seed(5);
-    let line = Line::new();
+    let line = Line::new(&image());
     for cut in 0..60 {
         let bytes = random.u64(1..6 * MEBIBYTE);
         let every_third = line.recorder.on_path("GET", "/blobs/").after(cut * 2).times(1);
@@ -158,10 +139,7 @@ fn a_hundred_kills_cost_no_byte_twice() {
         assert!(line.start().wait().unwrap().success(), "round {round}");
         let fetched = line.recorder.body_bytes_down();
         assert!(fetched <= left + MEBIBYTE, "round {round}: {fetched} bytes for {left}");
-        for blob in &line.image.layers {
-            let path = line.sandbox.store().join("blobs/sha256").join(&blob.digest[7..]);
-            assert_eq!(layer::digest(&fs::read(path).unwrap()), blob.digest);
-        }
+        line.assert_whole();
         assert_eq!(fs::read_dir(line.sandbox.store().join("ingest")).unwrap().count(), 0);
     }
 }
@@ -179,8 +157,7 @@ fn push_twice(host: &str) -> (u64, Recorder, Sandbox) {
     let target = format!("{}/team/copy", recorder.host());
     sandbox.rdock(&["tag", &source, &target]).ok();
     recorder.throttle(Some(8 * MEBIBYTE));
-    let mut command = sandbox.command(&["push", "-q", &target]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = sandbox.spawn(&["push", "-q", &target]);
     wait_for("a part of the layer to go up", LIMIT, || {
         (recorder.body_bytes_up() > 6 * MEBIBYTE).then_some(())
     });

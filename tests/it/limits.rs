@@ -2,45 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::image::{Built, Image};
+use crate::support::image::Image;
 use crate::support::layer::Layer;
-use crate::support::recorder::Recorder;
-use crate::support::registry::Registry;
+use crate::support::line::Line;
 use crate::support::sandbox::Sandbox;
 
-struct Line {
-    sandbox: Sandbox,
-    image: Built,
-    recorder: Recorder,
-    _registry: Registry,
-}
-
-impl Line {
-    /// An image whose layers do not compress.
-    fn new(layers: u64, bytes: u32) -> Self {
-        let (sandbox, registry) = (Sandbox::new(), Registry::open());
-        let image = (0..layers).fold(Image::new(), |image, seed| {
-            image.layer(Layer::seeded(seed, 1, bytes as usize))
-        });
-        let image = image.write(&sandbox.root().join("image"));
-        registry.push("team/app", "latest", &image);
-        let recorder = Recorder::front(&registry.host());
-        Self {
-            sandbox,
-            image,
-            recorder,
-            _registry: registry,
-        }
-    }
-
-    fn name(&self) -> String {
-        format!("{}/team/app", self.recorder.host())
-    }
+/// An image whose layers do not compress.
+fn line(layers: u64, bytes: usize) -> Line {
+    let image = (0..layers).fold(Image::new(), |image, seed| image.layer(Layer::seeded(seed, 1, bytes)));
+    Line::new(&image)
 }
 
 #[test]
 fn no_more_connections_than_allowed_and_many_small_layers_share_them() {
-    let line = Line::new(12, 10_000);
+    let line = line(12, 10_000);
     line.recorder.on_path("GET", "/blobs/").delay(Duration::from_millis(50));
     let blobs = |most: &[&str]| {
         line.recorder.clear();
@@ -56,7 +31,7 @@ fn no_more_connections_than_allowed_and_many_small_layers_share_them() {
 
 #[test]
 fn a_rate_is_kept_up_and_down() {
-    let line = Line::new(1, 300_000);
+    let line = line(1, 300_000);
     let timed = |arguments: &[&str]| {
         let began = Instant::now();
         line.sandbox.rdock(arguments).ok();
@@ -76,7 +51,7 @@ fn a_rate_is_kept_up_and_down() {
 
 #[test]
 fn a_stalled_download_reconnects_and_goes_on() {
-    let line = Line::new(1, 3_000_000);
+    let line = line(1, 3_000_000);
     line.recorder.on_path("GET", "/blobs/").times(2).stall_after(1_000_000);
     line.sandbox
         .rdock(&["pull", "--stall-timeout", "300ms", &line.name()])
@@ -96,7 +71,7 @@ fn a_stalled_download_reconnects_and_goes_on() {
 
 #[test]
 fn a_pull_that_takes_too_long_ends_and_keeps_what_came() {
-    let line = Line::new(1, 4_000_000);
+    let line = line(1, 4_000_000);
     line.recorder.throttle(Some(1 << 20));
     let pulled = line
         .sandbox

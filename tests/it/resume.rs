@@ -1,47 +1,20 @@
 //! What has arrived is never fetched again: after a cut, a stall, a kill or a ctrl-C.
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::image::{Built, Image};
-use crate::support::layer::{self, Layer};
-use crate::support::recorder::Recorder;
-use crate::support::registry::Registry;
+use crate::support::image::Image;
+use crate::support::layer::Layer;
+use crate::support::line::Line;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::Sandbox;
-
-/// An image with a layer of 100 MB on a registry, and a recorder in front of it.
-struct Line {
-    sandbox: Sandbox,
-    image: Built,
-    recorder: Recorder,
-    _registry: Registry,
-}
 
 impl Line {
-    fn new(image: &Image) -> Self {
-        let (sandbox, registry) = (Sandbox::new(), Registry::open());
-        let image = image.write(&sandbox.root().join("image"));
-        registry.push("team/big", "latest", &image);
-        let recorder = Recorder::front(&registry.host());
-        Self {
-            sandbox,
-            image,
-            recorder,
-            _registry: registry,
-        }
-    }
-
+    /// An image with a layer of 100 MB.
     fn big() -> Self {
         Self::new(
             &Image::new()
                 .layer(Layer::big())
                 .layer(Layer::text("etc/motd", "hello\n")),
         )
-    }
-
-    fn name(&self) -> String {
-        format!("{}/team/big", self.recorder.host())
     }
 
     fn total(&self) -> u64 {
@@ -51,8 +24,7 @@ impl Line {
     /// Starts a pull, waits until so many bytes have come, and ends it with the signal.
     fn pull_and_stop(&self, bytes: u64, signal: rustix::process::Signal) {
         self.recorder.throttle(Some(40 << 20));
-        let mut command = self.sandbox.command(&["pull", &self.name()]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = self.sandbox.spawn(&["pull", &self.name()]);
         wait_for("the first part of the layer", Duration::from_secs(30), || {
             (self.recorder.body_bytes_down() >= bytes).then_some(())
         });
@@ -60,14 +32,6 @@ impl Line {
         rustix::process::kill_process(pid, signal).unwrap();
         child.wait().unwrap();
         self.recorder.throttle(None);
-    }
-
-    fn assert_whole(&self) {
-        for blob in &self.image.layers {
-            let hex = blob.digest.strip_prefix("sha256:").unwrap();
-            let path = self.sandbox.store().join("blobs/sha256").join(hex);
-            assert_eq!(layer::digest(&std::fs::read(path).unwrap()), blob.digest);
-        }
     }
 }
 
@@ -145,5 +109,5 @@ fn a_layer_that_does_not_hash_to_its_name_is_refused_and_leaves_nothing() {
     let images = line.sandbox.rdock(&["images", "-q"]).ok();
     assert_eq!(images.stdout, "");
     line.recorder.clear();
-    assert!(!line.sandbox.store().join("blobs/sha256").join(&digest[7..]).exists());
+    assert!(!line.sandbox.blob(&digest).exists());
 }

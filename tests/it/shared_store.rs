@@ -1,79 +1,67 @@
 //! One store under many rdocks at once.
 
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::image::{Built, Image};
-use crate::support::layer::{self, Layer};
+use crate::support::layer::Layer;
+use crate::support::layout::Layout;
+use crate::support::line::Line;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
 use crate::support::sandbox::{LIMIT, Sandbox};
 
-fn spawn(sandbox: &Sandbox, arguments: &[&str]) -> Child {
-    let mut command = sandbox.command(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
-}
-
+/// All of them end well.
 #[track_caller]
-fn assert_whole(sandbox: &Sandbox, image: &Built) {
-    let blobs = image.layers.iter().map(|blob| &blob.digest);
-    for digest in blobs.chain([&image.config_digest, &image.digest]) {
-        let path = sandbox.store().join("blobs/sha256").join(&digest["sha256:".len()..]);
-        assert_eq!(&layer::digest(&std::fs::read(path).unwrap()), digest);
+fn assert_done(children: impl IntoIterator<Item = Child>) {
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
     }
 }
 
 #[test]
 fn two_pulls_of_the_same_image_fetch_each_blob_once() {
-    let (sandbox, registry) = (Sandbox::new(), Registry::open());
-    let layers = (0..4).fold(Image::new(), |image, seed| image.layer(Layer::seeded(seed, 2, 200_000)));
-    let image = layers.write(&sandbox.root().join("image"));
-    registry.push("team/app", "latest", &image);
-    let recorder = Recorder::front(&registry.host());
-    recorder.throttle(Some(1 << 20));
-    let name = format!("{}/team/app", recorder.host());
-    let pulls = [(); 2].map(|()| spawn(&sandbox, &["pull", &name]));
-    recorder.wait_for(|request| request.is("GET", "/blobs/"));
-    for mut pull in pulls {
-        assert!(pull.wait().unwrap().success());
+    let line = Line::new(&(0..4).fold(Image::new(), |image, seed| image.layer(Layer::seeded(seed, 2, 200_000))));
+    line.recorder.throttle(Some(1 << 20));
+    let pulls = [(); 2].map(|()| line.sandbox.spawn(&["pull", &line.name()]));
+    assert_done(pulls);
+    let gets: Vec<_> = line
+        .recorder
+        .requests()
+        .into_iter()
+        .filter(|it| it.is("GET", "/blobs/"))
+        .collect();
+    let layers = line.image.layers.iter().map(|blob| &blob.digest);
+    for digest in layers.chain([&line.image.config_digest]) {
+        assert_eq!(gets.iter().filter(|it| it.is("GET", digest)).count(), 1, "{digest}");
     }
-    for blob in &image.layers {
-        assert_eq!(
-            recorder.count(|request| request.is("GET", &blob.digest)),
-            1,
-            "{}",
-            blob.digest
-        );
-    }
-    assert_whole(&sandbox, &image);
-    let images = sandbox.rdock(&["images", "-q"]).ok();
+    let config = std::fs::metadata(line.sandbox.blob(&line.image.config_digest))
+        .unwrap()
+        .len();
+    let size: u64 = line.image.layers.iter().map(|blob| blob.size).sum();
+    assert_eq!(gets.iter().map(|it| it.sent).sum::<u64>(), size + config);
+    line.assert_whole();
+    let images = line.sandbox.rdock(&["images", "-q"]).ok();
     assert_eq!(images.stdout.lines().count(), 1);
 }
 
 #[test]
 fn a_pull_goes_on_where_another_that_it_waited_for_was_killed() {
-    let (sandbox, registry) = (Sandbox::new(), Registry::open());
-    let image = Image::new()
-        .layer(Layer::seeded(7, 1, 1 << 20))
-        .write(&sandbox.root().join("image"));
-    registry.push("team/app", "latest", &image);
-    let recorder = Recorder::front(&registry.host());
+    let line = Line::new(&Image::new().layer(Layer::seeded(7, 1, 1 << 20)));
+    let (recorder, layer) = (&line.recorder, &line.image.layers[0]);
     recorder.throttle(Some(1 << 20));
-    let name = format!("{}/team/app", recorder.host());
-    let layer = &image.layers[0];
-    let mut first = spawn(&sandbox, &["pull", &name]);
+    let mut first = line.sandbox.spawn(&["pull", &line.name()]);
     wait_for("a good part of the layer", LIMIT, || {
         (recorder.body_bytes_down() > 512 << 10).then_some(())
     });
-    let mut second = spawn(&sandbox, &["pull", &name]);
+    let mut second = line.sandbox.spawn(&["pull", &line.name()]);
     let manifests = |recorder: &Recorder| recorder.count(|request| request.path.contains("/manifests/"));
-    let before = manifests(&recorder);
+    let before = manifests(recorder);
     wait_for("the second pull", LIMIT, || {
-        (manifests(&recorder) > before).then_some(())
+        (manifests(recorder) > before).then_some(())
     });
     first.kill().unwrap();
     first.wait().unwrap();
@@ -90,28 +78,30 @@ fn a_pull_goes_on_where_another_that_it_waited_for_was_killed() {
         "{:?}",
         gets[1].headers
     );
-    assert_whole(&sandbox, &image);
+    line.assert_whole();
 }
 
 #[test]
-fn twelve_pulls_into_one_store_are_all_named() {
+fn fifty_pulls_into_one_store_lose_nothing() {
+    const COUNT: usize = 50;
     let (sandbox, registry) = (Sandbox::new(), Registry::open());
-    let base = || Image::new().layer(Layer::text("base", "the same below all\n"));
-    let images: Vec<Built> = (0..12)
+    let layout = Layout::open(&sandbox.root().join("images"));
+    let images: Vec<Built> = (0..COUNT)
         .map(|number| {
-            let image = base().layer(Layer::text("own", &format!("{number}\n")));
-            let image = image.write(&sandbox.root().join(format!("image{number}")));
-            registry.push("team/app", &format!("v{number}"), &image);
+            let image = Image::new()
+                .layer(Layer::text("base", "the same below all\n"))
+                .layer(Layer::text("group", &format!("the same below ten: {}\n", number / 10)))
+                .layer(Layer::text("own", &format!("{number}\n")))
+                .write(layout.folder());
+            layout.list(&image, &format!("v{number}"));
             image
         })
         .collect();
     let name = |number: usize| format!("{}/team/app:v{number}", registry.host());
-    let pulls: Vec<Child> = (0..12)
-        .map(|number| spawn(&sandbox, &["pull", &name(number)]))
-        .collect();
-    for mut pull in pulls {
-        assert!(pull.wait().unwrap().success());
-    }
+    let source = |number: usize| format!("oci:{}:v{number}", layout.folder().display());
+    let all = |start: &dyn Fn(usize) -> Child| assert_done((0..COUNT).map(start).collect::<Vec<_>>());
+    all(&|number| sandbox.spawn(&["copy", &source(number), &name(number)]));
+    all(&|number| sandbox.spawn(&["pull", &name(number)]));
     let listed = sandbox.rdock(&["images", "--no-trunc"]).ok();
     for (number, image) in images.iter().enumerate() {
         let row = listed
@@ -119,22 +109,29 @@ fn twelve_pulls_into_one_store_are_all_named() {
             .lines()
             .find(|line| line.contains(&format!(" v{number} ")));
         assert!(row.is_some_and(|row| row.contains(&image.config_digest)), "{listed}");
-        assert_whole(&sandbox, image);
+        sandbox.assert_holds(image);
     }
+    // A manifest, a config and a layer of each one's own, and what they share.
+    let checked = sandbox.rdock(&["system", "check"]).ok();
+    assert!(
+        checked
+            .stdout
+            .starts_with(&format!("Checked {} blobs, ", 3 * COUNT + 5 + 1)),
+        "{checked}"
+    );
+    assert!(checked.stdout.ends_with(": 0 faults\n"), "{checked}");
     // And as many tags, removals and listings at once leave what was not removed.
-    let removals: Vec<Child> = (1..12)
+    let changes: Vec<Child> = (1..COUNT)
         .map(|number| match number % 2 {
-            0 => spawn(&sandbox, &["tag", &name(number), &format!("kept:v{number}")]),
-            _ => spawn(&sandbox, &["rmi", &name(number)]),
+            0 => sandbox.spawn(&["tag", &name(number), &format!("kept:v{number}")]),
+            _ => sandbox.spawn(&["rmi", &name(number)]),
         })
         .collect();
-    for mut removal in removals {
-        assert!(removal.wait().unwrap().success());
-    }
+    assert_done(changes);
     let rows = sandbox.rdock(&["images", "-q"]).ok().stdout.lines().count();
-    assert_eq!(rows, 1 + 2 * 5);
+    assert_eq!(rows, 1 + 2 * (COUNT / 2 - 1));
     for image in images.iter().step_by(2) {
-        assert_whole(&sandbox, image);
+        sandbox.assert_holds(image);
     }
 }
 
@@ -151,7 +148,7 @@ fn rmi_in_the_middle_of_a_pull_takes_nothing_from_it() {
     let name = |tag: &str| format!("{}/team/app:{tag}", recorder.host());
     sandbox.rdock(&["pull", &name("old")]).ok();
     recorder.throttle(Some(2 << 20));
-    let mut pull = spawn(&sandbox, &["pull", &name("new")]);
+    let mut pull = sandbox.spawn(&["pull", &name("new")]);
     recorder.wait_for(|request| request.is("GET", &new.layers[1].digest));
     let removed = sandbox.rdock(&["rmi", &name("old")]).ok();
     assert!(
@@ -165,7 +162,7 @@ fn rmi_in_the_middle_of_a_pull_takes_nothing_from_it() {
         1,
         "it was there and stayed"
     );
-    assert_whole(&sandbox, &new);
+    sandbox.assert_holds(&new);
 }
 
 #[test]
@@ -176,7 +173,7 @@ fn an_index_survives_any_number_of_kills() {
     let name = format!("{}/team/app", registry.host());
     sandbox.rdock(&["pull", &name]).ok();
     for round in 0..20_u64 {
-        let child = spawn(&sandbox, &["tag", &name, &format!("t:{round}")]);
+        let child = sandbox.spawn(&["tag", &name, &format!("t:{round}")]);
         thread::sleep(std::time::Duration::from_micros(round * 300));
         let mut child = child;
         let _ = kill_process(Pid::from_child(&child), Signal::KILL);
@@ -185,5 +182,5 @@ fn an_index_survives_any_number_of_kills() {
         assert_eq!(listed.stdout.lines().count(), 1, "{listed}");
     }
     sandbox.rdock(&["tag", &name, "t:last"]).ok();
-    assert_whole(&sandbox, &image);
+    sandbox.assert_holds(&image);
 }

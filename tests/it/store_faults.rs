@@ -2,52 +2,28 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::disk::Disk;
-use crate::support::image::{Built, Image};
-use crate::support::layer::{self, Layer};
+use crate::support::image::Image;
+use crate::support::layer::Layer;
+use crate::support::line::Line;
 use crate::support::process::{Run, finish};
-use crate::support::recorder::Recorder;
-use crate::support::registry::Registry;
-use crate::support::sandbox::{LIMIT, Sandbox};
-
-/// An image on a registry behind a recorder.
-struct Line {
-    sandbox: Sandbox,
-    image: Built,
-    recorder: Recorder,
-    _registry: Registry,
-}
+use crate::support::sandbox::LIMIT;
 
 impl Line {
-    fn new(image: &Image) -> Self {
-        let (sandbox, registry) = (Sandbox::new(), Registry::open());
-        let image = image.write(&sandbox.root().join("image"));
-        registry.push("team/app", "latest", &image);
-        let recorder = Recorder::front(&registry.host());
-        Self {
-            sandbox,
-            image,
-            recorder,
-            _registry: registry,
-        }
-    }
-
-    fn name(&self) -> String {
-        format!("{}/team/app:latest", self.recorder.host())
-    }
-
-    fn pull(&self) -> Run {
-        self.sandbox.rdock(&["pull", &self.name()])
-    }
-
-    fn blob(&self, digest: &str) -> PathBuf {
-        self.sandbox
-            .store()
-            .join("blobs/sha256")
-            .join(&digest["sha256:".len()..])
+    /// Runs all kinds of commands on the store, none of which gets through.
+    #[track_caller]
+    fn all_fail(&self) -> [Run; 5] {
+        let name = self.tagged();
+        let commands = [
+            &["images"][..],
+            &["pull", &name],
+            &["tag", &name, "x"],
+            &["rmi", &name],
+            &["push", &name],
+        ];
+        commands.map(|arguments| self.sandbox.rdock(arguments).fails(1))
     }
 
     fn digests(&self) -> Vec<String> {
@@ -55,13 +31,6 @@ impl Line {
         layers
             .chain([self.image.config_digest.clone(), self.image.digest.clone()])
             .collect()
-    }
-
-    #[track_caller]
-    fn assert_whole(&self) {
-        for digest in self.digests() {
-            assert_eq!(layer::digest(&fs::read(self.blob(&digest)).unwrap()), digest);
-        }
     }
 }
 
@@ -108,7 +77,7 @@ fn a_full_disk_is_said_with_its_folder_and_the_pull_resumes_when_there_is_room()
 
 #[test]
 fn a_broken_index_is_named_and_left_alone() {
-    let line = Line::new(&Image::small());
+    let line = Line::small();
     line.pull().ok();
     let index = line.sandbox.store().join("index.json");
     for text in [
@@ -119,15 +88,7 @@ fn a_broken_index_is_named_and_left_alone() {
         "{\"schemaVersion\":2,\"manifests\":{}}",
     ] {
         fs::write(&index, text).unwrap();
-        let name = line.name();
-        for arguments in [
-            &["images"][..],
-            &["pull", &name],
-            &["tag", &name, "x"],
-            &["rmi", &name],
-            &["push", &name],
-        ] {
-            let run = line.sandbox.rdock(arguments).fails(1);
+        for run in line.all_fail() {
             let hint = format!(
                 "\nhint: {} was left as it is: mend it, or move it out of the way\n",
                 index.display()
@@ -153,18 +114,10 @@ fn a_broken_index_is_named_and_left_alone() {
 
 #[test]
 fn a_folder_with_other_files_is_no_store() {
-    let line = Line::new(&Image::small());
+    let line = Line::small();
     let thesis = line.sandbox.store().join("thesis.tex");
     fs::write(&thesis, "x").unwrap();
-    let name = line.name();
-    for arguments in [
-        &["images"][..],
-        &["pull", &name],
-        &["tag", &name, "x"],
-        &["rmi", &name],
-        &["push", &name],
-    ] {
-        let run = line.sandbox.rdock(arguments).fails(1);
+    for run in line.all_fail() {
         let said = format!(
             "{} is not an image store: it holds other files",
             line.sandbox.store().display()
@@ -176,7 +129,7 @@ fn a_folder_with_other_files_is_no_store() {
 
 #[test]
 fn without_rdock_home_the_store_is_in_the_user_s_data_folder() {
-    let mut line = Line::new(&Image::small());
+    let mut line = Line::small();
     line.sandbox.set_env("RDOCK_HOME", "");
     line.pull().ok();
     let store = line.sandbox.home().join(".local/share/rdock");
@@ -190,11 +143,11 @@ fn without_rdock_home_the_store_is_in_the_user_s_data_folder() {
 
 #[test]
 fn a_pull_repairs_a_blob_that_is_gone_or_too_short() {
-    let line = Line::new(&Image::small());
+    let line = Line::small();
     line.pull().ok();
     for digest in line.digests() {
         for damage in ["gone", "short", "empty"] {
-            let path = line.blob(&digest);
+            let path = line.sandbox.blob(&digest);
             let size = fs::metadata(&path).unwrap().len();
             match damage {
                 "gone" => fs::remove_file(&path).unwrap(),
@@ -223,12 +176,12 @@ fn a_pull_repairs_a_blob_that_is_gone_or_too_short() {
 
 #[test]
 fn images_and_push_name_the_blob_that_is_damaged() {
-    let line = Line::new(&Image::small());
+    let line = Line::small();
     line.pull().ok();
     let target = format!("{}/elsewhere:1", line.recorder.host());
-    line.sandbox.rdock(&["tag", &line.name(), &target]).ok();
+    line.sandbox.rdock(&["tag", &line.tagged(), &target]).ok();
     let layer = &line.image.layers[0].digest;
-    let path = line.blob(layer);
+    let path = line.sandbox.blob(layer);
     let whole = fs::read(&path).unwrap();
     for (bytes, what) in [(None, "missing"), (Some(&whole[1..]), "damaged")] {
         match bytes {
@@ -247,17 +200,17 @@ fn images_and_push_name_the_blob_that_is_damaged() {
         let push = line.sandbox.rdock(&["push", &target]).fails(1);
         assert!(push.stderr.contains(layer) && push.stderr.contains(what), "{push}");
     }
-    fs::remove_file(line.blob(&line.image.digest)).unwrap();
+    fs::remove_file(line.sandbox.blob(&line.image.digest)).unwrap();
     let images = line.sandbox.rdock(&["images"]).ok();
     assert!(images.stderr.contains(&line.image.digest), "{images}");
     // Even so its names can be removed.
-    line.sandbox.rdock(&["rmi", &line.name(), &target]).ok();
+    line.sandbox.rdock(&["rmi", &line.tagged(), &target]).ok();
     assert_eq!(line.sandbox.rdock(&["images", "-q"]).ok().stdout, "");
 }
 
 #[test]
 fn a_store_that_may_only_be_read_is_listed_and_not_written() {
-    let mut line = Line::new(&Image::small());
+    let mut line = Line::small();
     line.pull().ok();
     let disk = Disk::mount(&line.sandbox.root().join("disk"), "8m");
     let copy = disk.path().join("store");
@@ -275,7 +228,7 @@ fn a_store_that_may_only_be_read_is_listed_and_not_written() {
         "{images}"
     );
     assert!(line.pull().ok().stdout.contains("Image is up to date"));
-    let name = line.name();
+    let name = line.tagged();
     for arguments in [&["tag", &name, "x"][..], &["rmi", &name]] {
         let run = line.sandbox.rdock(arguments).fails(1);
         assert!(

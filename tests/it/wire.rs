@@ -23,6 +23,7 @@ use serde_json::json;
 use crate::support::authority::Authority;
 use crate::support::image::{Built, Image};
 use crate::support::internet::Internet;
+use crate::support::line::Line;
 use crate::support::process::Run;
 use crate::support::recorder::{Recorded, Recorder};
 use crate::support::registry::Registry;
@@ -33,42 +34,7 @@ const PASSWORD: &str = "s3cret-pw";
 /// The name that the registry of a [`World`] answers to.
 const HOST: &str = "reg.example.test";
 
-/// A small image at `team/app:latest` of an open registry on loopback, and a recorder in front of it.
-struct Line {
-    sandbox: Sandbox,
-    image: Built,
-    recorder: Recorder,
-    registry: Registry,
-}
-
 impl Line {
-    fn new() -> Self {
-        Self::with(&Image::small())
-    }
-
-    fn with(image: &Image) -> Self {
-        let (sandbox, registry) = (Sandbox::new(), Registry::open());
-        let image = image.write(&sandbox.root().join("image"));
-        registry.push("team/app", "latest", &image);
-        let recorder = Recorder::front(&registry.host());
-        Self {
-            sandbox,
-            image,
-            recorder,
-            registry,
-        }
-    }
-
-    /// The image's name by way of the recorder.
-    fn name(&self) -> String {
-        format!("{}/team/app", self.recorder.host())
-    }
-
-    #[track_caller]
-    fn pull(&self) -> Run {
-        self.sandbox.rdock(&["pull", &self.name()])
-    }
-
     /// Pulls the image and pushes it under another name of the same registry, where the registry has none of it.
     #[track_caller]
     fn push(&self) -> Run {

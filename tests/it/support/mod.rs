@@ -15,6 +15,7 @@ pub(crate) mod index;
 pub(crate) mod internet;
 pub(crate) mod layer;
 pub(crate) mod layout;
+pub(crate) mod line;
 pub(crate) mod listener;
 pub(crate) mod personality;
 pub(crate) mod picture;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::image::Built;
+use super::layer;
 use super::process::{self, PATH, Run};
 
 /// How long one run of the program may take.
@@ -63,6 +65,20 @@ impl Sandbox {
         self.root.path().join("store")
     }
 
+    /// Where the store has the blob of this digest, or would have it.
+    pub(crate) fn blob(&self, digest: &str) -> PathBuf {
+        self.store().join("blobs").join(digest.replace(':', "/"))
+    }
+
+    /// The store has each blob of the image, unharmed.
+    #[track_caller]
+    pub(crate) fn assert_holds(&self, image: &Built) {
+        let layers = image.layers.iter().map(|blob| &blob.digest);
+        for digest in layers.chain([&image.config_digest, &image.digest]) {
+            assert_eq!(&layer::digest(&fs::read(self.blob(digest)).unwrap()), digest);
+        }
+    }
+
     /// A folder at the front of `PATH`.
     pub(crate) fn bin(&self) -> PathBuf {
         self.root.path().join("bin")
@@ -92,6 +108,13 @@ impl Sandbox {
     /// rdock in this environment, not started yet; for tests that kill it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.program(env!("CARGO_BIN_EXE_rdock"), arguments)
+    }
+
+    /// rdock, started; what it prints is lost.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
     }
 
     /// Runs rdock to its end, with no input.

@@ -25,7 +25,7 @@ fn asked(recorder: &Recorder) -> Vec<String> {
 
 #[test]
 fn a_cold_pull_asks_for_the_manifest_the_config_and_the_layers_once() {
-    let line = Line::new();
+    let line = Line::small();
     line.pull().ok();
     let mut expected = vec!["GET blobs 200"; line.image.layers.len() + 1];
     expected.push("GET manifests 200");
@@ -35,7 +35,7 @@ fn a_cold_pull_asks_for_the_manifest_the_config_and_the_layers_once() {
 
 #[test]
 fn a_pull_of_what_is_there_costs_one_head() {
-    let line = Line::new();
+    let line = Line::small();
     line.pull().ok();
     line.recorder.clear();
     line.pull().ok();
@@ -44,7 +44,7 @@ fn a_pull_of_what_is_there_costs_one_head() {
 
 #[test]
 fn a_push_of_what_is_there_costs_a_head_for_each_blob_and_the_manifest() {
-    let line = Line::new();
+    let line = Line::small();
     line.push().ok();
     line.recorder.clear();
     line.push().ok();
@@ -56,7 +56,7 @@ fn a_push_of_what_is_there_costs_a_head_for_each_blob_and_the_manifest() {
 
 #[test]
 fn a_push_to_nowhere_is_told_at_once() {
-    let line = Line::new();
+    let line = Line::small();
     line.pull().ok();
     let nowhere = format!("127.0.0.1:{}/team/app", crate::support::registry::free_port());
     line.sandbox.rdock(&["tag", &line.name(), &nowhere]).ok();
@@ -67,7 +67,7 @@ fn a_push_to_nowhere_is_told_at_once() {
 
 #[test]
 fn a_password_costs_one_refusal() {
-    let line = Line::new();
+    let line = Line::small();
     ask_for_password(&line.recorder);
     log_in(&line.sandbox, &line.recorder.host());
     line.pull().ok();
@@ -78,7 +78,7 @@ fn a_password_costs_one_refusal() {
 
 #[test]
 fn a_token_serves_a_whole_pull() {
-    let (line, tokens) = (Line::new(), Recorder::alone());
+    let (line, tokens) = (Line::small(), Recorder::alone());
     ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
     tokens
         .on(|_| true)

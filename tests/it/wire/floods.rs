@@ -86,7 +86,7 @@ fn an_endless_refusal_is_cut_short() {
 
 #[test]
 fn an_endless_token_is_refused() {
-    let (line, flood) = (Line::new(), endless(200));
+    let (line, flood) = (Line::small(), endless(200));
     let tokens = Recorder::front(&flood.address().to_string());
     ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
     let pulled = line.pull().fails(1);

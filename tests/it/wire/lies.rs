@@ -42,7 +42,7 @@ fn descriptor(digest: &str) -> Value {
 
 #[test]
 fn another_manifest_than_the_pinned_one_is_refused() {
-    let line = Line::new();
+    let line = Line::small();
     let other = Image::new().layer(Layer::text("evil", "evil\n"));
     let other = other.write(&line.sandbox.root().join("other"));
     line.registry.push("team/app", "other", &other);
@@ -63,7 +63,7 @@ fn another_manifest_than_the_pinned_one_is_refused() {
 
 #[test]
 fn a_tag_whose_digest_is_not_that_of_its_bytes_is_refused() {
-    let line = Line::new();
+    let line = Line::small();
     let claimed = digest(b"something else");
     line.recorder
         .on_path("GET", "/manifests/")
@@ -74,7 +74,7 @@ fn a_tag_whose_digest_is_not_that_of_its_bytes_is_refused() {
 
 #[test]
 fn a_child_that_is_not_the_one_its_index_lists_is_refused() {
-    let line = Line::new();
+    let line = Line::small();
     let index = Index::multi_platform().write(&line.sandbox.root().join("index"));
     line.registry.push("team/app", "many", &index);
     let child = index.children[0].digest.clone();
@@ -95,7 +95,7 @@ fn a_child_that_is_not_the_one_its_index_lists_is_refused() {
 
 #[test]
 fn a_config_that_is_not_the_one_its_manifest_lists_is_refused() {
-    let line = Line::new();
+    let line = Line::small();
     let config = line.image.config_digest.clone();
     line.recorder
         .on(move |request| request.is("GET", &config))

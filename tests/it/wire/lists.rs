@@ -83,7 +83,7 @@ fn a_registry_with_a_page_size_of_its_own_is_asked_without_one() {
 
 #[test]
 fn tags_of_nothing_are_an_error() {
-    let line = Line::new();
+    let line = Line::small();
     let name = format!("{}/team/none", line.recorder.host());
     let run = line.sandbox.rdock(&["tags", &name]).fails(1);
     assert_eq!(
@@ -164,7 +164,7 @@ fn without_a_search_the_catalog_is_looked_through() {
         (405, ""),
         (501, ""),
     ] {
-        let line = Line::new();
+        let line = Line::small();
         line.recorder.on_path("GET", "/v1/search").answer(status, &[], body);
         let host = line.recorder.host();
         let run = line.sandbox.rdock(&["search", &format!("{host}/AP")]).ok();

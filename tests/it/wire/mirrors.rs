@@ -134,7 +134,7 @@ fn a_mirror_whose_blobs_break_off_or_lie_is_passed_over() {
 
 #[test]
 fn mirrors_are_of_the_hub_alone() {
-    let (line, mirror) = (Line::new(), Recorder::alone());
+    let (line, mirror) = (Line::small(), Recorder::alone());
     let text = format!(r#"{{"registry-mirrors": ["{}"]}}"#, mirror.url());
     write_docker_file(&line.sandbox, "daemon.json", &text);
     line.pull().ok();

@@ -14,7 +14,7 @@ const SOON: [(&str, &str); 1] = [("Retry-After", "0")];
 #[test]
 fn a_server_that_stumbles_is_asked_again() {
     for status in [500, 502, 503] {
-        let line = Line::new();
+        let line = Line::small();
         for (method, part) in [("GET", "/manifests/"), ("GET", "/blobs/"), ("HEAD", "/manifests/")] {
             line.recorder
                 .on_path(method, part)
@@ -30,7 +30,7 @@ fn a_server_that_stumbles_is_asked_again() {
 
 #[test]
 fn a_push_survives_a_server_that_stumbles() {
-    let line = Line::with(&Image::new().layer(Layer::files(4, 700_000)));
+    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
     for (method, part) in [
         ("HEAD", "/blobs/"),
         ("POST", "/blobs/uploads/"),
@@ -46,7 +46,7 @@ fn a_push_survives_a_server_that_stumbles() {
 
 #[test]
 fn a_token_server_that_stumbles_is_asked_again() {
-    let (line, tokens) = (Line::new(), Recorder::alone());
+    let (line, tokens) = (Line::small(), Recorder::alone());
     ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
     tokens.on(|_| true).times(1).answer(503, &SOON, "");
     tokens
@@ -58,7 +58,7 @@ fn a_token_server_that_stumbles_is_asked_again() {
 
 #[test]
 fn a_server_that_stays_down_is_told_in_docker_s_words() {
-    let line = Line::new();
+    let line = Line::small();
     line.recorder
         .on_path("GET", "/manifests/")
         .answer(500, &SOON, "<html>oops</html>");
@@ -72,7 +72,7 @@ fn a_server_that_stays_down_is_told_in_docker_s_words() {
 
 #[test]
 fn a_quota_with_a_date_is_waited_for() {
-    let line = Line::new();
+    let line = Line::small();
     let headers = [("Retry-After", "1")];
     line.recorder
         .on_path("GET", "/manifests/")
@@ -93,7 +93,7 @@ fn a_quota_without_a_date_is_told_at_once() {
     let words = "You have reached your pull rate limit. You may increase the limit by authenticating";
     let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": words}]}).to_string();
     for part in ["/manifests/", "/blobs/"] {
-        let line = Line::new();
+        let line = Line::small();
         line.recorder.on_path("GET", part).answer(429, &[], body.as_str());
         let pulled = line.pull().fails(1);
         assert_eq!(first_line(&pulled), format!("toomanyrequests: {words}"));
@@ -103,7 +103,7 @@ fn a_quota_without_a_date_is_told_at_once() {
 
 #[test]
 fn a_quota_that_ends_tomorrow_is_not_waited_for() {
-    let line = Line::new();
+    let line = Line::small();
     line.recorder
         .on_path("GET", "/manifests/")
         .answer(429, &[("Retry-After", "86400")], "");
@@ -115,7 +115,7 @@ fn a_quota_that_ends_tomorrow_is_not_waited_for() {
 #[test]
 fn what_will_not_pass_is_asked_once() {
     for status in [400, 403, 404, 410, 418] {
-        let line = Line::new();
+        let line = Line::small();
         line.recorder.on_path("GET", "/manifests/").answer(status, &[], "");
         line.pull().fails(1);
         assert_eq!(

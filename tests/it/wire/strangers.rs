@@ -95,7 +95,7 @@ fn a_host_where_nobody_listens_is_told_with_a_way_out() {
 
 #[test]
 fn a_registry_on_ipv6_is_pulled_from() {
-    let line = Line::new();
+    let line = Line::small();
     let listener = TcpListener::bind("[::1]:0").unwrap();
     let (port, upstream) = (listener.local_addr().unwrap().port(), line.recorder.host());
     std::thread::spawn(move || {

@@ -192,7 +192,7 @@ fn a_nonsense_entry_in_daemon_json_is_an_error_that_names_it() {
 
 #[test]
 fn localhost_needs_no_encryption_whatever_the_proxy() {
-    let line = super::Line::new();
+    let line = super::Line::small();
     let port = line.recorder.host().rsplit(':').next().unwrap().to_owned();
     let run = line
         .sandbox

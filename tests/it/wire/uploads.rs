@@ -17,7 +17,7 @@ fn assert_arrived(line: &Line, pushed: &Run) {
 
 /// A layer larger than the buffers of sockets.
 fn wide() -> Line {
-    Line::with(&Image::new().layer(Layer::files(4, 2_000_000)))
+    Line::new(&Image::new().layer(Layer::files(4, 2_000_000)))
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_body_too_large_for_the_front_is_sent_in_pieces() {
 /// Pushes to a registry that is known to hold the blobs under another name, but answers the mount so.
 #[track_caller]
 fn push_unmounted(status: u16) -> (Line, Run) {
-    let line = Line::new();
+    let line = Line::small();
     line.pull().ok();
     line.recorder.on_path("POST", "mount=").answer(status, &[], "");
     let copy = format!("{}/team/copy", line.recorder.host());
@@ -79,7 +79,7 @@ fn a_refused_mount_becomes_an_upload() {
 
 #[test]
 fn the_session_that_an_unheeded_mount_opened_is_used() {
-    let line = Line::new();
+    let line = Line::small();
     line.pull().ok();
     let copy = format!("{}/team/copy", line.recorder.host());
     line.sandbox.rdock(&["tag", &line.name(), &copy]).ok();
@@ -99,7 +99,7 @@ fn the_session_that_an_unheeded_mount_opened_is_used() {
 fn an_upload_follows_relative_locations_and_takes_any_answer_that_is_good() {
     for status in [200, 201, 202, 204] {
         let large = Image::new().layer(Layer::files(4, 700_000));
-        let (line, odd) = (Line::with(&large), Recorder::alone());
+        let (line, odd) = (Line::new(&large), Recorder::alone());
         // Not every good answer means that the blob is there: it is looked for then.
         odd.on_path("HEAD", "/blobs/").times(2).answer(404, &[], "");
         odd.on_path("HEAD", "/blobs/").answer(200, &[], "");
@@ -130,7 +130,7 @@ fn an_upload_follows_relative_locations_and_takes_any_answer_that_is_good() {
 
 #[test]
 fn a_manifest_that_is_stored_as_another_is_an_error() {
-    let line = Line::new();
+    let line = Line::small();
     let other = format!("sha256:{}", "0".repeat(64));
     line.recorder
         .on_path("PUT", "/manifests/")
@@ -141,7 +141,7 @@ fn a_manifest_that_is_stored_as_another_is_an_error() {
 
 #[test]
 fn a_registry_that_wants_no_single_put_gets_a_patch_and_is_remembered() {
-    let line = Line::new();
+    let line = Line::small();
     line.recorder
         .on(|request| request.is("PUT", "/blobs/uploads/") && request.header("content-length") != Some("0"))
         .answer(405, &[], "");
