@@ -1,6 +1,9 @@
 //! Manifests: looked at, read, written.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
+use tokio::time::sleep;
 
 use super::headers;
 use super::reply::may_pass;
@@ -10,6 +13,11 @@ use super::site::{Page, Site};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
 use crate::image::{Digest, Manifest, Referral, Version};
+
+/// Waits before a manifest is put again whose blobs the registry says it lacks. They are there, but distribution 2.8
+/// rewrites a blob's link in place when another client uploads the same blob, and storages that become consistent a
+/// little later do not see it yet.
+const FOR_BLOBS: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
 impl Repository {
     /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
@@ -91,10 +99,18 @@ impl Repository {
             .shown(Shown::AsSent)
             .body(media_type(&manifest.descriptor.media_type), manifest.raw.clone());
         let site = self.registry.main();
-        let answer = site.send(&request).await?;
-        if !answer.status.is_success() {
-            return Err(site.failure(answer).await.whole());
-        }
+        let mut waits = FOR_BLOBS.iter();
+        let answer = loop {
+            let answer = site.send(&request).await?;
+            if answer.status.is_success() {
+                break answer;
+            }
+            let failure = site.failure(answer).await;
+            match waits.next().filter(|_| failure.lacks_blobs()) {
+                Some(wait) => sleep(*wait).await,
+                None => return Err(failure.whole()),
+            }
+        };
         let ours = manifest.digest();
         let claimed = headers::content_digest(&answer.headers);
         let is_listed = headers::has_listed_subject(&answer.headers);

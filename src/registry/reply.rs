@@ -29,7 +29,7 @@ const CODES: [(&str, &str); 19] = [
     (MANIFEST_UNKNOWN, "manifest unknown"),
     ("MANIFEST_INVALID", "manifest invalid"),
     ("MANIFEST_UNVERIFIED", "manifest failed signature verification"),
-    ("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"),
+    (MANIFEST_BLOB_UNKNOWN, "blob unknown to registry"),
     (BLOB_UNKNOWN, "blob unknown to registry"),
     ("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
     ("BLOB_UPLOAD_INVALID", "blob upload invalid"),
@@ -42,6 +42,7 @@ pub(super) const DIGEST_INVALID: &str = "DIGEST_INVALID";
 const SIZE_INVALID: &str = "SIZE_INVALID";
 pub(super) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
 pub(super) const MANIFEST_UNKNOWN: &str = "MANIFEST_UNKNOWN";
+const MANIFEST_BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 const BLOB_UNKNOWN: &str = "BLOB_UNKNOWN";
 
 /// A refusal, read.
@@ -117,6 +118,11 @@ impl Failure {
     /// The first code.
     pub(super) fn code(&self) -> Option<&'static str> {
         self.entries.first().map(|entry| entry.code)
+    }
+
+    /// Whether a manifest was refused for blobs that the registry does not know.
+    pub(super) fn lacks_blobs(&self) -> bool {
+        self.entries.iter().any(|entry| entry.code == MANIFEST_BLOB_UNKNOWN)
     }
 
     /// Whether the first entry is its code and nothing else.

@@ -140,6 +140,21 @@ fn a_manifest_that_is_stored_as_another_is_an_error() {
 }
 
 #[test]
+fn a_manifest_whose_blobs_are_not_seen_yet_is_put_again() {
+    let body = "{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"x\"},\
+        {\"code\":\"MANIFEST_BLOB_UNKNOWN\",\"message\":\"blob unknown to registry\"}]}";
+    for (times, tries, code) in [(2, 3, 0), (3, 3, 1)] {
+        let line = Line::small();
+        let refusing = line.recorder.on_path("PUT", "/manifests/").times(times);
+        refusing.answer(400, &[], body);
+        let pushed = line.push();
+        assert_eq!(pushed.code, code, "{pushed}");
+        assert_eq!(pushed.stderr.contains("manifest blob unknown"), code != 0, "{pushed}");
+        assert_eq!(line.recorder.count(|request| request.is("PUT", "/manifests/")), tries);
+    }
+}
+
+#[test]
 fn a_registry_that_wants_no_single_put_gets_a_patch_and_is_remembered() {
     let line = Line::small();
     line.recorder
