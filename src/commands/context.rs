@@ -154,6 +154,16 @@ impl Context {
         failure::report(&self.screen, error, &places)
     }
 
+    /// Says what went wrong with some of several things.
+    pub fn conclude<'a>(&self, failures: impl IntoIterator<Item = &'a Error>) -> Status {
+        let mut status = Status::Done;
+        for failure in failures {
+            self.fail(failure);
+            status = Status::Failed;
+        }
+        status
+    }
+
     pub fn store(&self) -> Store {
         Store::at(self.settings.store_folder.clone())
     }

@@ -50,11 +50,7 @@ pub async fn run(args: DigestArgs, context: &Context) -> Result<Status> {
 
 async fn digest(repository: &Repository, name: &Reference, platform: Option<&Platform>) -> Result<Digest> {
     let found = match platform {
-        None => match repository.head(name.version()).await {
-            Ok(Some(digest)) => Ok(digest),
-            Ok(None) => repository.resolve(name.version()).await.map(|it| it.digest().clone()),
-            Err(e) => Err(e),
-        },
+        None => repository.digest(name.version()).await,
         Some(platform) => of_platform(repository, name, platform).await,
     };
     match found {

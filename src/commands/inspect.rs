@@ -168,14 +168,7 @@ fn show(
         }
     }
     context.screen.print(&style.list(&found));
-    for failure in &failures {
-        context.fail(failure);
-    }
-    if failures.is_empty() {
-        Status::Done
-    } else {
-        Status::Failed
-    }
+    context.conclude(&failures)
 }
 
 enum Style {

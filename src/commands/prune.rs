@@ -28,15 +28,8 @@ pub struct ImagePruneArgs {
 /// Remove unused images and what interrupted transfers left
 #[derive(Debug, Args)]
 pub struct SystemPruneArgs {
-    /// Remove all unused images, not just dangling ones
-    #[arg(short, long)]
-    all: bool,
-    /// Only images that match: until=TIME, label=KEY[=VALUE], label!=KEY[=VALUE]
-    #[arg(long, value_name = "filter")]
-    filter: Vec<Condition>,
-    /// Do not prompt for confirmation
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    images: ImagePruneArgs,
     /// Accepted for docker's sake: rdock has no volumes
     #[arg(long)]
     volumes: bool,
@@ -61,6 +54,7 @@ pub async fn run_image(args: &ImagePruneArgs, context: &Context) -> Result<Statu
 }
 
 pub async fn run_system(args: &SystemPruneArgs, context: &Context) -> Result<Status> {
+    let args = &args.images;
     let what = if args.all { UNUSED } else { DANGLING };
     let mut question = format!("WARNING! This will remove:\n  - {what}\n  - all leftovers of interrupted transfers\n");
     if !args.filter.is_empty() {

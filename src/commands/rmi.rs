@@ -51,13 +51,7 @@ pub async fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
 
 /// Says what could not be removed. With force, what is not there is no failure.
 fn conclude(failures: &[Error], force: Force, context: &Context) -> Status {
-    for failure in failures {
-        context.fail(failure);
-    }
+    let status = context.conclude(failures);
     let is_forgiven = force == Force::Yes && failures.iter().all(|e| e.kind() == Kind::NotFound);
-    if failures.is_empty() || is_forgiven {
-        Status::Done
-    } else {
-        Status::Failed
-    }
+    if is_forgiven { Status::Done } else { status }
 }

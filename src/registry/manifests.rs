@@ -127,6 +127,14 @@ impl Repository {
         }
     }
 
+    /// The digest that a name stands for: by its manifest, where the registry does not tell it otherwise.
+    pub async fn digest(&self, version: Version<'_>) -> Result<Digest> {
+        match self.head(version).await? {
+            Some(digest) => Ok(digest),
+            None => self.resolve(version).await.map(|it| it.digest().clone()),
+        }
+    }
+
     fn manifest_request(&self, method: Method, version: Version<'_>) -> Request {
         let (name, value) = headers::accept_manifests();
         let shown = match version {

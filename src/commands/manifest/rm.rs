@@ -18,12 +18,5 @@ pub(super) fn run(args: &RmArgs, context: &Context) -> Status {
     let drafts = drafts(context);
     let remove = |text: &String| drafts.remove(&Reference::parse(text)?.or_latest());
     let failures: Vec<_> = args.lists.iter().filter_map(|text| remove(text).err()).collect();
-    for failure in &failures {
-        context.fail(failure);
-    }
-    if failures.is_empty() {
-        Status::Done
-    } else {
-        Status::Failed
-    }
+    context.conclude(&failures)
 }

@@ -38,7 +38,7 @@ async fn one(repository: &Repository, name: &Reference, force: Force) -> Result<
         let message = "Docker Hub lets images be deleted on its web pages only: https://hub.docker.com/repositories";
         return Err(Error::new(Kind::Unsupported, message));
     }
-    let digest = match standing(repository, name).await {
+    let digest = match repository.digest(name.version()).await {
         Ok(digest) => digest,
         Err(e) => return Err(with_nearest_tags(e, repository, name).await),
     };
@@ -63,13 +63,6 @@ async fn one(repository: &Repository, name: &Reference, force: Force) -> Result<
     let untagged = untagged.map(|tag| format!("Untagged: {}:{tag}", name.familiar_name()));
     let deleted = format!("Deleted: {}", name.at_digest(&digest).familiar());
     Ok(untagged.chain([deleted]).collect())
-}
-
-async fn standing(repository: &Repository, name: &Reference) -> Result<Digest> {
-    match repository.head(name.version()).await? {
-        Some(digest) => Ok(digest),
-        None => repository.resolve(name.version()).await.map(|it| it.digest().clone()),
-    }
 }
 
 /// What the manifest speaks of, if anything.
