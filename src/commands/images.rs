@@ -157,7 +157,7 @@ fn print_table(store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Con
         cells.extend([id(row.image, args), &age, &size]);
         table.row(&cells);
     }
-    context.screen.print(&table.to_string());
+    context.screen.print(&table.aligned());
 }
 
 fn print_template(template: &str, store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Context) -> Result<()> {

@@ -39,7 +39,7 @@ impl ListingArgs {
             for name in names {
                 table.row(&[name]);
             }
-            context.screen.print(&table.to_string());
+            context.screen.print(&table.aligned());
         }
     }
 }

@@ -143,7 +143,7 @@ fn show(args: &TagsArgs, context: &Context, name: &Reference, rows: Vec<Row>) {
     for row in rows {
         table.row(&row.cells(args.no_trunc, now));
     }
-    context.screen.print(&table.to_string());
+    context.screen.print(&table.aligned());
 }
 
 impl Row {

@@ -1,6 +1,8 @@
 //! Go's text/tabwriter as docker sets it: cells end at tabs, columns are at least 10 wide and padded by 3 blanks, and a
 //! column ends where a line has no cell for it.
 
+use std::ops::Range;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::sanitize;
@@ -10,35 +12,58 @@ const PADDING: usize = 3;
 
 /// The text with its tabs turned into columns.
 pub(super) fn align(text: &str) -> String {
-    let lines: Vec<Vec<&str>> = text.split('\n').map(|line| line.split('\t').collect()).collect();
-    let mut widths: Vec<Vec<usize>> = lines.iter().map(|line| vec![0; line.len() - 1]).collect();
-    let columns = widths.iter().map(Vec::len).max().unwrap_or(0);
+    let mut aligned = String::with_capacity(text.len() * 2);
+    // The cells of all lines, one after the other. The last of a line belongs to no column.
+    let mut cells: Vec<Cell<'_>> = Vec::new();
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    for line in text.split('\n') {
+        let first = cells.len();
+        cells.extend(line.split('\t').map(Cell::new));
+        lines.push(first..cells.len() - 1);
+    }
+    let columns = lines.iter().map(Range::len).max().unwrap_or(0);
     for column in 0..columns {
-        let mut begin = 0;
-        while begin < lines.len() {
-            let block = widths[begin..].iter().take_while(|cells| cells.len() > column).count();
-            let cells = lines[begin..begin + block]
-                .iter()
-                .map(|line| width(line[column]) + PADDING);
-            let widest = cells.max().unwrap_or(0).max(MIN_WIDTH);
-            for cells in &mut widths[begin..begin + block] {
-                cells[column] = widest;
+        for block in lines.chunk_by(|one, next| one.len().min(next.len()) > column) {
+            let of_column = || {
+                block
+                    .iter()
+                    .filter(|line| line.len() > column)
+                    .map(|line| line.start + column)
+            };
+            let widest = of_column().map(|cell| cells[cell].width + PADDING).max().unwrap_or(0);
+            for cell in of_column() {
+                cells[cell].room = widest.max(MIN_WIDTH);
             }
-            begin += block.max(1);
         }
     }
-    let mut aligned = String::with_capacity(text.len() * 2);
-    for (place, (line, widths)) in lines.iter().zip(&widths).enumerate() {
+    for (place, line) in lines.iter().enumerate() {
         if place > 0 {
             aligned.push('\n');
         }
-        for (cell, wanted) in line.iter().zip(widths) {
-            aligned.push_str(cell);
-            aligned.extend(std::iter::repeat_n(' ', wanted - width(cell)));
+        for cell in &cells[line.clone()] {
+            aligned.push_str(cell.text);
+            aligned.extend(std::iter::repeat_n(' ', cell.room - cell.width));
         }
-        aligned.push_str(line[line.len() - 1]);
+        aligned.push_str(cells[line.end].text);
     }
     aligned
+}
+
+struct Cell<'a> {
+    text: &'a str,
+    width: usize,
+    /// How wide its column is there.
+    room: usize,
+}
+
+impl<'a> Cell<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            width: width(text),
+            room: 0,
+        }
+    }
 }
 
 /// In columns of a terminal.

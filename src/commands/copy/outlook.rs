@@ -69,7 +69,7 @@ impl fmt::Display for Outlook {
                 };
                 table.row(&[digest.short(), &human::size(*size), &action]);
             }
-            table.fmt(f)?;
+            f.write_str(&table.aligned())?;
         }
         let line = |(count, bytes): (usize, u64)| {
             let blobs = if count == 1 { "blob" } else { "blobs" };
