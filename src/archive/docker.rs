@@ -37,7 +37,7 @@ pub(super) fn manifest<'a>(
 ) -> Result<Vec<u8>> {
     let item = |(names, config, layers): (&[Reference], &Descriptor, &[Descriptor])| Item {
         config: path_of(&config.digest),
-        repo_tags: (!names.is_empty()).then(|| names.iter().map(Reference::familiar).collect()),
+        repo_tags: (!names.is_empty()).then(|| names.iter().map(|name| name.familiar().to_owned()).collect()),
         layers: Some(layers.iter().map(|layer| path_of(&layer.digest)).collect()),
     };
     let items: Vec<Item> = images.into_iter().map(item).collect();

@@ -17,7 +17,7 @@ pub fn images(typed: &str) -> Vec<String> {
         .iter()
         .filter(|image| !hex.is_empty() && image.id.hex().starts_with(hex))
         .map(|image| format!("{}{}", &typed[..typed.len() - hex.len()], image.id.short()));
-    tags(&images).into_iter().chain(ids).collect()
+    tags(&images).into_iter().map(str::to_owned).chain(ids).collect()
 }
 
 /// The repositories of the store, and their tags.
@@ -27,8 +27,8 @@ pub fn names() -> Vec<String> {
         .iter()
         .flat_map(|image| &image.tags)
         .map(Reference::familiar_name);
-    let names: BTreeSet<String> = repositories.chain(tags(&images)).collect();
-    names.into_iter().collect()
+    let names: BTreeSet<&str> = repositories.chain(tags(&images)).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// The registries that have a login, and those that images of the store are named after.
@@ -59,7 +59,7 @@ fn stored() -> Vec<Image> {
     )
 }
 
-fn tags(images: &[Image]) -> BTreeSet<String> {
+fn tags(images: &[Image]) -> BTreeSet<&str> {
     images
         .iter()
         .flat_map(|image| &image.tags)

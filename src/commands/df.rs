@@ -112,7 +112,7 @@ fn details(images: &[Weighed<'_>], layers: &Layers<'_>, id: fn(&Digest) -> &str)
         let tag = image.tags.first();
         let (size, shared): (u64, u64) = (weighed.layers.values().sum(), layers.shared(weighed));
         Row::new([
-            ("Repository", tag.map_or("<none>".to_owned(), Reference::familiar_name)),
+            ("Repository", tag.map_or("<none>", Reference::familiar_name).to_owned()),
             ("Tag", tag.and_then(Reference::tag).unwrap_or("<none>").to_owned()),
             ("ID", id(&image.id).to_owned()),
             ("Digest", String::new()),

@@ -36,7 +36,7 @@ pub async fn run(args: DigestArgs, context: &Context) -> Result<Status> {
     for name in &names {
         let repository = context.registry(name.domain(), &args.registry)?.repository(name);
         match digest(&repository, name, platform.as_ref()).await {
-            Ok(digest) if args.full_ref => context.screen.line(&name.at_digest(&digest).familiar()),
+            Ok(digest) if args.full_ref => context.screen.line(name.at_digest(&digest).familiar()),
             Ok(digest) => context.screen.line(digest.as_str()),
             Err(e) if names.len() == 1 => return Err(e),
             Err(e) => {

@@ -168,7 +168,7 @@ impl ImageFilter {
     /// Whether a name of an image fits: the familiar name, or that with its tag.
     pub fn fits_name(&self, name: &Reference) -> Result<bool> {
         for pattern in &self.references {
-            if glob::matches(pattern, &name.familiar_name())? || glob::matches(pattern, &name.familiar())? {
+            if glob::matches(pattern, name.familiar_name())? || glob::matches(pattern, name.familiar())? {
                 return Ok(true);
             }
         }

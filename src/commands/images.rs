@@ -2,15 +2,12 @@
 
 mod rows;
 
-use std::collections::HashMap;
-
 use clap::Args;
 use jiff::Timestamp;
 
 use super::filter::{Condition, ImageFilter};
 use super::{Context, Status};
 use crate::error::Result;
-use crate::image::Digest;
 use crate::store::{Image, Store};
 use crate::ui::template::Row as Fields;
 use crate::ui::{Columns, Format, Table, human};
@@ -146,36 +143,40 @@ fn print_table(store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Con
     headers.extend(["IMAGE ID", "CREATED", "SIZE"]);
     let mut table = Table::new(&headers);
     let now = Timestamp::now();
-    let sizes = sizes(store, rows, context);
-    for row in rows {
-        let mut cells = vec![row.repository.as_str(), &row.tag];
-        if args.digests {
-            cells.push(&row.digest);
+    for (rows, size) in sized(rows, |images| sizes(store, images, context)) {
+        let image = rows[0].image;
+        let age = human::age(image.created, now);
+        let size = shown_size(size, human::size);
+        for row in rows {
+            let mut cells = vec![row.repository, row.tag];
+            if args.digests {
+                cells.push(row.digest);
+            }
+            cells.extend([id(image, args), &age, &size]);
+            table.row(&cells);
         }
-        let age = human::age(row.image.created, now);
-        let size = shown_size(sizes[&row.image.id], human::size);
-        cells.extend([id(row.image, args), &age, &size]);
-        table.row(&cells);
     }
     context.screen.print(&table.aligned());
 }
 
 fn print_template(template: &str, store: &Store, rows: &[Row<'_>], args: &ImagesArgs, context: &Context) -> Result<()> {
     let format = Format::parse(template, "")?;
-    let sizes = if format.needs("Size") {
-        sizes(store, rows, context)
-    } else {
-        HashMap::new()
-    };
+    let sized = sized(rows, |images| {
+        if format.needs("Size") {
+            sizes(store, images, context)
+        } else {
+            vec![None; images.len()]
+        }
+    });
     let now = Timestamp::now();
-    let fields = rows.iter().map(|row| {
+    let fields = sized.flat_map(|(rows, size)| rows.iter().map(move |row| (row, size)));
+    let fields = fields.map(|(row, size)| {
         let image = row.image;
-        let size = sizes.get(&image.id).copied().flatten();
         Fields::new([
             ("ID", id(image, args).to_owned()),
-            ("Repository", row.repository.clone()),
-            ("Tag", row.tag.clone()),
-            ("Digest", row.digest.clone()),
+            ("Repository", row.repository.to_owned()),
+            ("Tag", row.tag.to_owned()),
+            ("Digest", row.digest.to_owned()),
             (
                 "CreatedSince",
                 image.created.map(|it| human::age(Some(it), now)).unwrap_or_default(),
@@ -204,19 +205,26 @@ fn shown_size(size: Option<u64>, in_words: fn(u64) -> String) -> String {
     size.map_or("N/A".to_owned(), in_words)
 }
 
-/// The SIZE of each image shown, by image ID. One that cannot be had is told.
-fn sizes<'a>(store: &Store, rows: &[Row<'a>], context: &Context) -> HashMap<&'a Digest, Option<u64>> {
-    let mut shown: Vec<&Image> = rows.iter().map(|row| row.image).collect();
-    shown.dedup_by_key(|image| &image.id);
-    let sizes = store.sizes(&shown);
-    let told = shown.into_iter().zip(sizes).map(|(image, size)| {
+/// The rows of one image after the other, each with the image's size.
+fn sized<'r, 'a>(
+    rows: &'r [Row<'a>],
+    sizes: impl FnOnce(&[&'a Image]) -> Vec<Option<u64>>,
+) -> impl Iterator<Item = (&'r [Row<'a>], Option<u64>)> {
+    let of_images = || rows.chunk_by(|a, b| a.image.id == b.image.id);
+    let images: Vec<&Image> = of_images().map(|rows| rows[0].image).collect();
+    of_images().zip(sizes(&images))
+}
+
+/// The SIZE of each image in order. One that cannot be had is told.
+fn sizes(store: &Store, images: &[&Image], context: &Context) -> Vec<Option<u64>> {
+    let told = images.iter().zip(store.sizes(images)).map(|(image, size)| {
         let size = size.map_err(|e| {
             // A fault of the whole image has been told already.
             if image.fault.is_none() {
                 context.screen.note(&format!("WARNING: {e}"));
             }
         });
-        (&image.id, size.ok())
+        size.ok()
     });
     told.collect()
 }

@@ -242,10 +242,7 @@ pub(super) fn read(
 pub(super) fn check_missing(images: &[Listed]) -> Result<()> {
     let mut sentences = Vec::new();
     for image in images.iter().filter(|image| !image.missing.is_empty()) {
-        let name = image
-            .names
-            .first()
-            .map_or_else(|| image.id.to_string(), Reference::familiar);
+        let name = image.names.first().map_or(image.id.as_str(), Reference::familiar);
         let bytes = image.missing.iter().map(|blob| blob.size).sum();
         let digests: Vec<&str> = image.missing.iter().map(|blob| blob.digest.as_str()).collect();
         let blobs = if digests.len() == 1 { "blob" } else { "blobs" };

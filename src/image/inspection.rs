@@ -134,7 +134,7 @@ impl Inspection {
 
 fn document(known: Known<'_>, image: &Map<String, Value>, own: Option<&Map<String, Value>>) -> Map<String, Value> {
     let text = |name: &str| image.get(name).and_then(Value::as_str).unwrap_or_default();
-    let familiar = |names: &[Reference]| names.iter().map(Reference::familiar).collect::<Vec<_>>();
+    let familiar = |names: &[Reference]| names.iter().map(|name| json!(name.familiar())).collect::<Value>();
     let nothing = Map::new();
     let container = image
         .get("container_config")
@@ -144,8 +144,8 @@ fn document(known: Known<'_>, image: &Map<String, Value>, own: Option<&Map<Strin
     let mut document = Map::new();
     let mut put = |name: &str, value: Value| document.insert(name.to_owned(), value);
     put("Id", json!(known.id.as_str()));
-    put("RepoTags", json!(familiar(known.tags)));
-    put("RepoDigests", json!(familiar(known.digests)));
+    put("RepoTags", familiar(known.tags));
+    put("RepoDigests", familiar(known.digests));
     put("Parent", json!(""));
     put("Comment", json!(comment(image)));
     put("Created", json!(created(text("created"))));

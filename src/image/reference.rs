@@ -33,11 +33,13 @@ impl fmt::Display for Version<'_> {
 }
 
 /// `domain/path[:tag][@digest]`, complete. With both a tag and a digest, only the digest says which image is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
-    domain: String,
-    path: String,
-    tag: Option<String>,
+    /// The full form: all parts are read off it, for a store may hold ten thousand names.
+    text: Box<str>,
+    domain_end: usize,
+    path_end: usize,
+    tag_end: usize,
     digest: Option<Digest>,
 }
 
@@ -52,17 +54,17 @@ impl Reference {
                 format!("invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"),
             ));
         }
-        let (domain, remainder) = split_domain(text);
-        let remote = remainder.split(':').next().unwrap_or(&remainder);
+        let (domain, prefix, remainder) = split_domain(text);
+        let remote = remainder.split(':').next().unwrap_or(remainder);
         if has_uppercase(remote) {
             return Err(Error::new(
                 Kind::Usage,
-                format!("invalid reference format: repository name ({remote}) must be lowercase"),
+                format!("invalid reference format: repository name ({prefix}{remote}) must be lowercase"),
             ));
         }
         let (rest, digest) = match remainder.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
-            None => (remainder.as_str(), None),
+            None => (remainder, None),
         };
         let (path, tag) = match rest.split_once(':') {
             Some((path, tag)) => (path, Some(tag)),
@@ -72,32 +74,48 @@ impl Reference {
         if !fits {
             return Err(Error::new(Kind::Usage, "invalid reference format"));
         }
-        if path.len() > MAX_PATH {
+        if prefix.len() + path.len() > MAX_PATH {
             return Err(Error::new(
                 Kind::Usage,
                 format!("repository name must not be more than {MAX_PATH} characters"),
             ));
         }
-        Ok(Self {
-            domain: domain.into(),
-            path: path.into(),
-            tag: tag.map(Into::into),
-            digest: digest.map(Digest::parse).transpose()?,
-        })
+        let digest = digest.map(Digest::parse).transpose()?;
+        Ok(Self::of(domain, [prefix, path], tag, digest))
+    }
+
+    fn of(domain: &str, path: [&str; 2], tag: Option<&str>, digest: Option<Digest>) -> Self {
+        let (colon, tag) = tag.map_or(("", ""), |tag| (":", tag));
+        let (at, digest_text) = digest.as_ref().map_or(("", ""), |digest| ("@", digest.as_str()));
+        let path_end = domain.len() + 1 + path[0].len() + path[1].len();
+        Self {
+            text: [domain, "/", path[0], path[1], colon, tag, at, digest_text]
+                .concat()
+                .into(),
+            domain_end: domain.len(),
+            path_end,
+            tag_end: path_end + colon.len() + tag.len(),
+            digest,
+        }
+    }
+
+    /// The same repository with these.
+    fn with(&self, tag: Option<&str>, digest: Option<&Digest>) -> Self {
+        Self::of(self.domain(), ["", self.path()], tag, digest.cloned())
     }
 
     /// `host[:port]`, or `docker.io`.
     pub fn domain(&self) -> &str {
-        &self.domain
+        &self.text[..self.domain_end]
     }
 
     /// The repository on its registry: `library/nginx`.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.text[self.domain_end + 1..self.path_end]
     }
 
     pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
+        self.text[self.path_end..self.tag_end].strip_prefix(':')
     }
 
     pub fn digest(&self) -> Option<&Digest> {
@@ -106,7 +124,7 @@ impl Reference {
 
     /// The digest where there is one, else the tag; `latest` stands in for neither.
     pub fn version(&self) -> Version<'_> {
-        match (&self.digest, &self.tag) {
+        match (&self.digest, self.tag()) {
             (Some(digest), _) => Version::Digest(digest),
             (None, Some(tag)) => Version::Tag(tag),
             (None, None) => Version::Tag(DEFAULT_TAG),
@@ -114,58 +132,50 @@ impl Reference {
     }
 
     pub fn is_hub(&self) -> bool {
-        self.domain == HUB
+        self.domain() == HUB
     }
 
     /// Whether there is neither a tag nor a digest.
     pub fn is_name_only(&self) -> bool {
-        self.tag.is_none() && self.digest.is_none()
+        self.path_end == self.text.len()
     }
 
     /// `docker.io/library/nginx`, without tag and digest.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.domain, self.path)
+    pub fn name(&self) -> &str {
+        &self.text[..self.path_end]
     }
 
     /// The name as docker shows it, without tag and digest: `nginx`.
-    pub fn familiar_name(&self) -> String {
-        self.familiar_parts().concat()
+    pub fn familiar_name(&self) -> &str {
+        &self.text[self.familiar_start()..self.path_end]
     }
 
     /// The whole reference as docker shows it: `nginx:1.17@sha256:…`.
-    pub fn familiar(&self) -> String {
-        self.all_familiar_parts().concat()
+    pub fn familiar(&self) -> &str {
+        &self.text[self.familiar_start()..]
     }
 
-    /// The order of what docker shows, without putting it together.
+    /// The order of what docker shows.
     pub fn familiar_order(&self, other: &Self) -> Ordering {
-        let (own, other) = (self.all_familiar_parts(), other.all_familiar_parts());
-        let own = own.into_iter().flat_map(str::bytes);
-        own.cmp(other.into_iter().flat_map(str::bytes))
+        self.familiar().cmp(other.familiar())
     }
 
-    fn all_familiar_parts(&self) -> [&str; 7] {
-        let [domain, slash, path] = self.familiar_parts();
-        let (colon, tag) = self.tag.as_ref().map_or(("", ""), |tag| (":", tag));
-        let (at, digest) = self.digest.as_ref().map_or(("", ""), |digest| ("@", digest.as_str()));
-        [domain, slash, path, colon, tag, at, digest]
-    }
-
-    fn familiar_parts(&self) -> [&str; 3] {
+    fn familiar_start(&self) -> usize {
         if !self.is_hub() {
-            return [&self.domain, "/", &self.path];
+            return 0;
         }
-        match self.path.strip_prefix(OFFICIAL) {
-            Some(short) if !short.contains('/') => ["", "", short],
-            _ => ["", "", &self.path],
+        let path = self.domain_end + 1;
+        match self.path().strip_prefix(OFFICIAL) {
+            Some(short) if !short.contains('/') => path + OFFICIAL.len(),
+            _ => path,
         }
     }
 
     /// The same with `:latest` when there is neither a tag nor a digest.
     #[must_use]
-    pub fn or_latest(mut self) -> Self {
+    pub fn or_latest(self) -> Self {
         if self.is_name_only() {
-            self.tag = Some(DEFAULT_TAG.into());
+            return self.with(Some(DEFAULT_TAG), None);
         }
         self
     }
@@ -175,56 +185,52 @@ impl Reference {
         if !is_tag(tag) {
             return Err(Error::new(Kind::Usage, "invalid tag format"));
         }
-        Ok(Self {
-            tag: Some(tag.into()),
-            digest: None,
-            ..self.clone()
-        })
+        Ok(self.with(Some(tag), None))
     }
 
     /// The same repository at this digest alone.
     #[must_use]
     pub fn at_digest(&self, digest: &Digest) -> Self {
-        Self {
-            tag: None,
-            digest: Some(digest.clone()),
-            ..self.clone()
-        }
+        self.with(None, Some(digest))
     }
 
     /// The same with this digest, which then says which image is meant.
     #[must_use]
-    pub fn with_digest(mut self, digest: &Digest) -> Self {
-        self.digest = Some(digest.clone());
-        self
+    pub fn with_digest(&self, digest: &Digest) -> Self {
+        self.with(self.tag(), Some(digest))
     }
 
     /// The same repository with neither tag nor digest.
     #[must_use]
     pub fn without_version(&self) -> Self {
-        Self {
-            tag: None,
-            digest: None,
-            ..self.clone()
-        }
+        self.with(None, None)
     }
+}
 
-    fn suffix(&self) -> String {
-        let tag = self.tag.as_ref().map(|t| format!(":{t}")).unwrap_or_default();
-        let digest = self.digest.as_ref().map(|d| format!("@{d}")).unwrap_or_default();
-        tag + &digest
+/// By the parts: a name stands before the longer ones that it begins, whatever follows it.
+impl Ord for Reference {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let own = (self.domain(), self.path(), self.tag(), self.digest());
+        own.cmp(&(other.domain(), other.path(), other.tag(), other.digest()))
+    }
+}
+
+impl PartialOrd for Reference {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 /// The full form: `docker.io/library/nginx:latest`.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.name(), self.suffix())
+        f.write_str(&self.text)
     }
 }
 
-/// What comes before the first slash is a domain only if it cannot be a Hub namespace.
-fn split_domain(text: &str) -> (&str, String) {
+/// What comes before the first slash is a domain only if it cannot be a Hub namespace. Between domain and remainder
+/// goes the prefix.
+fn split_domain(text: &str) -> (&str, &'static str, &str) {
     let (domain, remainder) = match text.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || has_uppercase(first) => {
             (first, rest)
@@ -232,10 +238,8 @@ fn split_domain(text: &str) -> (&str, String) {
         _ => (HUB, text),
     };
     let domain = if domain == "index.docker.io" { HUB } else { domain };
-    if domain == HUB && !remainder.contains('/') {
-        return (domain, format!("{OFFICIAL}{remainder}"));
-    }
-    (domain, remainder.into())
+    let is_official = domain == HUB && !remainder.contains('/');
+    (domain, if is_official { OFFICIAL } else { "" }, remainder)
 }
 
 fn has_uppercase(text: &str) -> bool {
@@ -341,7 +345,24 @@ mod tests {
         for text in ["nginx", "[::1]:5000/a/b:c", "Host/x", "a.b:1/c:2", "localhost/x"] {
             let reference = Reference::parse(text).unwrap().or_latest();
             assert_eq!(Reference::parse(&reference.to_string()).unwrap(), reference);
-            assert_eq!(Reference::parse(&reference.familiar()).unwrap(), reference);
+            assert_eq!(Reference::parse(reference.familiar()).unwrap(), reference);
         }
+    }
+
+    #[test]
+    fn names_are_in_the_order_of_their_parts() {
+        let digest = Digest::of(b"x");
+        let name = |text: &str| Reference::parse(text).unwrap();
+        let sorted = [
+            name("a.b/c"),
+            name("a.b/c").with_digest(&digest),
+            name("a.b/c:1"),
+            name("a.b/c-d:1"),
+            name("a.b:1/c"),
+        ];
+        let mut names: Vec<_> = sorted.iter().rev().cloned().collect();
+        names.sort();
+        assert_eq!(names, sorted);
+        assert_eq!(names[2].with_digest(&digest).familiar(), format!("a.b/c:1@{digest}"));
     }
 }

@@ -92,7 +92,7 @@ impl Repository {
                 let which = match version {
                     Some(Version::Tag(tag)) => format!("{name}:{tag}"),
                     Some(Version::Digest(digest)) => format!("{name}@{digest}"),
-                    None => name,
+                    None => name.to_owned(),
                 };
                 failure.error(format!("manifest for {which} not found: {said}"))
             }

@@ -18,7 +18,7 @@ impl Server {
             return tags_page(name, tags, query);
         }
         let repositories = self.store.repositories()?;
-        let is_emptied = || self.emptied.borrow().contains(&name.repository.name());
+        let is_emptied = || self.emptied.borrow().contains(name.repository.name());
         let named = match repositories.of(&name.repository) {
             Some(named) => named,
             None if is_emptied() => &[],

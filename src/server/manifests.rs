@@ -135,7 +135,7 @@ impl Server {
         };
         let store = self.store.clone();
         off_thread(move || store.rename(&gone, &given)).await?;
-        self.emptied.borrow_mut().insert(name.repository.name());
+        self.emptied.borrow_mut().insert(name.repository.name().to_owned());
         self.keeper.is_needed();
         Ok(empty(StatusCode::ACCEPTED))
     }

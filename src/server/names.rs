@@ -39,10 +39,10 @@ impl Names {
     pub(super) fn path(&self, name: &Reference) -> Option<String> {
         let path = match self.home.as_str() {
             HUB => name.familiar_name(),
-            home if name.domain() == home => name.path().to_owned(),
+            home if name.domain() == home => name.path(),
             _ => return None,
         };
-        self.repository(&path).is_ok().then_some(path)
+        self.repository(path).is_ok().then(|| path.to_owned())
     }
 }
 

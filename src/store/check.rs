@@ -95,7 +95,7 @@ impl Store {
         for entry in &index.entries {
             let entries = std::slice::from_ref(entry);
             let reached = Reach::of_entries(entries, &self.layout, &self.documents)?.into_digests();
-            let name = entry.name.as_ref().map_or("<none>".to_owned(), Reference::familiar);
+            let name = entry.name.as_ref().map_or("<none>", Reference::familiar);
             let optional = self.optional(&entry.descriptor.digest);
             for digest in reached {
                 let fault = match (here.contains(&digest), damaged.contains(&digest)) {
@@ -104,8 +104,8 @@ impl Store {
                     _ => continue,
                 };
                 let (_, names) = checked.faults.entry(digest).or_insert((fault, Vec::new()));
-                if !names.contains(&name) {
-                    names.push(name.clone());
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
                 }
             }
         }

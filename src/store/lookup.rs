@@ -37,7 +37,7 @@ pub(super) fn locate(text: &str, images: &[Group]) -> Result<(usize, Option<Refe
     if let (Some((place, _)), None) = (matching.next(), matching.next()) {
         return Ok((place, None));
     }
-    let error = no_such_image(&name.or_latest().familiar());
+    let error = no_such_image(name.or_latest().familiar());
     let near = nearest::names(&stored, images.iter().flat_map(|image| &image.tags));
     Err(if near.is_empty() {
         error

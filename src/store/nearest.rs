@@ -11,9 +11,9 @@ pub(super) fn names<'a>(wanted: &Reference, stored: impl Iterator<Item = &'a Ref
     let repository = wanted.familiar_name();
     let mut near: Vec<(usize, usize, String)> = stored
         .filter_map(|name| {
-            let far = strangeness(&repository, &name.familiar_name())?;
+            let far = strangeness(repository, name.familiar_name())?;
             let tags = distance(wanted.tag().unwrap_or_default(), name.tag().unwrap_or_default());
-            Some((far, tags, name.familiar()))
+            Some((far, tags, name.familiar().to_owned()))
         })
         .collect();
     near.sort();

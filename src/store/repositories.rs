@@ -37,7 +37,7 @@ impl Repositories {
 
     /// The tags and digests of one repository; `None` where there is no such repository.
     pub fn of(&self, repository: &Reference) -> Option<&[Named]> {
-        self.named.get(&repository.name()).map(Vec::as_slice)
+        self.named.get(repository.name()).map(Vec::as_slice)
     }
 
     /// The first tag or digest of each repository.
@@ -72,7 +72,7 @@ impl Store {
                 let manifest = entry.descriptor;
                 repositories
                     .named
-                    .entry(name.name())
+                    .entry(name.name().to_owned())
                     .or_default()
                     .push(Named { name, manifest });
             }

@@ -100,7 +100,7 @@ fn listing(store: &Store) -> Vec<String> {
             .tags
             .iter()
             .chain(&image.digests)
-            .map(Reference::familiar)
+            .map(|name| name.familiar().to_owned())
             .collect();
         if names.is_empty() {
             "<none>".to_owned()

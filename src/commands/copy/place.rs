@@ -105,7 +105,7 @@ fn split(text: &str, rest: &str) -> Result<(PathBuf, Option<String>)> {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Registry(name) => f.write_str(&name.familiar()),
+            Self::Registry(name) => f.write_str(name.familiar()),
             Self::Layout { folder, label } => {
                 write!(f, "{LAYOUT}{}", folder.display())?;
                 label.iter().try_for_each(|label| write!(f, ":{label}"))

@@ -71,7 +71,7 @@ impl Unpacked {
 
     pub(super) fn names(&self) -> Vec<String> {
         let names = self.images.iter().flat_map(|image| &image.names);
-        names.map(Reference::familiar).collect()
+        names.map(|name| name.familiar().to_owned()).collect()
     }
 }
 

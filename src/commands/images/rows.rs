@@ -3,7 +3,7 @@
 
 use crate::commands::filter::ImageFilter;
 use crate::error::Result;
-use crate::image::Reference;
+use crate::image::{Digest, Reference};
 use crate::store::{Image, Store};
 
 const NONE: &str = "<none>";
@@ -12,9 +12,9 @@ const NONE: &str = "<none>";
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) image: &'a Image,
-    pub(super) repository: String,
-    pub(super) tag: String,
-    pub(super) digest: String,
+    pub(super) repository: &'a str,
+    pub(super) tag: &'a str,
+    pub(super) digest: &'a str,
 }
 
 /// What of the digests is shown.
@@ -73,40 +73,38 @@ impl<'a> Names<'a> {
     }
 
     fn rows(&self, image: &'a Image, shown: Digests) -> Vec<Row<'a>> {
-        let row = |repository: String, tag: &str, digest: &str| Row {
+        let row = |repository, tag, digest| Row {
             image,
             repository,
-            tag: tag.to_owned(),
-            digest: digest.to_owned(),
+            tag,
+            digest,
         };
-        let text = |name: &Reference| name.digest().map_or(NONE.to_owned(), ToString::to_string);
+        let text = |name: &'a Reference| name.digest().map_or(NONE, Digest::as_str);
         let mut rows = Vec::new();
         for tag in &self.tags {
-            let digests: Vec<&&Reference> = self
-                .digests
-                .iter()
-                .filter(|digest| shown != Digests::Hidden && digest.name() == tag.name())
-                .collect();
-            let tag_row = |digest: &str| row(tag.familiar_name(), tag.tag().unwrap_or(NONE), digest);
-            if digests.is_empty() {
+            let its_own = |digest: &&&Reference| shown != Digests::Hidden && digest.name() == tag.name();
+            let tag_row = |digest| row(tag.familiar_name(), tag.tag().unwrap_or(NONE), digest);
+            let before = rows.len();
+            let digests = self.digests.iter().filter(its_own);
+            rows.extend(digests.map(|digest| tag_row(text(digest))));
+            if rows.len() == before {
                 rows.push(tag_row(NONE));
             }
-            rows.extend(digests.into_iter().map(|digest| tag_row(&text(digest))));
         }
-        let mut untagged: Vec<&Reference> = self.digests.clone();
+        let mut untagged = self.digests.clone();
         untagged.retain(|digest| !self.tags.iter().any(|tag| tag.name() == digest.name()));
         if shown == Digests::Shown {
             rows.extend(
                 untagged
                     .iter()
-                    .map(|digest| row(digest.familiar_name(), NONE, &text(digest))),
+                    .map(|digest| row(digest.familiar_name(), NONE, text(digest))),
             );
         } else {
             untagged.dedup_by_key(|digest| digest.name());
             rows.extend(untagged.iter().map(|digest| row(digest.familiar_name(), NONE, "")));
         }
         if rows.is_empty() {
-            rows.push(row(NONE.to_owned(), NONE, NONE));
+            rows.push(row(NONE, NONE, NONE));
         }
         rows
     }

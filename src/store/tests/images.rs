@@ -216,9 +216,9 @@ fn an_unusable_image_is_listed_with_its_fault() {
     assert_eq!(
         faults,
         [
-            ("layer:latest".into(), None),
-            ("config:latest".into(), missing),
-            ("manifest:latest".into(), missing)
+            ("layer:latest", None),
+            ("config:latest", missing),
+            ("manifest:latest", missing)
         ]
     );
     let sizes = store.sizes(&listed.iter().collect::<Vec<_>>());
