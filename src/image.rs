@@ -1,5 +1,6 @@
 //! The vocabulary of images: names, digests, descriptors, manifests, configs. Pure values, no I/O.
 
+pub mod annotations;
 pub mod change;
 pub mod config;
 pub mod descriptor;
@@ -16,6 +17,7 @@ pub mod reference;
 pub mod referral;
 pub mod version_order;
 
+pub use annotations::Annotations;
 pub use change::RunConfig;
 pub use config::ImageConfig;
 pub use descriptor::Descriptor;

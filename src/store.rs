@@ -161,7 +161,7 @@ impl Store {
             scope.spawn(|| self.documents.look_over_summaries());
             Index::read(&self.layout)
         })?;
-        let groups = catalog::group(&index, &self.documents);
+        let groups = catalog::group(index.into_listed(), &self.documents);
         let into_image = |group: Group| group.into_image(&self.documents);
         let mut images: Vec<Image> = groups.into_iter().map(into_image).collect();
         catalog::sort(&mut images);
@@ -172,7 +172,7 @@ impl Store {
     /// The image that `text` means: an ID, a stored name, or the beginning of one ID only.
     pub fn find(&self, text: &str) -> Result<Found> {
         let index = Index::read(&self.layout)?;
-        let mut groups = catalog::group(&index, &self.documents);
+        let mut groups = catalog::group(index.listed(), &self.documents);
         let (place, name) = lookup::locate(text, &groups)?;
         let mut group = groups.swap_remove(place);
         if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {

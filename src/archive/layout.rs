@@ -7,16 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::bad;
 use super::images::Shelf;
 use crate::error::Result;
+use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Descriptor, Reference};
 
 pub(super) const INDEX: &str = "index.json";
 pub(super) const MARKER: &str = "oci-layout";
 const VERSION: &str = "1.0.0";
-/// The full name, as containerd writes it.
-const IMAGE_NAME: &str = "io.containerd.image.name";
-/// A tag for containerd and docker, a whole name for podman and skopeo.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 #[derive(Serialize, Deserialize)]
 struct Marker {
@@ -99,10 +96,8 @@ pub(super) fn index<'a>(images: impl IntoIterator<Item = (&'a [Reference], &'a D
 
 fn named(root: &Descriptor, name: &Reference) -> Descriptor {
     let mut entry = bare(root);
-    entry.annotations.insert(IMAGE_NAME.into(), name.to_string());
-    entry
-        .annotations
-        .insert(REF_NAME.into(), name.tag().unwrap_or_default().into());
+    entry.annotations.insert(IMAGE_NAME, &name.to_string());
+    entry.annotations.insert(REF_NAME, name.tag().unwrap_or_default());
     entry
 }
 

@@ -61,7 +61,7 @@ pub async fn run(args: ImportArgs, context: &Context) -> Result<Status> {
     session.publish(&kept)?;
     session.put_manifest(&manifest).await?;
     let descriptor = Descriptor {
-        platform: Some(platform),
+        platform: Some(platform.into()),
         ..manifest.descriptor.clone()
     };
     match name {

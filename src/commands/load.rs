@@ -201,7 +201,7 @@ impl Load<'_> {
         let mut descriptor = image.root.descriptor.clone();
         if let Body::Image(body) = &image.root.body {
             let platform = self.store.config(body)?.platform;
-            descriptor.platform = (!platform.os.is_empty()).then_some(platform);
+            descriptor.platform = (!platform.os.is_empty()).then(|| platform.into());
         }
         Ok(descriptor)
     }

@@ -73,7 +73,7 @@ async fn draft_of(repository: &Repository, name: &Reference, manifest: &Manifest
         .rest
         .retain(|member, _| member == crate::image::manifest_list::OS_FEATURES);
     let mut descriptor = manifest.descriptor.clone();
-    descriptor.platform = Some(platform);
+    descriptor.platform = Some(platform.into());
     Ok(Draft {
         name: name.clone(),
         descriptor,

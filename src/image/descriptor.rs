@@ -1,13 +1,12 @@
 //! A pointer to content: media type, digest, size. Members rdock does not know survive a round trip.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Digest, Platform};
+use super::{Annotations, Digest, Platform};
 
 /// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md>; `size` in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,11 +16,12 @@ pub struct Descriptor {
     pub digest: Digest,
     pub size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    /// In a box, since few descriptors have one and a store has thousands of descriptors.
+    pub platform: Option<Box<Platform>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub annotations: Annotations,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -34,7 +34,7 @@ impl Descriptor {
             size,
             platform: None,
             urls: Vec::new(),
-            annotations: BTreeMap::new(),
+            annotations: Annotations::default(),
             rest: Map::new(),
         }
     }
@@ -42,11 +42,8 @@ impl Descriptor {
     /// Whether this child of an index is provenance or an SBOM, not an image
     /// (<https://docs.docker.com/build/metadata/attestations/attestation-storage/>).
     pub fn is_attestation(&self) -> bool {
-        self.platform.as_ref().is_some_and(Platform::is_unknown)
-            || self
-                .annotations
-                .get("vnd.docker.reference.type")
-                .is_some_and(|t| t == "attestation-manifest")
+        self.platform.as_deref().is_some_and(Platform::is_unknown)
+            || self.annotations.get("vnd.docker.reference.type") == Some("attestation-manifest")
     }
 
     /// Whether the bytes live at `urls` only and must not be pushed (Windows base layers).

@@ -78,7 +78,7 @@ pub fn list(manifests: &[Descriptor]) -> (&'static str, String) {
         media_type: &manifest.media_type,
         size: manifest.size,
         digest: &manifest.digest,
-        platform: Spec::of(manifest.platform.as_ref()),
+        platform: Spec::of(manifest.platform.as_deref()),
     });
     let list = List {
         schema_version: 2,

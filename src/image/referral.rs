@@ -1,13 +1,11 @@
 //! Manifests that say something about another one: signatures, SBOMs, attestations
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers>).
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use super::{Descriptor, Digest};
+use super::{Annotations, Descriptor, Digest};
 
 /// A manifest's word that it belongs to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +23,7 @@ struct Wire {
     artifact_type: Option<String>,
     config: Option<Config>,
     #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    annotations: Annotations,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +89,7 @@ mod tests {
         let plain = with(&format!(r#","annotations":{{"a":"b"}},{subject}"#)).unwrap();
         assert_eq!(plain.subject, digest);
         assert_eq!(plain.referrer.rest["artifactType"], "application/x-config");
-        assert_eq!(plain.referrer.annotations["a"], "b");
+        assert_eq!(plain.referrer.annotations.get("a"), Some("b"));
         let typed = with(&format!(r#","artifactType":"application/x-sbom",{subject}"#)).unwrap();
         assert_eq!(typed.referrer.rest["artifactType"], "application/x-sbom");
         assert_eq!(with(""), None);

@@ -231,7 +231,7 @@ fn add_platform(manifest: &mut Manifest, store: &Store) {
         && image.config.media_type.contains("image")
         && let Ok(config) = store.config(image)
     {
-        manifest.descriptor.platform = Some(config.platform);
+        manifest.descriptor.platform = Some(config.platform.into());
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::documents::Documents;
-use super::index::Index;
+use super::index::Listed;
 use crate::error::Error;
 use crate::image::{Descriptor, Digest, Reference};
 
@@ -78,31 +78,32 @@ impl Group {
     }
 }
 
-/// The images of the index, in its order.
-pub(super) fn group(index: &Index, documents: &Documents) -> Vec<Group> {
+/// The images of these entries of the index, in their order.
+pub(super) fn group<'a>(entries: impl IntoIterator<Item = Listed<'a>>, documents: &Documents) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<Digest, usize> = HashMap::new();
-    let mut by_manifest: HashMap<&Digest, usize> = HashMap::new();
-    for entry in &index.entries {
-        let known = by_manifest.get(&entry.descriptor.digest);
+    let mut by_manifest: HashMap<Digest, usize> = HashMap::new();
+    for (name, manifest) in entries {
+        let known = by_manifest.get(&manifest.digest);
         let place = if let Some(place) = known {
             *place
         } else {
-            let id = documents.id(&entry.descriptor);
+            let id = documents.id(&manifest);
             let place = *places.entry(id.clone()).or_insert(groups.len());
+            by_manifest.insert(manifest.digest.clone(), place);
             match groups.get_mut(place) {
-                Some(group) => group.manifests.push(entry.descriptor.digest.clone()),
-                None => groups.push(Group::new(id, entry.descriptor.clone())),
+                Some(group) => group.manifests.push(manifest.digest.clone()),
+                None => groups.push(Group::new(id, manifest.into_owned())),
             }
-            by_manifest.insert(&entry.descriptor.digest, place);
             place
         };
-        if let Some(name) = &entry.name {
+        if let Some(name) = name {
             let group = &mut groups[place];
-            match name.digest() {
-                Some(_) => group.digests.push(name.clone()),
-                None => group.tags.push(name.clone()),
-            }
+            let names = match name.digest() {
+                Some(_) => &mut group.digests,
+                None => &mut group.tags,
+            };
+            names.push(name);
         }
     }
     for names in groups

@@ -32,7 +32,7 @@ impl Store {
             return Ok(texts.map(missing).collect());
         }
         let mut edit = Edit::begin(&self.layout)?;
-        let mut images = catalog::group(&edit.index, &self.documents);
+        let mut images = catalog::group(edit.index.listed(), &self.documents);
         let mut gone = Vec::new();
         let mut remove = |text| {
             let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.documents)?;
@@ -69,10 +69,10 @@ impl Store {
             return Ok(Pruned::default());
         }
         let mut edit = Edit::begin(&self.layout)?;
-        let mut images = catalog::group(&edit.index, &self.documents);
+        let mut images = catalog::group(edit.index.listed(), &self.documents);
         let entries = edit.index.entries.iter().filter(|entry| entry.is_foreign());
         let foreign: HashSet<Digest> = entries.map(|entry| self.documents.id(&entry.descriptor)).collect();
-        let listed = catalog::group(&edit.index, &self.documents).into_iter();
+        let listed = catalog::group(edit.index.listed(), &self.documents).into_iter();
         let listed = listed.map(|group| group.into_image(&self.documents));
         let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
         let going: HashSet<Digest> = going.map(|image| image.id).collect();

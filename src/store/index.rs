@@ -3,22 +3,19 @@
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md#indexjson-file>. What other tools wrote
 //! into it stays, understood or not.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::layout::Layout;
 use super::lock::Lock;
 use crate::error::{Clue, Error, Kind, Result};
+use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Descriptor, Reference};
-
-/// The full name, as containerd writes it.
-const IMAGE_NAME: &str = "io.containerd.image.name";
-/// The same where skopeo and others look for it.
-pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -36,6 +33,9 @@ pub(super) struct Entry {
     pub(super) descriptor: Descriptor,
 }
 
+/// What an entry says, of an index that is needed further or of one that is not.
+pub(super) type Listed<'a> = (Option<Reference>, Cow<'a, Descriptor>);
+
 /// The form in which names are stored: a tag or a digest, never both, never neither.
 pub(super) fn stored_form(name: &Reference) -> Reference {
     match name.digest() {
@@ -49,7 +49,7 @@ impl Entry {
     pub(super) fn named(name: Reference, manifest: &Descriptor) -> Self {
         let mut descriptor = bare(manifest);
         for key in [IMAGE_NAME, REF_NAME] {
-            descriptor.annotations.insert(key.to_owned(), name.to_string());
+            descriptor.annotations.insert(key, &name.to_string());
         }
         Self {
             name: Some(name),
@@ -79,7 +79,13 @@ impl Entry {
     /// Whether another tool gave it a name that is none to rdock.
     pub(super) fn is_foreign(&self) -> bool {
         let annotations = &self.descriptor.annotations;
-        self.name.is_none() && (annotations.contains_key(IMAGE_NAME) || annotations.contains_key(REF_NAME))
+        self.name.is_none() && [IMAGE_NAME, REF_NAME].iter().any(|key| annotations.get(key).is_some())
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Descriptor::deserialize(deserializer).map(Self::read)
     }
 }
 
@@ -107,7 +113,7 @@ impl Index {
     fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
         let path = || layout.index().display().to_string();
         // Nearly always all members are descriptors; only else is each looked at by itself.
-        let members = serde_json::from_slice::<Wire<Descriptor>>(raw).map(Members::Understood);
+        let members = serde_json::from_slice::<Wire<Entry>>(raw).map(Members::Understood);
         let members = members
             .or_else(|_| serde_json::from_slice::<Wire<Value>>(raw).map(Members::Mixed))
             .map_err(|e| {
@@ -117,15 +123,14 @@ impl Index {
         let mut index = Self::default();
         let schema_version = match members {
             Members::Understood(wire) => {
-                let descriptors = wire.manifests.unwrap_or_default().into_iter();
-                index.entries = descriptors.map(Entry::read).collect();
+                index.entries = wire.manifests.unwrap_or_default();
                 index.rest = wire.rest;
                 wire.schema_version
             }
             Members::Mixed(wire) => {
                 for member in wire.manifests.unwrap_or_default() {
-                    match Descriptor::deserialize(&member) {
-                        Ok(descriptor) => index.entries.push(Entry::read(descriptor)),
+                    match Entry::deserialize(&member) {
+                        Ok(entry) => index.entries.push(entry),
                         Err(_) => index.strangers.push(member),
                     }
                 }
@@ -142,6 +147,16 @@ impl Index {
 
     pub(super) fn entry(&self, name: &Reference) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name.as_ref() == Some(name))
+    }
+
+    pub(super) fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (entry.name.clone(), Cow::Borrowed(&entry.descriptor)))
+    }
+
+    pub(super) fn into_listed(self) -> impl Iterator<Item = Listed<'static>> {
+        let entries = self.entries.into_iter();
+        entries.map(|entry| (entry.name, Cow::Owned(entry.descriptor)))
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
@@ -176,7 +191,7 @@ enum Member<'a> {
 
 /// The document as it could be read.
 enum Members {
-    Understood(Wire<Descriptor>),
+    Understood(Wire<Entry>),
     Mixed(Wire<Value>),
 }
 

@@ -2,15 +2,21 @@
 //! (<https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys>).
 
 use super::Store;
-use super::index::{Edit, Entry, Index, REF_NAME};
+use super::index::{Edit, Entry, Index};
 use crate::error::Result;
 use crate::image::Descriptor;
+use crate::image::annotations::REF_NAME;
 
 impl Store {
     /// Every image of the layout with its name, in the order of `index.json`.
     pub fn labels(&self) -> Result<Vec<(Option<String>, Descriptor)>> {
         let index = Index::read(&self.layout)?;
-        let labelled = |entry: Entry| (entry.descriptor.annotations.get(REF_NAME).cloned(), entry.descriptor);
+        let labelled = |entry: Entry| {
+            (
+                entry.descriptor.annotations.get(REF_NAME).map(str::to_owned),
+                entry.descriptor,
+            )
+        };
         Ok(index.entries.into_iter().map(labelled).collect())
     }
 
@@ -24,15 +30,14 @@ impl Store {
             ..Descriptor::new(manifest.media_type.clone(), manifest.digest.clone(), manifest.size)
         };
         if let Some(label) = label {
-            listed.annotations.insert(REF_NAME.to_owned(), label.to_owned());
+            listed.annotations.insert(REF_NAME, label);
         }
-        let name_of = |entry: &Entry| entry.descriptor.annotations.get(REF_NAME).cloned();
         let is_listed = |entry: &Entry| entry.descriptor.digest == listed.digest;
         match label {
-            Some(_) => edit
-                .index
-                .entries
-                .retain(|entry| name_of(entry).as_deref() != label && !(name_of(entry).is_none() && is_listed(entry))),
+            Some(_) => edit.index.entries.retain(|entry| {
+                let own = entry.descriptor.annotations.get(REF_NAME);
+                own != label && !(own.is_none() && is_listed(entry))
+            }),
             None if edit.index.entries.iter().any(is_listed) => return Ok(()),
             None => {}
         }

@@ -53,7 +53,7 @@ pub(super) async fn put(store: &Store) -> Result<()> {
         let image = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
         let image = put_manifest(&session, &image).await?;
         children.push(json!(Descriptor {
-            platform: Some(platform),
+            platform: Some(platform.into()),
             ..image.descriptor
         }));
     }

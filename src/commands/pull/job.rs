@@ -82,7 +82,7 @@ impl Pull<'_> {
         session.put_manifest(&image).await?;
         Ok(Brought {
             image: Descriptor {
-                platform: Some(platform.clone()),
+                platform: Some(platform.clone().into()),
                 ..image.descriptor.clone()
             },
             blobs: blobs_of(body).collect(),
