@@ -1,14 +1,14 @@
 //! Finished blobs: looking, opening, reading small ones whole, writing small ones.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use bytes::Bytes;
-use rustix::fs::OFlags;
+use rustix::fs::{self, AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Digest, Digester};
 
@@ -17,17 +17,21 @@ const MAX_WHOLE: u64 = 8 << 20;
 
 /// The blob's size in bytes, if it is there. A symbolic link is not a blob.
 pub(super) fn size(layout: &Layout, digest: &Digest) -> Option<u64> {
-    let metadata = fs::symlink_metadata(layout.blob(digest)).ok()?;
+    let metadata = layout.blob(digest).symlink_metadata().ok()?;
     metadata.is_file().then_some(metadata.len())
 }
 
+/// The folder of all blobs: from there thousands of them are found in half the time.
+pub(super) fn folder(layout: &Layout) -> io::Result<File> {
+    File::open(layout.blobs())
+}
+
 /// The blob's size in bytes, and when its file was last written to, in nanoseconds since 1970.
-pub(super) fn stamp(layout: &Layout, digest: &Digest) -> Option<(u64, i128)> {
-    let metadata = fs::symlink_metadata(layout.blob(digest))
-        .ok()
-        .filter(Metadata::is_file)?;
-    let written = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Some((metadata.len(), written))
+pub(super) fn stamp(folder: &File, digest: &Digest) -> Option<(u64, i128)> {
+    let stat = fs::statat(folder, layout::blob_name(digest), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let written = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+    is_file.then_some((stat.st_size.try_into().ok()?, written))
 }
 
 /// Opens the blob and says how many bytes it has.

@@ -89,7 +89,7 @@ impl Layout {
     }
 
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
-        self.blob_folder(digest.algorithm()).join(digest.hex())
+        self.blobs().join(blob_name(digest))
     }
 
     fn blob_folder(&self, algorithm: Algorithm) -> PathBuf {
@@ -224,6 +224,11 @@ impl Layout {
         let folder = self.root.display().to_string();
         error.with_clue(Clue::DiskFull { folder })
     }
+}
+
+/// Where the blob lies in the folder of all blobs.
+pub(super) fn blob_name(digest: &Digest) -> String {
+    [digest.algorithm().name(), "/", digest.hex()].concat()
 }
 
 /// Finished content: on the disk, and readable by whom the root folder lets in.

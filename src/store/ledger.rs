@@ -4,6 +4,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
 use crate::image::Digest;
@@ -11,7 +12,7 @@ use crate::image::Digest;
 /// The facts in the file: what stands before the digest, and the digest. Lines that are none are passed over.
 pub(super) fn read(path: &Path) -> Vec<(String, Digest)> {
     let text = text(path);
-    let facts = facts(&text).map(|(fact, digest)| (fact.to_owned(), digest));
+    let facts = facts(&text).map(|(fact, digest)| (text[fact].to_owned(), digest));
     facts.collect()
 }
 
@@ -21,11 +22,14 @@ pub(super) fn text(path: &Path) -> String {
     String::from_utf8(raw).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
-/// The facts in such a text, where they stand.
-pub(super) fn facts(text: &str) -> impl Iterator<Item = (&str, Digest)> {
-    text.lines().filter_map(|line| {
-        let (fact, digest) = line.rsplit_once(' ')?;
-        Some((fact, Digest::parse(digest).ok()?))
+/// Where in such a text the facts stand, and their digests.
+pub(super) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> {
+    let mut end = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let begin = end;
+        end += line.len();
+        let (fact, digest) = line.trim_end_matches('\n').rsplit_once(' ')?;
+        Some((begin..begin + fact.len(), Digest::parse(digest).ok()?))
     })
 }
 

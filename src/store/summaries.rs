@@ -7,6 +7,8 @@
 //! is made anew. Layers are `DIGEST=SIZE` with commas between.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flate2::Crc;
@@ -20,44 +22,85 @@ use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest};
 /// Lines of images that are no more may be so many more than those that are in use.
 const SPARE_LINES: usize = 1000;
 
+/// How many fields a fact has.
+const FIELDS: usize = 7;
+
 /// One image manifest and its config. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Summary {
-    /// The line from TYPE to DIFFIDS.
-    fact: Arc<str>,
+    /// Holds the line from TYPE to DIFFIDS: all lines of a file are in one text.
+    text: Arc<String>,
+    /// Where each field begins, and behind the last.
+    bounds: [usize; FIELDS + 1],
 }
 
 impl Summary {
     fn new(layout: &Layout, manifest: &Descriptor, image: &ImageManifest, config: &ImageConfig) -> Self {
+        let blobs = blobs::folder(layout).ok();
+        let stamp = |digest| blobs.as_ref().and_then(|blobs| blobs::stamp(blobs, digest));
+        let stamp = |digest| stamp(digest).map_or(NONE.to_owned(), |(size, written)| format!("{size}.{written}"));
         let layers: Vec<String> = image
             .layers
             .iter()
             .map(|it| format!("{}={}", it.digest, it.size))
             .collect();
         let diff_ids: Vec<&str> = config.diff_ids.iter().map(Digest::as_str).collect();
-        let created = config
-            .created
-            .map_or("-".to_owned(), |created| created.as_nanosecond().to_string());
-        let fact = format!(
-            "{} {} {} {} {created} {} {}",
-            manifest.media_type,
-            stamp(layout, &manifest.digest),
-            image.config.digest,
-            stamp(layout, &image.config.digest),
+        let fields: [String; FIELDS] = [
+            manifest.media_type.clone(),
+            stamp(&manifest.digest),
+            image.config.digest.to_string(),
+            stamp(&image.config.digest),
+            config
+                .created
+                .map_or(NONE.to_owned(), |created| created.as_nanosecond().to_string()),
             list(&layers),
             list(&diff_ids),
-        );
-        Self { fact: fact.into() }
+        ];
+        let lengths = fields.each_ref().map(String::len);
+        Self::of(&Arc::new(fields.join(" ")), 0, lengths)
+    }
+
+    /// The fact that stands in a text, if it has all its fields.
+    fn read(text: &Arc<String>, fact: Range<usize>) -> Option<Self> {
+        let mut fields = text[fact.clone()].split(' ').map(str::len);
+        let mut lengths = [0; FIELDS];
+        for length in &mut lengths {
+            *length = fields.next()?;
+        }
+        fields.next().is_none().then(|| Self::of(text, fact.start, lengths))
+    }
+
+    fn of(text: &Arc<String>, start: usize, lengths: [usize; FIELDS]) -> Self {
+        let mut bounds = [start; FIELDS + 1];
+        for (place, length) in lengths.iter().enumerate() {
+            bounds[place + 1] = bounds[place] + length + 1;
+        }
+        Self {
+            text: Arc::clone(text),
+            bounds,
+        }
+    }
+
+    fn fact(&self) -> &str {
+        &self.text[self.bounds[0]..self.bounds[FIELDS] - 1]
     }
 
     fn field(&self, place: usize) -> &str {
-        self.fact.split(' ').nth(place).unwrap_or_default()
+        &self.text[self.bounds[place]..self.bounds[place + 1] - 1]
     }
 
-    fn holds(&self, layout: &Layout, manifest: &Digest) -> bool {
+    /// A blob's size and time of writing, when it was summed up.
+    fn stamp(&self, place: usize) -> Option<(u64, i128)> {
+        let (size, written) = self.field(place).split_once('.')?;
+        Some((size.parse().ok()?, written.parse().ok()?))
+    }
+
+    fn holds(&self, blobs: &File, manifest: &Digest) -> bool {
         // A blob that was not there has no stamp, which matches nothing.
-        let is_as_it_was =
-            |digest: &Digest, place| self.field(place) != NONE && stamp(layout, digest) == self.field(place);
+        let is_as_it_was = |digest: &Digest, place| {
+            self.stamp(place)
+                .is_some_and(|then| blobs::stamp(blobs, digest) == Some(then))
+        };
         is_as_it_was(manifest, 1) && self.config().is_some_and(|config| is_as_it_was(&config, 3))
     }
 
@@ -67,12 +110,7 @@ impl Summary {
 
     /// The manifest's own size in bytes.
     pub(super) fn size(&self) -> u64 {
-        let stamp = self.field(1);
-        stamp
-            .split('.')
-            .next()
-            .and_then(|size| size.parse().ok())
-            .unwrap_or_default()
+        self.stamp(1).map_or(0, |(size, _)| size)
     }
 
     /// The config's digest.
@@ -98,14 +136,6 @@ impl Summary {
 
 const NONE: &str = "-";
 
-/// What changes when a blob's file does: its size in bytes and its time of writing.
-fn stamp(layout: &Layout, digest: &Digest) -> String {
-    let Some((size, written)) = blobs::stamp(layout, digest) else {
-        return NONE.to_owned();
-    };
-    format!("{size}.{written}")
-}
-
 fn list(members: &[impl AsRef<str>]) -> String {
     if members.is_empty() {
         return NONE.to_owned();
@@ -116,32 +146,48 @@ fn list(members: &[impl AsRef<str>]) -> String {
 /// The file's summaries and those made since, by manifest.
 #[derive(Debug, Default)]
 pub(super) struct Summaries {
-    noted: OnceLock<HashMap<Digest, Noted>>,
+    noted: OnceLock<Noted>,
     made: Mutex<HashMap<Digest, Summary>>,
     /// Not in the file yet.
     new: Mutex<Vec<Digest>>,
 }
 
-/// A summary of the file, and whether it still holds, once that was looked at.
+/// The summaries of the file, and of each whether it still holds, once that was looked at.
 #[derive(Debug)]
 struct Noted {
-    summary: Summary,
-    holds: OnceLock<bool>,
+    lines: HashMap<Digest, (Summary, OnceLock<bool>)>,
+    /// The blobs' folder; without it, none holds.
+    blobs: Option<File>,
 }
 
 impl Noted {
-    fn holds(&self, layout: &Layout, manifest: &Digest) -> bool {
-        *self.holds.get_or_init(|| self.summary.holds(layout, manifest))
+    fn read(layout: &Layout) -> Self {
+        let text = Arc::new(ledger::text(&layout.summaries()));
+        let lines = ledger::facts(&text).filter_map(|(line, digest)| {
+            let (sum, fact) = text[line.clone()].split_once(' ')?;
+            let is_right = u32::from_str_radix(sum, 16) == Ok(checksum(fact, &digest));
+            let summary = Summary::read(&text, line.end - fact.len()..line.end)?;
+            is_right.then_some((digest, (summary, OnceLock::new())))
+        });
+        Self {
+            lines: lines.collect(),
+            blobs: blobs::folder(layout).ok(),
+        }
+    }
+
+    fn of(&self, manifest: &Digest) -> Option<&Summary> {
+        let (summary, holds) = self.lines.get(manifest)?;
+        let blobs = self.blobs.as_ref()?;
+        holds.get_or_init(|| summary.holds(blobs, manifest)).then_some(summary)
     }
 }
 
 impl Summaries {
     /// What is known of this manifest, if manifest and config are as they were. They are looked at once a process.
     pub(super) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
-        let noted = self.noted.get_or_init(|| read(layout));
-        let noted = noted.get(manifest).filter(|noted| noted.holds(layout, manifest));
-        if let Some(noted) = noted {
-            return Some(noted.summary.clone());
+        let noted = self.noted.get_or_init(|| Noted::read(layout));
+        if let Some(summary) = noted.of(manifest) {
+            return Some(summary.clone());
         }
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.get(manifest).cloned()
@@ -149,8 +195,9 @@ impl Summaries {
 
     /// Reads the file and looks at all that it speaks of.
     pub(super) fn look_over(&self, layout: &Layout) {
-        for (manifest, noted) in self.noted.get_or_init(|| read(layout)) {
-            noted.holds(layout, manifest);
+        let noted = self.noted.get_or_init(|| Noted::read(layout));
+        for manifest in noted.lines.keys() {
+            noted.of(manifest);
         }
     }
 
@@ -201,31 +248,17 @@ impl Summaries {
     }
 }
 
-fn read(layout: &Layout) -> HashMap<Digest, Noted> {
-    ledger::facts(&ledger::text(&layout.summaries()))
-        .filter_map(|(line, digest)| {
-            let (sum, fact) = line.split_once(' ')?;
-            let is_right = sum == checksum(fact, &digest) && fact.split(' ').count() == FIELDS;
-            let summary = Summary { fact: fact.into() };
-            let holds = OnceLock::new();
-            is_right.then_some((digest, Noted { summary, holds }))
-        })
-        .collect()
-}
-
-/// How many fields a fact has.
-const FIELDS: usize = 7;
-
 fn line(summary: &Summary, manifest: &Digest) -> String {
-    format!("{} {}", checksum(&summary.fact, manifest), summary.fact)
+    let fact = summary.fact();
+    format!("{:08x} {fact}", checksum(fact, manifest))
 }
 
 /// Over all that follows: blobs are freed on the word of these lines.
-fn checksum(fact: &str, manifest: &Digest) -> String {
+fn checksum(fact: &str, manifest: &Digest) -> u32 {
     let mut crc = Crc::new();
     crc.update(fact.as_bytes());
     crc.update(manifest.as_str().as_bytes());
-    format!("{:08x}", crc.sum())
+    crc.sum()
 }
 
 #[cfg(test)]
@@ -267,7 +300,7 @@ mod tests {
         layout.create().unwrap();
         let (manifest, summary) = summed(&layout, "x");
         let read = known(&layout, &manifest).unwrap();
-        assert_eq!(read.fact, summary.fact);
+        assert_eq!(read.fact(), summary.fact());
         assert_eq!((read.media_type(), read.size()), ("a/b", 10));
         assert_eq!(read.config(), Some(Digest::of(b"config x")));
         assert_eq!(read.created().unwrap().to_string(), "2019-03-26T23:14:53.5Z");

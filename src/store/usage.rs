@@ -45,7 +45,7 @@ impl Sizes {
     fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, layout: &Layout) -> Self {
         let noted = ledger::text(&layout.sizes());
         let known: HashMap<Digest, u64> = ledger::facts(&noted)
-            .filter_map(|(size, digest)| Some((digest, size.parse().ok()?)))
+            .filter_map(|(size, digest)| Some((digest, noted[size].parse().ok()?)))
             .collect();
         let all = images.into_iter().flat_map(Layers::each);
         let unknown: HashSet<(&str, u64)> = all.filter(|(layer, _)| !known.contains_key(*layer)).collect();
@@ -86,7 +86,7 @@ struct Layers {
 
 impl Layers {
     fn of(manifest: &Descriptor, documents: &Documents) -> Result<Self> {
-        let summary = documents.glance(manifest).ok().map(|(_, summary)| summary);
+        let summary = documents.summary(&manifest.digest).ok().flatten();
         let read = match summary {
             Some(_) => Vec::new(),
             // Without its config an image still has layers.
