@@ -22,6 +22,7 @@
 mod blobs;
 mod catalog;
 mod check;
+mod crowd;
 mod documents;
 mod extents;
 mod flush;

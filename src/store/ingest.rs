@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::{task, time};
 
 use super::blobs;
-use super::lanes::{Came, Lanes};
+use super::lanes::{Came, Lanes, QUEUE};
 use super::layout::Layout;
 use super::partial::{Partial, Progress};
 use crate::content::{BlobReader, Opener, Outcome};
@@ -21,8 +21,6 @@ use crate::image::{Descriptor, Digest};
 
 /// How often to look whether another process has finished the same blob.
 const POLL: Duration = Duration::from_millis(20);
-/// Batches between the reactor and the writing thread.
-const QUEUE: usize = 4;
 
 /// The blobs of one job.
 pub(super) struct Ingest {
@@ -123,13 +121,14 @@ impl Ingest {
     /// Lets the bytes come, and writes them on a thread of its own.
     async fn fetch(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, Came)> {
         let (digest, size, held) = (partial.digest().clone(), partial.size, partial.held().clone());
+        let member = self.layout.crowd().join(size);
         let (sender, mut receiver) = mpsc::channel(QUEUE);
         let writer = task::spawn_blocking(move || {
             let mut partial = partial;
             let written = partial.take(&mut receiver);
             (partial, written)
         });
-        let came = Lanes::new(&digest, size, &held, open, sender).run().await;
+        let came = Lanes::new(&digest, size, &held, open, sender, &member).run().await;
         let (partial, written) = writer.await.map_err(lost)?;
         written.map_err(|e| said(self.layout.failure(e), &format!("storing blob {digest}")))?;
         match came {

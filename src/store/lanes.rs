@@ -10,6 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time;
 
+use super::crowd::Member;
 use super::extents::Extents;
 use super::partial::Batch;
 use crate::content::{BlobReader, ByteStream, Opener, Span};
@@ -17,8 +18,11 @@ use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 
 /// Chunks are handed to the writing thread in batches of at least this many bytes: to wake it for each chunk costs as
-/// much as to hash 16 KiB.
+/// much as to hash 16 KiB. Where many blobs come at once, each has less.
 const BATCH: usize = 256 << 10;
+const LEAST_BATCH: usize = 64 << 10;
+/// Batches between the reactor and the writing thread of a blob that comes with few others.
+pub(super) const QUEUE: usize = 4;
 /// What is shorter comes over one stream and in one answer, in bytes.
 const SPANS_FROM: u64 = 24 << 20;
 /// The first span shows whether the server knows ranges at all.
@@ -45,6 +49,7 @@ pub(super) struct Lanes<'a, 'o> {
     size: u64,
     open: &'a Opener<'o>,
     sender: mpsc::Sender<Batch>,
+    member: &'a Member,
     spans: RefCell<Spans>,
     began: Instant,
     uses_spans: bool,
@@ -105,12 +110,14 @@ impl<'a, 'o> Lanes<'a, 'o> {
         held: &Extents,
         open: &'a Opener<'o>,
         sender: mpsc::Sender<Batch>,
+        member: &'a Member,
     ) -> Self {
         Self {
             digest,
             size,
             open,
             sender,
+            member,
             spans: RefCell::new(Spans {
                 done: held.clone(),
                 active: Vec::new(),
@@ -246,7 +253,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
                     };
                 }
             }
-            if batch.length >= BATCH {
+            if batch.length >= self.member.share(BATCH, LEAST_BATCH) {
                 let next = Batch::at(batch.end());
                 let full = std::mem::replace(&mut batch, next);
                 if let End::WriterLost = self.hand(full, End::Done).await {
@@ -259,8 +266,13 @@ impl<'a, 'o> Lanes<'a, 'o> {
     /// Hands a batch to the writer, after which this is the end, unless the writer is gone.
     async fn hand(&self, batch: Batch, end: End) -> End {
         let span = batch.offset..batch.end();
-        if self.sender.send(batch).await.is_err() {
+        // Where many blobs come at once, the queue is filled less.
+        let room = QUEUE + 1 - self.member.share(QUEUE, 1);
+        let Ok(mut places) = self.sender.reserve_many(room).await else {
             return End::WriterLost;
+        };
+        if let Some(place) = places.next() {
+            place.send(batch);
         }
         self.spans.borrow_mut().done.add(span);
         end

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::crowd::Crowd;
 use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
@@ -23,6 +24,7 @@ const SESSION: &str = "push-";
 #[derive(Debug)]
 pub(super) struct Layout {
     root: PathBuf,
+    crowd: Crowd,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +35,13 @@ struct Marker {
 
 impl Layout {
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root }
+        let crowd = Crowd::default();
+        Self { root, crowd }
+    }
+
+    /// The blobs that are on their way in or out.
+    pub(super) fn crowd(&self) -> &Crowd {
+        &self.crowd
     }
 
     pub(super) fn root(&self) -> &Path {

@@ -10,13 +10,15 @@ use tokio::sync::mpsc;
 use tokio::task;
 
 use super::blobs;
+use super::crowd::Member;
 use super::layout::Layout;
 use crate::content::BlobReader;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
-/// Four chunks of 256 KiB ahead measured best for uploads.
-const CHUNK: u64 = 256 << 10;
+/// Four chunks of 256 KiB ahead measured best for uploads, as long as they are few.
+const CHUNK: usize = 256 << 10;
+const LEAST_CHUNK: usize = 64 << 10;
 const AHEAD: usize = 4;
 
 /// The bytes of `blob` from offset `from` on.
@@ -26,11 +28,11 @@ pub(super) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Resu
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file(file, blob, from)
+    stream_file(layout, file, blob, from)
 }
 
 /// The same of a file that is known to hold the blob.
-pub(super) fn stream_file(file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+pub(super) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
     let size = blob.size;
     if from > size {
         return Err(Error::new(
@@ -39,9 +41,9 @@ pub(super) fn stream_file(file: File, blob: &Descriptor, from: u64) -> Result<Bl
         ));
     }
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let digest = blob.digest.clone();
+    let (digest, member) = (blob.digest.clone(), layout.crowd().join(size));
     task::spawn_blocking(move || {
-        if let Err(e) = send(file, from..size, &sender, &digest) {
+        if let Err(e) = send(file, from..size, &sender, &digest, &member) {
             // Nobody listens any more when this fails, so nobody misses it.
             let _ = sender.blocking_send(Err(e));
         }
@@ -60,12 +62,13 @@ fn send(
     span: std::ops::Range<u64>,
     sender: &mpsc::Sender<Result<Bytes>>,
     digest: &Digest,
+    member: &Member,
 ) -> Result<()> {
     let doing = || format!("reading blob {digest} of the store");
     file.seek(SeekFrom::Start(span.start)).during(doing())?;
     let mut left = span.end - span.start;
     while left > 0 {
-        let wanted = left.min(CHUNK);
+        let wanted = left.min(member.share(CHUNK, LEAST_CHUNK) as u64);
         let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
         (&file).take(wanted).read_to_end(&mut chunk).during(doing())?;
         if chunk.is_empty() {

@@ -115,7 +115,7 @@ impl Scratch {
     pub fn open(&self, kept: &Kept, from: u64) -> Result<BlobReader> {
         let file = File::open(&kept.path).map_err(|e| self.failure(e))?;
         let blob = Descriptor::new("", kept.digest.clone(), kept.size);
-        reader::stream_file(file, &blob, from)
+        reader::stream_file(&self.layout, file, &blob, from)
     }
 
     /// An archive that claims more than there is room for is refused before the disk is full.
