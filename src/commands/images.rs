@@ -2,6 +2,8 @@
 
 mod rows;
 
+use std::ptr;
+
 use clap::Args;
 use jiff::Timestamp;
 
@@ -210,7 +212,7 @@ fn sized<'r, 'a>(
     rows: &'r [Row<'a>],
     sizes: impl FnOnce(&[&'a Image]) -> Vec<Option<u64>>,
 ) -> impl Iterator<Item = (&'r [Row<'a>], Option<u64>)> {
-    let of_images = || rows.chunk_by(|a, b| a.image.id == b.image.id);
+    let of_images = || rows.chunk_by(|a, b| ptr::eq(a.image, b.image));
     let images: Vec<&Image> = of_images().map(|rows| rows[0].image).collect();
     of_images().zip(sizes(&images))
 }

@@ -22,8 +22,9 @@ pub struct Descriptor {
     pub urls: Vec<String>,
     #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
+    /// Members nobody knows, in a box as the platform is.
     #[serde(flatten)]
-    pub rest: Map<String, Value>,
+    pub rest: Option<Box<Map<String, Value>>>,
 }
 
 impl Descriptor {
@@ -35,7 +36,7 @@ impl Descriptor {
             platform: None,
             urls: Vec::new(),
             annotations: Annotations::default(),
-            rest: Map::new(),
+            rest: None,
         }
     }
 
@@ -73,7 +74,7 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Descriptor, A::Error> {
         let (mut media_type, mut digest, mut size) = (None, None, None);
         let (mut platform, mut urls, mut annotations) = (None, None, None);
-        let mut rest = Map::new();
+        let mut rest: Option<Box<Map<String, Value>>> = None;
         while let Some(key) = map.next_key::<Key>()? {
             match key {
                 Key::MediaType => once(&mut media_type, "mediaType", &mut map)?,
@@ -82,7 +83,7 @@ impl<'de> Visitor<'de> for Members {
                 Key::Platform => once(&mut platform, "platform", &mut map)?,
                 Key::Urls => once(&mut urls, "urls", &mut map)?,
                 Key::Annotations => once(&mut annotations, "annotations", &mut map)?,
-                Key::Other(name) => drop(rest.insert(name, map.next_value()?)),
+                Key::Other(name) => drop(rest.get_or_insert_default().insert(name, map.next_value()?)),
             }
         }
         Ok(Descriptor {
@@ -158,7 +159,7 @@ mod tests {
             r#"{{"mediaType":"a/b","digest":"{digest}","size":7,"platform":{{"architecture":"arm64","os":"linux","os.version":"1","variant":"v8","os.features":["x"]}},"urls":["u"],"annotations":{{"a":"b"}},"data":"e30=","x.org/more":[1,{{"y":null}}]}}"#
         );
         let descriptor: Descriptor = serde_json::from_str(&text).unwrap();
-        assert_eq!(descriptor.rest.len(), 2);
+        assert_eq!(descriptor.rest.as_ref().map(|rest| rest.len()), Some(2));
         assert_eq!(serde_json::to_string(&descriptor).unwrap(), text);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(Descriptor::deserialize(&value).unwrap(), descriptor);

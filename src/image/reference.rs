@@ -37,6 +37,8 @@ impl fmt::Display for Version<'_> {
 pub struct Reference {
     /// The full form: all parts are read off it, for a store may hold ten thousand names.
     text: Box<str>,
+    /// Where the form begins that docker shows.
+    familiar: usize,
     domain_end: usize,
     path_end: usize,
     tag_end: usize,
@@ -87,11 +89,17 @@ impl Reference {
     fn of(domain: &str, path: [&str; 2], tag: Option<&str>, digest: Option<Digest>) -> Self {
         let (colon, tag) = tag.map_or(("", ""), |tag| (":", tag));
         let (at, digest_text) = digest.as_ref().map_or(("", ""), |digest| ("@", digest.as_str()));
-        let path_end = domain.len() + 1 + path[0].len() + path[1].len();
+        let path_start = domain.len() + 1;
+        let path_end = path_start + path[0].len() + path[1].len();
+        let text = [domain, "/", path[0], path[1], colon, tag, at, digest_text].concat();
+        let familiar = match text[path_start..path_end].strip_prefix(OFFICIAL) {
+            _ if domain != HUB => 0,
+            Some(short) if !short.contains('/') => path_start + OFFICIAL.len(),
+            _ => path_start,
+        };
         Self {
-            text: [domain, "/", path[0], path[1], colon, tag, at, digest_text]
-                .concat()
-                .into(),
+            familiar,
+            text: text.into(),
             domain_end: domain.len(),
             path_end,
             tag_end: path_end + colon.len() + tag.len(),
@@ -147,28 +155,17 @@ impl Reference {
 
     /// The name as docker shows it, without tag and digest: `nginx`.
     pub fn familiar_name(&self) -> &str {
-        &self.text[self.familiar_start()..self.path_end]
+        &self.text[self.familiar..self.path_end]
     }
 
     /// The whole reference as docker shows it: `nginx:1.17@sha256:…`.
     pub fn familiar(&self) -> &str {
-        &self.text[self.familiar_start()..]
+        &self.text[self.familiar..]
     }
 
     /// The order of what docker shows.
     pub fn familiar_order(&self, other: &Self) -> Ordering {
         self.familiar().cmp(other.familiar())
-    }
-
-    fn familiar_start(&self) -> usize {
-        if !self.is_hub() {
-            return 0;
-        }
-        let path = self.domain_end + 1;
-        match self.path().strip_prefix(OFFICIAL) {
-            Some(short) if !short.contains('/') => path + OFFICIAL.len(),
-            _ => path,
-        }
     }
 
     /// The same with `:latest` when there is neither a tag nor a digest.

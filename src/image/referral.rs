@@ -47,6 +47,7 @@ impl Referral {
         if let Some(artifact_type) = artifact_type.or(wire.config.map(|config| config.media_type)) {
             referrer
                 .rest
+                .get_or_insert_default()
                 .insert("artifactType".to_owned(), Value::String(artifact_type));
         }
         Some(Self {
@@ -88,10 +89,10 @@ mod tests {
         let with = |rest: &str| referral(&format!(r#"{{"schemaVersion":2,{config},"layers":[]{rest}}}"#));
         let plain = with(&format!(r#","annotations":{{"a":"b"}},{subject}"#)).unwrap();
         assert_eq!(plain.subject, digest);
-        assert_eq!(plain.referrer.rest["artifactType"], "application/x-config");
+        assert_eq!(plain.referrer.rest.unwrap()["artifactType"], "application/x-config");
         assert_eq!(plain.referrer.annotations.get("a"), Some("b"));
         let typed = with(&format!(r#","artifactType":"application/x-sbom",{subject}"#)).unwrap();
-        assert_eq!(typed.referrer.rest["artifactType"], "application/x-sbom");
+        assert_eq!(typed.referrer.rest.unwrap()["artifactType"], "application/x-sbom");
         assert_eq!(with(""), None);
     }
 

@@ -1,8 +1,6 @@
 //! Go's text/tabwriter as docker sets it: cells end at tabs, columns are at least 10 wide and padded by 3 blanks, and a
 //! column ends where a line has no cell for it.
 
-use std::ops::Range;
-
 use unicode_width::UnicodeWidthStr;
 
 use super::sanitize;
@@ -12,58 +10,63 @@ const PADDING: usize = 3;
 
 /// The text with its tabs turned into columns.
 pub(super) fn align(text: &str) -> String {
+    let columns = columns(text);
+    let widths = columns.iter().flatten().map(|block| block.width);
+    let blanks = " ".repeat(widths.max().unwrap_or(0));
+    let mut blocks: Vec<_> = columns.iter().map(|blocks| blocks.iter().peekable()).collect();
     let mut aligned = String::with_capacity(text.len() * 2);
-    // The cells of all lines, one after the other. The last of a line belongs to no column.
-    let mut cells: Vec<Cell<'_>> = Vec::new();
-    let mut lines: Vec<Range<usize>> = Vec::new();
-    for line in text.split('\n') {
-        let first = cells.len();
-        cells.extend(line.split('\t').map(Cell::new));
-        lines.push(first..cells.len() - 1);
-    }
-    let columns = lines.iter().map(Range::len).max().unwrap_or(0);
-    for column in 0..columns {
-        for block in lines.chunk_by(|one, next| one.len().min(next.len()) > column) {
-            let of_column = || {
-                block
-                    .iter()
-                    .filter(|line| line.len() > column)
-                    .map(|line| line.start + column)
-            };
-            let widest = of_column().map(|cell| cells[cell].width + PADDING).max().unwrap_or(0);
-            for cell in of_column() {
-                cells[cell].room = widest.max(MIN_WIDTH);
-            }
-        }
-    }
-    for (place, line) in lines.iter().enumerate() {
-        if place > 0 {
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
             aligned.push('\n');
         }
-        for cell in &cells[line.clone()] {
-            aligned.push_str(cell.text);
-            aligned.extend(std::iter::repeat_n(' ', cell.room - cell.width));
+        let (cells, last) = cells(line);
+        for (cell, blocks) in cells.zip(&mut blocks) {
+            while blocks.next_if(|block| block.end <= number).is_some() {}
+            let room = blocks.peek().map_or(0, |block| block.width);
+            aligned.push_str(cell);
+            aligned.push_str(&blanks[..room - width(cell)]);
         }
-        aligned.push_str(cells[line.end].text);
+        aligned.push_str(last);
     }
     aligned
 }
 
-struct Cell<'a> {
-    text: &'a str,
+/// Lines that follow one another and have a cell in one column.
+struct Block {
     width: usize,
-    /// How wide its column is there.
-    room: usize,
+    /// The number of the line after it.
+    end: usize,
 }
 
-impl<'a> Cell<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            width: width(text),
-            room: 0,
+/// The blocks of each column.
+fn columns(text: &str) -> Vec<Vec<Block>> {
+    let mut columns: Vec<Vec<Block>> = Vec::new();
+    for (number, line) in text.split('\n').enumerate() {
+        for (place, cell) in cells(line).0.enumerate() {
+            if place == columns.len() {
+                columns.push(Vec::new());
+            }
+            let (width, end) = ((width(cell) + PADDING).max(MIN_WIDTH), number + 1);
+            match columns[place].last_mut() {
+                Some(block) if block.end == number => {
+                    *block = Block {
+                        width: width.max(block.width),
+                        end,
+                    }
+                }
+                _ => columns[place].push(Block { width, end }),
+            }
         }
     }
+    columns
+}
+
+/// The cells that end at a tab, and the last, which belongs to no column.
+fn cells(line: &str) -> (impl Iterator<Item = &str>, &str) {
+    let (ended, last) = line
+        .rsplit_once('\t')
+        .map_or((None, line), |(ended, last)| (Some(ended), last));
+    (ended.into_iter().flat_map(|ended| ended.split('\t')), last)
 }
 
 /// In columns of a terminal.
