@@ -171,25 +171,21 @@ fn print_template(template: &str, store: &Store, rows: &[Row<'_>], args: &Images
         }
     });
     let now = Timestamp::now();
+    let needed = format.fields(COLUMNS);
     let fields = sized.flat_map(|(rows, size)| rows.iter().map(move |row| (row, size)));
     let fields = fields.map(|(row, size)| {
         let image = row.image;
-        Fields::new([
-            ("ID", id(image, args).to_owned()),
-            ("Repository", row.repository.to_owned()),
-            ("Tag", row.tag.to_owned()),
-            ("Digest", row.digest.to_owned()),
-            (
-                "CreatedSince",
-                image.created.map(|it| human::age(Some(it), now)).unwrap_or_default(),
-            ),
-            ("CreatedAt", human::local_time(image.created)),
-            ("Size", shown_size(size, human::size)),
-            ("VirtualSize", shown_size(size, human::precise_size)),
-            ("Containers", "N/A".to_owned()),
-            ("SharedSize", "N/A".to_owned()),
-            ("UniqueSize", "N/A".to_owned()),
-        ])
+        Fields::of(&needed, |field| match field {
+            "ID" => id(image, args).to_owned(),
+            "Repository" => row.repository.to_owned(),
+            "Tag" => row.tag.to_owned(),
+            "Digest" => row.digest.to_owned(),
+            "CreatedSince" => image.created.map(|it| human::age(Some(it), now)).unwrap_or_default(),
+            "CreatedAt" => human::local_time(image.created),
+            "Size" => shown_size(size, human::size),
+            "VirtualSize" => shown_size(size, human::precise_size),
+            _ => "N/A".to_owned(),
+        })
     });
     context.screen.print(&format.render(COLUMNS, fields)?);
     Ok(())

@@ -1,5 +1,7 @@
 //! `--format` of listings: a table, JSON lines, or a template for each row (github.com/docker/cli/cli/command/formatter).
 
+use std::sync::Arc;
+
 use super::tabs;
 use super::template::{Data, Row, Template, parsing_error};
 use crate::error::Result;
@@ -39,6 +41,12 @@ impl Format {
     /// Whether the format may show this field.
     pub fn needs(&self, field: &str) -> bool {
         self.template.needs(field)
+    }
+
+    /// Those of the columns that the format may show: the others need not be put into words.
+    pub fn fields(&self, columns: Columns) -> Vec<Arc<str>> {
+        let fields = columns.headers.iter().map(|(field, _)| *field);
+        fields.filter(|field| self.needs(field)).map(Arc::from).collect()
     }
 
     /// All lines, each with its line end.

@@ -26,6 +26,17 @@ impl Row {
         }
     }
 
+    /// A row of these fields alone.
+    pub fn of(fields: &[Arc<str>], text: impl Fn(&str) -> String) -> Self {
+        let fields = fields
+            .iter()
+            .map(|field| (Arc::clone(field), Value::from(sanitize(&text(field)).into_owned())));
+        Self {
+            fields: fields.collect(),
+            json: BTreeMap::new(),
+        }
+    }
+
     /// Has `json` print another text for the whole row's field than templates do.
     #[must_use]
     pub fn with_json(mut self, field: &str, text: &str) -> Self {
