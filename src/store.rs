@@ -295,13 +295,14 @@ impl Store {
         Rc::new(move |blob| sessions::claim(&layout, &domain, &path, blob))
     }
 
-    /// Notes that the repository `domain`/`path` holds these blobs.
+    /// Notes that the repository `domain`/`path` holds these blobs, and manifests that were pushed to it.
     pub fn remember_location(&self, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
         self.layout.create()?;
         locations::remember(&self.layout, domain, path, blobs)
     }
 
-    /// For each blob the paths of the repositories on this registry that are known to hold it, the latest first.
+    /// For each blob, and each manifest that was pushed, the paths of the repositories on this registry that are known
+    /// to hold it, the latest first.
     pub fn locations(&self, domain: &str) -> Result<HashMap<Digest, Vec<String>>> {
         self.layout.exists()?;
         Ok(locations::of_domain(&self.layout, domain))

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use clap::Args;
+use futures_util::future::join;
 
 use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference};
-use crate::registry::Registry;
+use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference, Referral, Version};
+use crate::registry::{Registry, Repository};
 use crate::store::Store;
 use crate::transfer::{self, Plan};
 use crate::ui::Direction;
@@ -69,7 +70,7 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
         context,
         args,
         registry: context.registry_for(typed.domain(), &args.registry, &args.transfer)?,
-        mounts: mounts(&store, &typed)?,
+        locations: store.locations(typed.domain())?,
         store,
         platform,
     };
@@ -88,19 +89,10 @@ struct Push<'a> {
     context: &'a Context,
     args: &'a PushArgs,
     registry: Registry,
-    /// The other repositories of the registry that are known to hold a blob.
-    mounts: HashMap<Digest, Vec<String>>,
+    /// The repositories of the registry that are known to hold a blob, or to which a manifest was pushed.
+    locations: HashMap<Digest, Vec<String>>,
     store: Store,
     platform: Option<Platform>,
-}
-
-fn mounts(store: &Store, target: &Reference) -> Result<HashMap<Digest, Vec<String>>> {
-    let mut known = store.locations(target.domain())?;
-    for paths in known.values_mut() {
-        paths.retain(|path| path != target.path());
-    }
-    known.retain(|_, paths| !paths.is_empty());
-    Ok(known)
 }
 
 impl Push<'_> {
@@ -143,16 +135,20 @@ impl Push<'_> {
         let repository = self
             .registry
             .repository(name)
-            .mounting_from(self.mounts.clone())
+            .mounting_from(self.locations.clone())
             .remembering(self.store.sessions(name.domain(), name.path()));
         let transfer = &self.args.transfer;
         let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
-        transfer::run(&plan, &self.store, &repository, transfer.limits(), &progress).await?;
+        let moving = transfer::run(&plan, &self.store, &repository, transfer.limits(), &progress);
         let tag = name.tag().unwrap_or_default();
-        repository.put_tag(&manifest, tag).await?;
+        let (stands, moved) = join(self.stands(&repository, name, &manifest), moving).await;
+        moved?;
+        if !stands {
+            repository.put_tag(&manifest, tag).await?;
+        }
         let is_whole = manifest.digest() == whole.digest();
         let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));
-        if let Err(e) = self.remember(name, remembered.as_slice(), &plan) {
+        if let Err(e) = self.remember(name, remembered, &manifest, &plan) {
             // A store that may only be read, or has no room: the registry has the image all the same.
             self.context
                 .screen
@@ -200,12 +196,36 @@ impl Push<'_> {
         }
     }
 
-    /// Notes the digest that the image has on the registry, and where its blobs now are.
-    fn remember(&self, name: &Reference, digests: &[(Reference, Descriptor)], plan: &Plan) -> Result<()> {
-        if !digests.is_empty() {
-            self.store.name_all(digests)?;
+    /// Whether the tag stands for this very manifest, so that it need not be put again. Asked, beside the search for its
+    /// blobs, only where it was pushed from here before: whoever may not push is to be told so. Nor is it asked of what
+    /// refers to another image, since that one's list may have to be mended.
+    async fn stands(&self, repository: &Repository, name: &Reference, manifest: &Manifest) -> bool {
+        let paths = self.locations.get(manifest.digest());
+        let was_pushed = paths.is_some_and(|paths| paths.iter().any(|path| path == name.path()));
+        if !was_pushed || Referral::of(manifest).is_some() {
+            return false;
         }
-        let blobs: Vec<Digest> = plan.blobs.iter().map(|blob| blob.digest.clone()).collect();
-        self.store.remember_location(name.domain(), name.path(), &blobs)
+        // A failure here is told by what has to be done all the same.
+        let tag = Version::Tag(name.tag().unwrap_or_default());
+        let digest = repository.standing(tag).await.ok().flatten();
+        digest.as_ref() == Some(manifest.digest())
+    }
+
+    /// Notes the digest that the image has on the registry, and where its blobs now are.
+    fn remember(
+        &self,
+        name: &Reference,
+        digest: Option<(Reference, Descriptor)>,
+        manifest: &Manifest,
+        plan: &Plan,
+    ) -> Result<()> {
+        if let Some((name, descriptor)) = digest
+            && self.store.named(&name)?.is_none()
+        {
+            self.store.tag(&name, &descriptor)?;
+        }
+        let blobs = plan.blobs.iter().map(|blob| &blob.digest);
+        let pushed: Vec<Digest> = blobs.chain([manifest.digest()]).cloned().collect();
+        self.store.remember_location(name.domain(), name.path(), &pushed)
     }
 }

@@ -1,4 +1,5 @@
-//! Which repositories of a registry are known to hold a blob, so that a push can ask for a mount instead of sending it.
+//! Which repositories of a registry are known to hold a blob, so that a push can ask for a mount instead of sending it,
+//! and which manifests were pushed to them, so that they need not be put again.
 
 use std::collections::{HashMap, HashSet};
 

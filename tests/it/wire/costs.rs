@@ -49,9 +49,27 @@ fn a_push_of_what_is_there_costs_a_head_for_each_blob_and_the_manifest() {
     line.recorder.clear();
     line.push().ok();
     let mut expected = vec!["HEAD blobs 200"; line.image.layers.len() + 1];
-    expected.push("PUT manifests 201");
+    expected.push("HEAD manifests 200");
     assert_eq!(asked(&line.recorder), expected);
     assert_eq!(line.recorder.requests().len(), expected.len());
+}
+
+#[test]
+fn a_push_puts_a_tag_that_is_gone_or_was_moved() {
+    let line = Line::small();
+    let moved = format!("sha256:{}", "0".repeat(64));
+    for (status, headers) in [(404, vec![]), (200, vec![("docker-content-digest", moved.as_str())])] {
+        line.push().ok();
+        line.recorder.clear();
+        line.recorder
+            .on_path("HEAD", "/manifests/")
+            .times(1)
+            .answer(status, &headers, "");
+        line.push().ok();
+        let asked = asked(&line.recorder);
+        assert_eq!(asked.last().map(String::as_str), Some("PUT manifests 201"), "{asked:?}");
+        assert_eq!(asked.len(), line.image.layers.len() + 3, "{asked:?}");
+    }
 }
 
 #[test]
