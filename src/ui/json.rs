@@ -1,7 +1,5 @@
 //! JSON as docker prints it.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -27,14 +25,14 @@ pub(super) fn for_html(json: &str) -> String {
     escaped(json, |c| matches!(c, '<' | '>' | '&'))
 }
 
-fn escaped(json: &str, is_it: fn(char) -> bool) -> String {
+fn escaped(json: &str, is_it: impl Fn(char) -> bool) -> String {
     let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_it(c) {
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
-        } else {
-            text.push(c);
-        }
+    let mut rest = json;
+    while let Some(place) = rest.find(&is_it) {
+        let mut after = rest[place..].chars();
+        text.push_str(&rest[..place]);
+        text.extend(after.next().map(|c| format!("\\u{:04x}", u32::from(c))));
+        rest = after.as_str();
     }
-    text
+    text + rest
 }

@@ -60,15 +60,20 @@ impl Row {
 
 /// The whole row, as Go encodes it with its care for HTML. `other` has the fields that print otherwise.
 fn row_json(fields: &BTreeMap<Arc<str>, Value>, other: &BTreeMap<Arc<str>, Option<String>>) -> String {
-    let member = |(field, value): (&Arc<str>, &Value)| {
-        let text = match other.get(field) {
-            None => quoted(&value.to_string()),
-            Some(text) => quoted(text.as_deref()?),
+    let mut json = String::from("{");
+    for (field, value) in fields {
+        let text = match (other.get(field), value) {
+            (Some(None), _) => continue,
+            (Some(Some(text)), _) => quoted(text),
+            (None, Value::String(text)) => quoted(text),
+            (None, other) => quoted(&other.to_string()),
         };
-        Some(format!("{}:{text}", quoted(field)))
-    };
-    let members: Vec<String> = fields.iter().filter_map(member).collect();
-    for_html(&format!("{{{}}}", members.join(",")))
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.extend([&quoted(field), ":", &text]);
+    }
+    for_html(&(json + "}"))
 }
 
 /// The dot of a template.
@@ -267,5 +272,6 @@ impl Origins {
 }
 
 fn quoted(text: &str) -> String {
-    printable(&Json::from(text).to_string())
+    // A text into memory: that cannot fail.
+    printable(&serde_json::to_string(text).unwrap_or_default())
 }
