@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use futures_util::future::join;
 
 use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
-use crate::content::Source;
+use crate::content::{Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference, Referral, Version};
 use crate::registry::{Registry, Repository};
@@ -139,11 +138,11 @@ impl Push<'_> {
             .remembering(self.store.sessions(name.domain(), name.path()));
         let transfer = &self.args.transfer;
         let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
-        let moving = transfer::run(&plan, &self.store, &repository, transfer.limits(), &progress);
         let tag = name.tag().unwrap_or_default();
-        let (stands, moved) = join(self.stands(&repository, name, &manifest), moving).await;
-        moved?;
-        if !stands {
+        if self.stands(&repository, name, &manifest).await {
+            transfer::run(&plan, &self.store, &Complete, transfer.limits(), &progress).await?;
+        } else {
+            transfer::run(&plan, &self.store, &repository, transfer.limits(), &progress).await?;
             repository.put_tag(&manifest, tag).await?;
         }
         let is_whole = manifest.digest() == whole.digest();
@@ -196,9 +195,9 @@ impl Push<'_> {
         }
     }
 
-    /// Whether the tag stands for this very manifest, so that it need not be put again. Asked, beside the search for its
-    /// blobs, only where it was pushed from here before: whoever may not push is to be told so. Nor is it asked of what
-    /// refers to another image, since that one's list may have to be mended.
+    /// Whether the tag stands for this very manifest, so that there is nothing to do. Asked only where it was pushed from
+    /// here before: whoever may not push is to be told so. Nor is it asked of what refers to another image, since that
+    /// one's list may have to be mended.
     async fn stands(&self, repository: &Repository, name: &Reference, manifest: &Manifest) -> bool {
         let paths = self.locations.get(manifest.digest());
         let was_pushed = paths.is_some_and(|paths| paths.iter().any(|path| path == name.path()));
@@ -227,5 +226,27 @@ impl Push<'_> {
         let blobs = plan.blobs.iter().map(|blob| &blob.digest);
         let pushed: Vec<Digest> = blobs.chain([manifest.digest()]).cloned().collect();
         self.store.remember_location(name.domain(), name.path(), &pushed)
+    }
+}
+
+/// A repository that holds the whole image already.
+struct Complete;
+
+impl Sink for Complete {
+    async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
+        let is_foreign = blob.is_foreign();
+        Ok(Some(if is_foreign {
+            Outcome::Skipped
+        } else {
+            Outcome::AlreadyPresent
+        }))
+    }
+
+    async fn receive(&self, _: &Descriptor, _: &Opener<'_>) -> Result<Outcome> {
+        Ok(Outcome::AlreadyPresent)
+    }
+
+    async fn put_manifest(&self, _: &Manifest) -> Result<()> {
+        Ok(())
     }
 }
