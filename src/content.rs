@@ -3,6 +3,7 @@
 //! A new place for images (an archive, a mirror, another store) implements [`Source`], [`Sink`] or both, and every
 //! job can use it.
 
+use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -152,6 +153,31 @@ pub enum Outcome {
     },
     /// A foreign layer, which must not be pushed.
     Skipped,
+}
+
+/// The longest body that a host is known to take, remembered between runs.
+pub struct BodyLimit {
+    /// In bytes; none where nothing is known.
+    pub known: Option<u64>,
+    keep: Box<dyn Fn(u64)>,
+}
+
+impl BodyLimit {
+    pub fn new(known: Option<u64>, keep: impl Fn(u64) + 'static) -> Self {
+        let keep = Box::new(keep);
+        Self { known, keep }
+    }
+
+    /// Notes what was learned, in bytes.
+    pub fn keep(&self, bytes: u64) {
+        (self.keep)(bytes);
+    }
+}
+
+impl fmt::Debug for BodyLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BodyLimit").field(&self.known).finish()
+    }
 }
 
 /// Finds what is remembered of the half-done upload of a blob; none where another process is at it.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
 
-use crate::content::ByteStream;
+use crate::content::{BodyLimit, ByteStream};
 use crate::credentials::Credentials;
 use crate::image::Reference;
 
@@ -21,6 +21,7 @@ mod blobs;
 mod certificates;
 mod challenge;
 mod endpoint;
+mod front;
 mod headers;
 mod listing;
 mod login;
@@ -109,6 +110,13 @@ impl Registry {
             main: Site::new(wire.host(domain), keys()),
             mirrors: mirrors.collect(),
         }))
+    }
+
+    /// The same registry, with what earlier runs learned of how long a body it takes.
+    #[must_use]
+    pub fn bounded_by(self, limit: BodyLimit) -> Self {
+        self.main().host.front.remember(limit);
+        self
     }
 
     /// `host[:port]`, or `docker.io`.

@@ -16,6 +16,7 @@
 //! sizes             SIZE DIGEST: what layers unpack to
 //! summaries         what `images` and `rmi` ask of each image, and by which signs it is still true
 //! locations         DOMAIN PATH DIGEST: which repositories are known to hold a blob
+//! fronts            HOST BYTES SECONDS: the longest body that a host takes, and since when that is known
 //! ```
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
 
@@ -27,6 +28,7 @@ mod documents;
 mod extents;
 mod flush;
 mod freeing;
+mod fronts;
 mod index;
 mod ingest;
 mod labels;
@@ -71,7 +73,7 @@ pub use repositories::{Named, Repositories};
 pub use scratch::{Scratch, ScratchHolder};
 pub use uploads::Upload;
 
-use crate::content::{BlobReader, Kept, Memory, Opener, Outcome, Sink, Source};
+use crate::content::{BlobReader, BodyLimit, Kept, Memory, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use catalog::Group;
@@ -293,6 +295,11 @@ impl Store {
     pub fn sessions(&self, domain: &str, path: &str) -> Memory {
         let (layout, domain, path) = (Arc::clone(&self.layout), domain.to_owned(), path.to_owned());
         Rc::new(move |blob| sessions::claim(&layout, &domain, &path, blob))
+    }
+
+    /// Remembers between runs how long a body this registry takes, for some days.
+    pub fn body_limit(&self, domain: &str) -> BodyLimit {
+        fronts::limit(&self.layout, domain)
     }
 
     /// Notes that the repository `domain`/`path` holds these blobs, and manifests that were pushed to it.

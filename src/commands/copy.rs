@@ -173,7 +173,8 @@ impl<'a> Job<'a> {
                         self.registry(name.domain())?
                     }
                 };
-                Target::Repository(registry.repository(name))
+                let limit = self.context.store().body_limit(name.domain());
+                Target::Repository(registry.bounded_by(limit).repository(name))
             }
             Place::Layout { folder, .. } => {
                 neighbour = None;

@@ -68,7 +68,9 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
     let push = Push {
         context,
         args,
-        registry: context.registry_for(typed.domain(), &args.registry, &args.transfer)?,
+        registry: context
+            .registry_for(typed.domain(), &args.registry, &args.transfer)?
+            .bounded_by(store.body_limit(typed.domain())),
         locations: store.locations(typed.domain())?,
         store,
         platform,

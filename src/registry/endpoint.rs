@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, IDLE_TIMEOUT};
 use super::certificates::Certificates;
+use super::front::Front;
 use super::names::Names;
 use super::origin::{Reach, same_origin};
 use super::plight::authority;
@@ -136,12 +137,7 @@ pub(super) struct Host {
     base: Mutex<Option<Url>>,
     answered: Cell<bool>,
     tls_failure: RefCell<Option<String>>,
-    /// The longest body that its front lets pass, in bytes, once one was refused.
-    pub(super) longest_chunk: Cell<Option<u64>>,
-    /// How many uploads in a row were cut off.
-    pub(super) cuts: Cell<u32>,
-    /// Whether it takes a blob in the very request that names it.
-    pub(super) takes_single: Cell<bool>,
+    pub(super) front: Front,
 }
 
 /// How a host is reached.
@@ -161,9 +157,7 @@ impl Host {
             base: Mutex::default(),
             answered: Cell::new(false),
             tls_failure: RefCell::default(),
-            longest_chunk: Cell::new(None),
-            cuts: Cell::new(0),
-            takes_single: Cell::new(true),
+            front: Front::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::Answer;
-use super::endpoint::Host;
+use super::front::LEAST_CHUNK;
 use super::headers;
 use super::repository::{OCTETS, Repository};
 use super::session::{Begun, Session};
@@ -23,10 +23,6 @@ use crate::image::{Descriptor, Digest};
 
 /// Up to this size a blob goes in one PUT, in bytes: to send it again costs less than asking what has arrived.
 const SINGLE: u64 = 2 << 20;
-/// The first guess at most at what a front lets pass that refused a whole blob, in bytes.
-const FIRST_CHUNK: u64 = 64 << 20;
-/// No front is as narrow as this, in bytes.
-const LEAST_CHUNK: u64 = 64 << 10;
 
 impl Repository {
     /// What spares sending the blob: it is there, or could be mounted.
@@ -75,9 +71,9 @@ impl Repository {
             if rest == 0 {
                 return self.close(&blob.digest, session.url).await;
             }
-            let limit = host.longest_chunk.get().map(|limit| limit.max(session.least_chunk));
+            let limit = host.front.longest().map(|limit| limit.max(session.least_chunk));
             let length = limit.map_or(rest, |limit| limit.min(rest));
-            if length == blob.size && length <= SINGLE && host.takes_single.get() {
+            if length == blob.size && length <= SINGLE && host.front.takes_single.get() {
                 if self.send_single(blob, open, session.url).await? {
                     return Ok(());
                 }
@@ -100,9 +96,9 @@ impl Repository {
             Err(e) => return self.settle(&blob.digest, e).await.map(|()| true),
         };
         match answer.status {
-            StatusCode::PAYLOAD_TOO_LARGE if blob.size > LEAST_CHUNK => narrow(&site.host, blob.size),
+            StatusCode::PAYLOAD_TOO_LARGE if blob.size > LEAST_CHUNK => site.host.front.refused(blob.size),
             // Old Artifactory for one takes PATCH alone (buildkit#1130).
-            status if is_about_the_form(status) => site.host.takes_single.set(false),
+            status if is_about_the_form(status) => site.host.front.takes_single.set(false),
             _ => return self.named(&blob.digest, answer).await.map(|()| true),
         }
         answer.discard().await;
@@ -128,7 +124,7 @@ impl Repository {
             Ok(answer) => answer,
             Err(e) => {
                 if e.kind() == Kind::Unavailable {
-                    note_cut(&site.host, length);
+                    site.host.front.cut(length);
                 }
                 return Err(e);
             }
@@ -137,7 +133,7 @@ impl Repository {
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE && length > narrowest {
             // What the front refused the registry never saw: the session stands where it stood.
             answer.discard().await;
-            narrow(&site.host, length);
+            site.host.front.refused(length);
             return Ok(Session {
                 url,
                 offset,
@@ -146,14 +142,14 @@ impl Repository {
         }
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE && length > narrowest {
             // Too long a chunk for GHCR, or not where the session stands: the next try asks for that first.
-            narrow(&site.host, length);
+            site.host.front.misfitted(length);
             let failure = site.failure(answer).await;
             return Err(Error::new(Kind::Unavailable, failure.first().to_string()));
         }
         if !answer.status.is_success() {
             return Err(self.refused_writing(&blob.digest, answer, offset).await);
         }
-        site.host.cuts.set(0);
+        site.host.front.took(length);
         // ECR's count stalls, and it drops what comes later (containers-roadmap#2831).
         if length < blob.size && headers::received(&answer.headers).is_some_and(|held| held != end && end > 1) {
             let message = "the registry kept a part of a chunk only";
@@ -226,23 +222,6 @@ impl Repository {
 /// Whether a refusal may be of the way a blob was sent, rather than of the blob or the sender.
 fn is_about_the_form(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 404 | 405 | 411 | 415 | 416 | 422 | 501)
-}
-
-/// The next bodies are to be half as long as the one that was refused.
-fn narrow(host: &Host, refused: u64) {
-    let half = (refused / 2).clamp(LEAST_CHUNK, FIRST_CHUNK);
-    let known = host.longest_chunk.get().unwrap_or(u64::MAX);
-    host.longest_chunk.set(Some(half.min(known)));
-}
-
-/// Some fronts cut a long body instead of refusing it: after two in a row the next ones are shorter.
-fn note_cut(host: &Host, length: u64) {
-    let cuts = host.cuts.get() + 1;
-    host.cuts.set(cuts);
-    if cuts >= 2 && length > LEAST_CHUNK {
-        host.cuts.set(0);
-        narrow(host, length);
-    }
 }
 
 fn named(mut url: Url, digest: &Digest) -> Url {

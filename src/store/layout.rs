@@ -73,6 +73,10 @@ impl Layout {
         self.root.join("locations")
     }
 
+    pub(super) fn fronts(&self) -> PathBuf {
+        self.root.join("fronts")
+    }
+
     pub(super) fn ingest(&self) -> PathBuf {
         self.root.join(INGEST)
     }

@@ -284,7 +284,11 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>, flushes: Flushe
     }
     upload.reset = effects.reset_upload;
     let mut response = match (effects.reply, &shared.upstream) {
-        (Some(reply), _) => compose(reply)?,
+        (Some(reply), _) => {
+            // As nginx does it: who is still sending gets the answer, not a reset.
+            tokio::spawn(upload.into_body().collect());
+            compose(reply)?
+        }
         (None, Some(upstream)) => {
             let request = Request::from_parts(head, upload.into_body());
             forward(upstream, shared.scheme, request).await?

@@ -1,10 +1,12 @@
 //! Uploads to registries that cut, refuse, or answer in their own way.
 
+use std::fs;
+
 use super::Line;
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::process::Run;
-use crate::support::recorder::Recorder;
+use crate::support::recorder::{Recorded, Recorder};
 use crate::support::skopeo;
 
 /// The copy that was pushed is the image, byte for byte, as another client sees it.
@@ -32,19 +34,25 @@ fn an_upload_that_is_cut_off_is_done_anew() {
     assert!(pushed.stdout.contains("Retrying in "), "{pushed}");
 }
 
+/// How long a body the request has, or would have.
+fn length_of(request: &Recorded) -> u64 {
+    let length = request.header("content-length").and_then(|length| length.parse().ok());
+    length.unwrap_or_default()
+}
+
+/// Lets no longer bodies pass than these, in bytes.
+fn refuse_above(front: &Recorder, limit: u64) {
+    front.on(move |request| length_of(request) > limit).answer(
+        413,
+        &[("Connection", "close")],
+        "<html>nginx: 413 Request Entity Too Large</html>",
+    );
+}
+
 #[test]
 fn a_body_too_large_for_the_front_is_sent_in_pieces() {
     let line = wide();
-    line.recorder
-        .on(|request| {
-            let length = request.header("content-length").and_then(|length| length.parse().ok());
-            request.method == "PATCH" && length.unwrap_or(0u64) > 1 << 20
-        })
-        .answer(
-            413,
-            &[("Connection", "close")],
-            "<html>nginx: 413 Request Entity Too Large</html>",
-        );
+    refuse_above(&line.recorder, 1 << 20);
     let pushed = line.push();
     assert_arrived(&line, &pushed);
     let pieces = line.recorder.requests();
@@ -52,6 +60,42 @@ fn a_body_too_large_for_the_front_is_sent_in_pieces() {
         .iter()
         .filter(|r| r.method == "PATCH" && r.header("content-range").is_some() && r.status == 202);
     assert!(pieces.count() >= 8);
+}
+
+#[test]
+fn the_next_run_knows_what_the_front_lets_pass_until_that_is_old_or_lost() {
+    let line = wide();
+    refuse_above(&line.recorder, 3 << 20);
+    line.push().ok();
+    let fronts = line.sandbox.store().join("fronts");
+    let known = fs::read_to_string(&fronts).unwrap();
+    let (elsewhere, host) = (format!("{}/team/app", line.registry.host()), line.recorder.host());
+    let mut copies = 0;
+    let mut is_refused = || {
+        copies += 1;
+        line.recorder.clear();
+        let copy = format!("{host}/team/copy-{copies}");
+        line.sandbox.rdock(&["copy", &elsewhere, &copy]).ok();
+        let sent = line
+            .recorder
+            .count(|request| request.status == 202 && length_of(request) > 1 << 20);
+        assert!(sent >= 4, "the layer went in {sent} pieces");
+        line.recorder.count(|request| request.status == 413) > 0
+    };
+    assert!(!is_refused());
+    assert_eq!(fs::read_to_string(&fronts).unwrap(), known);
+    // A limit that was raised is noticed in the end.
+    let (limit, _) = known.rsplit_once(' ').unwrap();
+    for spoilt in [&format!("{limit} 1700000000\n"), "\0 nonsense\n"] {
+        fs::write(&fronts, spoilt).unwrap();
+        assert!(is_refused());
+        assert!(!is_refused());
+    }
+    assert!(fs::read_to_string(&fronts).unwrap().starts_with(limit));
+    // What can be neither read nor written.
+    fs::remove_file(&fronts).unwrap();
+    fs::create_dir(&fronts).unwrap();
+    assert!(is_refused());
 }
 
 /// Pushes to a registry that is known to hold the blobs under another name, but answers the mount so.
@@ -171,10 +215,7 @@ fn a_registry_that_wants_no_single_put_gets_a_patch_and_is_remembered() {
 fn a_front_that_cuts_long_bodies_gets_short_ones() {
     let line = wide();
     line.recorder
-        .on(|request| {
-            let length = request.header("content-length").and_then(|length| length.parse().ok());
-            request.method == "PATCH" && length.unwrap_or(0u64) > 5_000_000
-        })
+        .on(|request| length_of(request) > 5_000_000)
         .reset_upload_after(4_000_000);
     let pushed = line.push();
     assert_arrived(&line, &pushed);
