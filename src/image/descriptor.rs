@@ -15,8 +15,8 @@ pub struct Descriptor {
     pub media_type: String,
     pub digest: Digest,
     pub size: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// In a box, since few descriptors have one and a store has thousands of descriptors.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Box<Platform>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
