@@ -175,3 +175,12 @@ def find(folder, rdock, wanted):
         if program and (not wanted or name in wanted):
             tools[name] = tool(program, folder)
     return tools
+
+
+def find_rdock(program):
+    """The rdock to measure: the program that was named, or a release build of this tree."""
+    if program:
+        return os.path.abspath(program)
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=root, check=True)
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR") or os.path.join(root, "target"), "release/rdock")
