@@ -1,8 +1,8 @@
-//! Streams a stored blob: one blocking thread reads ahead a few large chunks, in buffers that come back to it.
+//! Streams a stored blob: one blocking thread reads ahead a few large chunks.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::sync::{Arc, mpsc as threads};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -66,45 +66,18 @@ fn send(
 ) -> Result<()> {
     let doing = || format!("reading blob {digest} of the store");
     file.seek(SeekFrom::Start(span.start)).during(doing())?;
-    let (back, spare) = threads::channel();
     let mut left = span.end - span.start;
     while left > 0 {
         let wanted = left.min(member.share(CHUNK, LEAST_CHUNK) as u64);
-        let mut bytes: Vec<u8> = spare.try_recv().unwrap_or_default();
-        bytes.clear();
-        bytes.reserve_exact(usize::try_from(wanted).unwrap_or_default());
-        (&file).take(wanted).read_to_end(&mut bytes).during(doing())?;
-        if bytes.is_empty() {
+        let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+        (&file).take(wanted).read_to_end(&mut chunk).during(doing())?;
+        if chunk.is_empty() {
             return Err(blobs::damaged(digest, "it became shorter while it was read"));
         }
-        left -= bytes.len() as u64;
-        let back = back.clone();
-        if sender
-            .blocking_send(Ok(Bytes::from_owner(Chunk { bytes, back })))
-            .is_err()
-        {
+        left -= chunk.len() as u64;
+        if sender.blocking_send(Ok(chunk.into())).is_err() {
             break;
         }
     }
     Ok(())
-}
-
-/// A chunk whose memory goes back to the thread that reads, once it has been sent: fresh memory for each costs a page
-/// fault for every 4 KiB.
-struct Chunk {
-    bytes: Vec<u8>,
-    back: threads::Sender<Vec<u8>>,
-}
-
-impl AsRef<[u8]> for Chunk {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Chunk {
-    fn drop(&mut self) {
-        // The thread may have read all, and be gone.
-        let _ = self.back.send(std::mem::take(&mut self.bytes));
-    }
 }
