@@ -1,7 +1,7 @@
 //! Brings the missing bytes of one blob to its writing thread: over one stream, or over several at once where the
 //! source gives spans and says that they help.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,8 @@ pub(super) struct Lanes<'a, 'o> {
     sender: mpsc::Sender<Batch>,
     member: &'a Member,
     spans: RefCell<Spans>,
+    /// Whether bytes had to wait for the writer since the last look.
+    has_waited: Cell<bool>,
     began: Instant,
     uses_spans: bool,
 }
@@ -124,6 +126,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
                 kept: held.total(),
                 is_whole_only: false,
             }),
+            has_waited: Cell::default(),
             began: Instant::now(),
             uses_spans: open.has_spans() && (held.missing(size) > SPANS_FROM || !held.is_one()),
         }
@@ -175,6 +178,10 @@ impl<'a, 'o> Lanes<'a, 'o> {
         let spans = self.spans.borrow();
         if !self.uses_spans || spans.is_whole_only {
             return 1;
+        }
+        // The line brings more than the writer takes: with more streams it would only read back what came out of order.
+        if self.has_waited.take() {
+            return spans.active.len().max(1);
         }
         self.open.width(spans.done.missing(self.size))
     }
@@ -253,9 +260,16 @@ impl<'a, 'o> Lanes<'a, 'o> {
                     };
                 }
             }
-            if batch.length >= self.member.share(BATCH, LEAST_BATCH) {
-                let next = Batch::at(batch.end());
-                let full = std::mem::replace(&mut batch, next);
+            let enough = self.member.share(BATCH, LEAST_BATCH);
+            if batch.length >= enough {
+                // Whole blocks go quicker into the page cache, but what is cut off keeps its buffer alive: only a few
+                // can afford that.
+                let rest = if enough == BATCH {
+                    batch.cut(BATCH as u64)
+                } else {
+                    Batch::at(batch.end())
+                };
+                let full = std::mem::replace(&mut batch, rest);
                 if let End::WriterLost = self.hand(full, End::Done).await {
                     return End::WriterLost;
                 }
@@ -268,6 +282,9 @@ impl<'a, 'o> Lanes<'a, 'o> {
         let span = batch.offset..batch.end();
         // Where many blobs come at once, the queue is filled less.
         let room = QUEUE + 1 - self.member.share(QUEUE, 1);
+        if self.sender.capacity() < room {
+            self.has_waited.set(true);
+        }
         let Ok(mut places) = self.sender.reserve_many(room).await else {
             return End::WriterLost;
         };

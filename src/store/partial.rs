@@ -41,6 +41,21 @@ impl Batch {
         self.chunks.push(chunk);
     }
 
+    /// Cuts it where in the blob the last multiple of `step` bytes is, and answers what comes after. Where its last
+    /// chunk reaches over no such multiple, nothing is cut off.
+    pub(super) fn cut(&mut self, step: u64) -> Self {
+        let over = usize::try_from(self.end() % step).unwrap_or(usize::MAX);
+        let mut rest = Self::at(self.end());
+        if let Some(last) = self.chunks.last_mut().filter(|last| last.len() > over)
+            && over > 0
+        {
+            rest.offset -= over as u64;
+            rest.push(last.split_off(last.len() - over));
+            self.length -= over;
+        }
+        rest
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.offset + self.length as u64
     }
@@ -273,6 +288,29 @@ fn write_all(file: &File, chunks: &[Bytes], mut offset: u64) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::error::{Clue, Kind};
+
+    #[test]
+    fn a_batch_is_cut_at_a_whole_block_of_the_file() {
+        let cut = |offset: u64, lengths: &[usize]| {
+            let mut batch = Batch::at(offset);
+            for &length in lengths {
+                batch.push(Bytes::from(vec![0; length]));
+            }
+            let rest = batch.cut(100);
+            for part in [&batch, &rest] {
+                assert_eq!(part.chunks.iter().map(Bytes::len).sum::<usize>(), part.length);
+            }
+            assert_eq!(batch.end(), rest.offset);
+            (batch.length, rest.length)
+        };
+        assert_eq!(cut(0, &[250]), (200, 50));
+        assert_eq!(cut(130, &[40, 240]), (270, 10));
+        assert_eq!(cut(0, &[200]), (200, 0));
+        assert_eq!(cut(110, &[20]), (20, 0), "no multiple within");
+        assert_eq!(cut(0, &[120, 10]), (130, 0), "not within the last chunk");
+        assert_eq!(cut(0, &[100, 10]), (110, 0), "nothing would be left of the last chunk");
+        assert_eq!(cut(7, &[]), (0, 0));
+    }
 
     #[test]
     fn a_full_disk_is_said_with_its_folder() {
