@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hint;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -122,6 +123,7 @@ impl Ingest {
     async fn fetch(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, Came)> {
         let (digest, size, held) = (partial.digest().clone(), partial.size, partial.held().clone());
         let member = self.layout.crowd().join(size);
+        keep_freed_memory();
         let (sender, mut receiver) = mpsc::channel(QUEUE);
         let writer = task::spawn_blocking(move || {
             let mut partial = partial;
@@ -171,6 +173,16 @@ impl Ingest {
             .map_err(lost)?
             .map_err(|e| self.layout.failure(e))
     }
+}
+
+/// Lets the buffers of the wire come from memory that was used before. glibc gives what is freed back to the system, which
+/// has to clear it again for the next buffer, unless a large block has come and gone (`M_MMAP_THRESHOLD` in mallopt(3)).
+/// This one is never touched, so it costs no memory. Not for uploads: their buffers come from threads with heaps of their
+/// own, and 16 of these that keep what is freed are too much.
+fn keep_freed_memory() {
+    // Blocks of 32 MiB and more do not count.
+    const LARGE: usize = 31 << 20;
+    drop(hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 /// The failure of the local disk with what was being done; other failures tell that themselves.

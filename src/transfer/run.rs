@@ -1,7 +1,6 @@
 //! The one loop that moves blobs: in parallel up to a limit, each tried again while trying helps.
 
 use std::cell::{Cell, RefCell};
-use std::hint;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,7 +49,6 @@ pub async fn run(
     limits: Limits,
     progress: &Arc<dyn Progress>,
 ) -> Result<()> {
-    keep_freed_memory();
     let job = Job {
         plan,
         source,
@@ -74,15 +72,6 @@ pub async fn run(
         sink.put_manifest(child).await?;
     }
     Ok(())
-}
-
-/// Lets the buffers of the wire come from memory that was used before. glibc gives what is freed back to the system, which
-/// has to clear it again for the next buffer, unless a large block has come and gone (`M_MMAP_THRESHOLD` in mallopt(3)).
-/// This one is never touched, so it costs no memory.
-fn keep_freed_memory() {
-    // Blocks of 32 MiB and more do not count.
-    const LARGE: usize = 31 << 20;
-    drop(hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 /// What the blobs of one run share.
