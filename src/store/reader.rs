@@ -1,8 +1,9 @@
 //! Streams a stored blob: one blocking thread reads ahead a few large chunks.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::sync::Arc;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -16,10 +17,13 @@ use crate::content::BlobReader;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
-/// Four chunks of 256 KiB ahead measured best for uploads, as long as they are few.
+/// Chunks of 256 KiB measured best for uploads, as long as they are few.
 const CHUNK: usize = 256 << 10;
 const LEAST_CHUNK: usize = 64 << 10;
-const AHEAD: usize = 4;
+/// Chunks that wait for the reactor.
+const QUEUE: usize = 4;
+/// Chunks that may be there at once. Besides those in the queue the HTTP library holds some, as many as it likes.
+const MOST: usize = 6;
 
 /// The bytes of `blob` from offset `from` on.
 pub(super) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Result<BlobReader> {
@@ -40,7 +44,7 @@ pub(super) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: 
             format!("blob {} has {size} bytes: there is none at {from}", blob.digest),
         ));
     }
-    let (sender, receiver) = mpsc::channel(AHEAD);
+    let (sender, receiver) = mpsc::channel(QUEUE);
     let (digest, member) = (blob.digest.clone(), layout.crowd().join(size));
     task::spawn_blocking(move || {
         if let Err(e) = send(file, from..size, &sender, &digest, &member) {
@@ -67,17 +71,111 @@ fn send(
     let doing = || format!("reading blob {digest} of the store");
     file.seek(SeekFrom::Start(span.start)).during(doing())?;
     let mut left = span.end - span.start;
+    let buffers = Arc::<Buffers>::default();
     while left > 0 {
-        let wanted = left.min(member.share(CHUNK, LEAST_CHUNK) as u64);
-        let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
-        (&file).take(wanted).read_to_end(&mut chunk).during(doing())?;
-        if chunk.is_empty() {
-            return Err(blobs::damaged(digest, "it became shorter while it was read"));
+        let size = member.share(CHUNK, LEAST_CHUNK);
+        let mut buffer = buffers.take(size, MOST * size);
+        buffer.truncate(usize::try_from(left).unwrap_or(size));
+        match (&file).read_exact(&mut buffer) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(blobs::damaged(digest, "it became shorter while it was read"));
+            }
+            read => read.during(doing())?,
         }
-        left -= chunk.len() as u64;
-        if sender.blocking_send(Ok(chunk.into())).is_err() {
+        left -= buffer.len() as u64;
+        if sender.blocking_send(Ok(buffers.lend(buffer))).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// The buffers of one blob. Each comes back when nobody needs its bytes any more, and is used again: what is there at
+/// once is bounded, and no thread's heap grows with what others free.
+#[derive(Default)]
+struct Buffers {
+    stock: Mutex<Stock>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Stock {
+    /// Bytes that are lent.
+    lent: usize,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Buffers {
+    /// A buffer of `size` bytes; blocks until less than `most` are lent.
+    fn take(&self, size: usize, most: usize) -> Vec<u8> {
+        let stock = self.returned.wait_while(self.stock(), |stock| stock.lent >= most);
+        let mut stock = stock.unwrap_or_else(PoisonError::into_inner);
+        // Of another size when more or fewer blobs are under way than before.
+        while let Some(spare) = stock.spare.pop() {
+            if spare.len() == size {
+                return spare;
+            }
+        }
+        vec![0; size]
+    }
+
+    /// The bytes of a buffer, which comes back with the last part of them.
+    fn lend(self: &Arc<Self>, buffer: Vec<u8>) -> Bytes {
+        self.stock().lent += buffer.len();
+        Bytes::from_owner(Lent {
+            buffer,
+            home: Arc::clone(self),
+        })
+    }
+
+    fn stock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Lent {
+    buffer: Vec<u8>,
+    home: Arc<Buffers>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut stock = self.home.stock();
+        stock.lent -= self.buffer.len();
+        stock.spare.push(mem::take(&mut self.buffer));
+        self.home.returned.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_is_used() {
+        let buffers = Arc::<Buffers>::default();
+        let first = buffers.lend(buffers.take(60, 60));
+        let (start, rest) = (first.as_ptr(), first.slice(50..));
+        drop(first);
+        let waiting = {
+            let buffers = Arc::clone(&buffers);
+            thread::spawn(move || buffers.take(60, 60))
+        };
+        thread::sleep(Duration::from_millis(20));
+        assert!(!waiting.is_finished(), "a part of the buffer is still needed");
+        drop(rest);
+        let again = waiting.join().unwrap();
+        assert_eq!((again.as_ptr(), again.len()), (start, 60), "the same buffer");
+        drop(buffers.lend(again));
+        assert_eq!(buffers.take(20, 60).len(), 20);
+    }
 }
