@@ -3,11 +3,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time;
 
 use super::crowd::Member;
@@ -21,8 +22,8 @@ use crate::image::Digest;
 /// much as to hash 16 KiB. Where many blobs come at once, each has less.
 const BATCH: usize = 256 << 10;
 const LEAST_BATCH: usize = 64 << 10;
-/// Batches between the reactor and the writing thread of a blob that comes with few others.
-pub(super) const QUEUE: usize = 4;
+/// Batches that wait for the writing thread or are in its hands, of a blob that comes with few others.
+pub(super) const QUEUE: usize = 5;
 /// What is shorter comes over one stream and in one answer, in bytes.
 const SPANS_FROM: u64 = 24 << 20;
 /// The first span shows whether the server knows ranges at all.
@@ -49,6 +50,7 @@ pub(super) struct Lanes<'a, 'o> {
     size: u64,
     open: &'a Opener<'o>,
     sender: mpsc::Sender<Batch>,
+    places: Arc<Semaphore>,
     member: &'a Member,
     spans: RefCell<Spans>,
     /// Whether bytes had to wait for the writer since the last look.
@@ -119,6 +121,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
             size,
             open,
             sender,
+            places: Arc::new(Semaphore::new(QUEUE)),
             member,
             spans: RefCell::new(Spans {
                 done: held.clone(),
@@ -280,16 +283,16 @@ impl<'a, 'o> Lanes<'a, 'o> {
     /// Hands a batch to the writer, after which this is the end, unless the writer is gone.
     async fn hand(&self, batch: Batch, end: End) -> End {
         let span = batch.offset..batch.end();
-        // Where many blobs come at once, the queue is filled less.
-        let room = QUEUE + 1 - self.member.share(QUEUE, 1);
-        if self.sender.capacity() < room {
+        // Where many blobs come at once, fewer places are filled.
+        let spared = QUEUE - self.member.share(QUEUE, 1);
+        let wanted = u32::try_from(1 + spared).unwrap_or(1);
+        if self.places.available_permits() <= spared {
             self.has_waited.set(true);
         }
-        let Ok(mut places) = self.sender.reserve_many(room).await else {
+        let place = Arc::clone(&self.places).acquire_many_owned(wanted).await;
+        let place = place.ok().and_then(|mut places| places.split(1));
+        if self.sender.try_send(batch.placed(place)).is_err() {
             return End::WriterLost;
-        };
-        if let Some(place) = places.next() {
-            place.send(batch);
         }
         self.spans.borrow_mut().done.add(span);
         end

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::OFlags;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::extents::{Extents, MAP_LEN};
 use super::flush::Flush;
@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) offset: u64,
     pub(super) length: usize,
     chunks: Vec<Bytes>,
+    /// Given back when the bytes are written.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Batch {
@@ -33,7 +35,12 @@ impl Batch {
             offset,
             length: 0,
             chunks: Vec::new(),
+            _place: None,
         }
+    }
+
+    pub(super) fn placed(self, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _place: place, ..self }
     }
 
     pub(super) fn push(&mut self, chunk: Bytes) {
@@ -172,10 +179,11 @@ impl Partial {
                 }
                 Err(_) => batches.blocking_recv(),
             };
-            let Some(Batch { offset, chunks, .. }) = batch else {
+            let Some(batch) = batch else {
                 return self.hash(u64::MAX);
             };
-            self.write(offset, &chunks)?;
+            self.write(batch.offset, &batch.chunks)?;
+            drop(batch);
             if is_behind {
                 self.hash(2 * PIECE as u64)?;
             }
