@@ -1,5 +1,5 @@
-"""The clients that are compared. Each knows how to begin anew, to pull, to push what it has pulled, and some to copy with
-all platforms from one registry to another."""
+"""The clients that are compared. Each knows how to begin anew, to pull one platform, to push what it has pulled, and some
+to pull all platforms and to copy them from one registry to another."""
 
 import json
 import os
@@ -63,6 +63,9 @@ class Rdock(Tool):
     def pull(self, name):
         return self.run("pull", "-q", name)
 
+    def pull_all(self, name):
+        return self.run("pull", "-q", "--all-platforms", name)
+
     def push(self, source, target):
         self.run("tag", source, target)
         return self.run("push", "-q", target)
@@ -77,12 +80,15 @@ class Rdock(Tool):
 
 
 class Skopeo(Tool):
-    def pull(self, name):
-        options = ["--src-tls-verify=false"]
+    def pull(self, name, *options):
+        options = ["--src-tls-verify=false", *options]
         return run([self.program, "copy", "-q", *options, "docker://" + name, f"oci:{self.folder}:latest"])
 
+    def pull_all(self, name):
+        return self.pull(name, "--all")
+
     def push(self, _, target):
-        options = ["--dest-tls-verify=false"]
+        options = ["--all", "--dest-tls-verify=false"]
         return run([self.program, "copy", "-q", *options, f"oci:{self.folder}:latest", "docker://" + target])
 
     def copy(self, source, target):
@@ -92,7 +98,10 @@ class Skopeo(Tool):
 
 class Crane(Tool):
     def pull(self, name):
-        return run([self.program, "pull", "--insecure", "--platform=linux/amd64", "--format=oci", name, self.folder])
+        return self.pull_all(name, "--platform=linux/amd64")
+
+    def pull_all(self, name, *options):
+        return run([self.program, "pull", "--insecure", *options, "--format=oci", name, self.folder])
 
     def push(self, _, target):
         return run([self.program, "push", "--insecure", self.folder, target])
@@ -113,6 +122,9 @@ class Regctl(Tool):
     def pull(self, name):
         return self.run("image", "copy", "--platform=linux/amd64", name, f"ocidir://{self.folder}:latest")
 
+    def pull_all(self, name):
+        return self.run("image", "copy", name, f"ocidir://{self.folder}:latest")
+
     def push(self, _, target):
         return self.run("image", "copy", f"ocidir://{self.folder}:latest", target)
 
@@ -122,7 +134,10 @@ class Regctl(Tool):
 
 class Oras(Tool):
     def pull(self, name):
-        options = ["--from-plain-http", "--to-oci-layout", "--platform=linux/amd64"]
+        return self.pull_all(name, "--platform=linux/amd64")
+
+    def pull_all(self, name, *options):
+        options = ["--from-plain-http", "--to-oci-layout", *options]
         return run([self.program, "cp", *options, name, self.folder + ":latest"])
 
     def push(self, _, target):
@@ -144,6 +159,10 @@ class Podman(Tool):
 
     def pull(self, name):
         return self.run("pull", "-q", "--tls-verify=false", name)
+
+    def push(self, source, target):
+        self.run("tag", source, target)
+        return self.run("push", "-q", "--tls-verify=false", target)
 
 
 class Docker(Tool):
