@@ -1,42 +1,44 @@
-//! Brings what is written to the disk while more of it comes, so that at the end there is little left to wait for: the
+//! Has the disk take what is written while more of it comes, so that at the end there is little left to wait for: the
 //! disk works beside the line, not after it.
 
 use std::fs::File;
-use std::io;
-use std::thread::{self, JoinHandle};
+use std::num::NonZeroU64;
+use std::ops::Range;
+
+use rustix::fs::{Advice, fadvise};
 
 /// Bytes that are written before the disk is asked to take them.
-const EACH: u64 = 16 << 20;
+const EACH: u64 = 2 << 20;
 
-/// One file's way to the disk, one step at a time.
+/// What of one file the disk was not asked to take yet.
 #[derive(Debug, Default)]
 pub(super) struct Flush {
-    waiting: u64,
-    under_way: Option<JoinHandle<io::Result<()>>>,
+    waiting: Range<u64>,
 }
 
 impl Flush {
-    /// So many bytes more were written. The failure of an earlier step is told here or at the end: the system tells it
-    /// once for all who share the open file.
-    pub(super) fn wrote(&mut self, bytes: u64, file: &File) -> io::Result<()> {
-        self.waiting += bytes;
-        if self.waiting < EACH || self.under_way.as_ref().is_some_and(|step| !step.is_finished()) {
-            return Ok(());
+    /// These bytes were written. Nothing here waits or fails: a sync at the end does both.
+    pub(super) fn wrote(&mut self, bytes: Range<u64>, file: &File) {
+        if let Some(due) = self.add(bytes) {
+            // Linux begins to write a range that nobody needs any more, and keeps it in memory until it is written;
+            // sync_file_range(2) says so more plainly, but without a safe way to call it.
+            let _ = fadvise(file, due.start, NonZeroU64::new(due.end - due.start), Advice::DontNeed);
         }
-        self.finish()?;
-        self.waiting = 0;
-        let file = file.try_clone()?;
-        self.under_way = Some(thread::Builder::new().spawn(move || file.sync_data())?);
-        Ok(())
     }
 
-    /// Waits for the step that is under way.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        match self.under_way.take().map(JoinHandle::join) {
-            None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(e))) => Err(e),
-            Some(Err(_)) => Err(io::Error::other("the thread that flushes a file was lost")),
+    /// What the disk should take now: enough in a row, or what came before a jump.
+    fn add(&mut self, bytes: Range<u64>) -> Option<Range<u64>> {
+        let before = self.waiting.clone();
+        if bytes.start != before.end {
+            self.waiting = bytes;
+            return (!before.is_empty()).then_some(before);
         }
+        self.waiting.end = bytes.end;
+        if bytes.end - before.start < EACH {
+            return None;
+        }
+        self.waiting = bytes.end..bytes.end;
+        Some(before.start..bytes.end)
     }
 }
 
@@ -45,14 +47,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_of_the_disk_is_not_lost() {
-        // The null device has nothing to flush and says so.
-        let null = File::options().write(true).open("/dev/null").unwrap();
+    fn what_is_written_is_flushed_once_and_in_large_steps() {
         let mut flush = Flush::default();
-        flush.wrote(EACH - 1, &null).unwrap();
-        assert!(flush.finish().is_ok());
-        flush.wrote(1, &null).unwrap();
-        assert!(flush.finish().is_err());
-        assert!(flush.finish().is_ok());
+        assert_eq!(flush.add(0..10), None);
+        assert_eq!(flush.add(10..EACH), Some(0..EACH));
+        assert_eq!(flush.add(EACH..EACH + 5), None);
+        assert_eq!(flush.add(900..900 + EACH), Some(EACH..EACH + 5), "a jump");
+        assert_eq!(flush.add(0..7), Some(900..900 + EACH));
+        assert_eq!(flush.add(3 * EACH..3 * EACH + 1), Some(0..7));
     }
 }

@@ -204,7 +204,7 @@ impl Partial {
             self.is_mapped = true;
         }
         write_all(&self.file, chunks, offset)?;
-        self.flush.wrote(end - offset, &self.file)?;
+        self.flush.wrote(offset..end, &self.file);
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
@@ -260,8 +260,7 @@ impl Partial {
     }
 
     /// Makes the whole and right partial file the blob.
-    pub(super) fn publish(mut self) -> io::Result<()> {
-        self.flush.finish()?;
+    pub(super) fn publish(self) -> io::Result<()> {
         if self.is_mapped {
             self.file.set_len(self.size)?;
         }
