@@ -1,5 +1,8 @@
 //! A password goes to the origin that asked for it, wherever that origin points.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use super::{HOST, World, assert_discreet, first_line, reads};
 use crate::support::fault::Reply;
 use crate::support::recorder::Recorded;
@@ -83,21 +86,27 @@ fn redirects_in_a_circle_come_to_an_end() {
     assert!(first_line(&pulled).ends_with("stopped after 10 redirects"), "{pulled}");
 }
 
-/// Sends the readers of blobs on to a storage by signed URLs; the storage refuses the first `times` of them.
-fn sign_blobs(world: &World, times: u32, status: u16) {
+/// Sends the readers of blobs on to a storage by signed URLs; the storage refuses some of them.
+fn sign_blobs(world: &World, refused: impl Fn(&Recorded) -> bool + Send + 'static, status: u16) {
     let words = "<Error><Code>AccessDenied</Code><Signature>s1gn3d</Signature></Error>";
     world.front.on_path("GET", "/blobs/").respond(|request| {
         let url = format!("https://cdn.reg.example.test{}?X-Amz-Signature=s1gn3d", request.path);
         Some(Reply::new(307, "").header("Location", &url))
     });
-    let refusals = world.other.on(|_| true).times(times);
+    let refusals = world.other.on(refused);
     refusals.answer(status, &[("Content-Type", "application/xml")], words);
 }
 
 #[test]
 fn a_signed_url_that_has_ended_is_asked_for_anew() {
     let world = World::with_password();
-    sign_blobs(&world, 1, 403);
+    let asked = Mutex::new(HashSet::new());
+    // The first time for each blob: only of a layer is it told.
+    sign_blobs(
+        &world,
+        move |request| asked.lock().unwrap().insert(request.path.clone()),
+        403,
+    );
     let pulled = world.pull().ok();
     assert!(pulled.stdout.contains("Retrying in "), "{pulled}");
     assert_discreet(&pulled);
@@ -107,7 +116,7 @@ fn a_signed_url_that_has_ended_is_asked_for_anew() {
 #[test]
 fn a_signed_url_is_not_shown_when_it_leads_nowhere() {
     let world = World::with_password();
-    sign_blobs(&world, u32::MAX, 404);
+    sign_blobs(&world, |_| true, 404);
     assert_discreet(&world.pull().fails(1));
 }
 
