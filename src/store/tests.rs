@@ -2,6 +2,7 @@
 
 mod images;
 mod ingest;
+mod lanes;
 mod removal;
 mod sharing;
 
