@@ -177,8 +177,7 @@ impl Ingest {
 
 /// Lets the buffers of the wire come from memory that was used before. glibc gives what is freed back to the system, which
 /// has to clear it again for the next buffer, unless a large block has come and gone (`M_MMAP_THRESHOLD` in mallopt(3)).
-/// This one is never touched, so it costs no memory. Not for uploads: their buffers come from threads with heaps of their
-/// own, and 16 of these that keep what is freed are too much.
+/// This one is never touched, so it costs no memory. Uploads need none of it: their buffers come back by themselves.
 fn keep_freed_memory() {
     // Blocks of 32 MiB and more do not count.
     const LARGE: usize = 31 << 20;
