@@ -84,9 +84,15 @@ const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "in
 impl Cli {
     /// Reads a command line, the program's name first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let tree = Self::tree();
+        let tree = Self::command().disable_help_subcommand(false);
         let arguments = without_first_dashes(&tree, arguments.into_iter().collect());
-        Self::from_arg_matches(&tree.try_get_matches_from(arguments)?)
+        // What the arguments do not name is not called, and half the work of a start is left out.
+        let is_named = |command: &clap::Command| {
+            let mut names = command.get_name_and_visible_aliases().into_iter();
+            names.any(|name| arguments.iter().any(|argument| argument == name))
+        };
+        let mut tree = with_docker_s_switches(tree, &is_named);
+        Self::from_arg_matches(&tree.try_get_matches_from_mut(arguments)?)
     }
 
     /// Refuses what docker refuses before it runs any command.
@@ -104,7 +110,7 @@ impl Cli {
     /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither
     /// belongs into completions and manual pages.
     pub fn tree() -> clap::Command {
-        with_docker_s_switches(Self::command().disable_help_subcommand(false))
+        with_docker_s_switches(Self::command().disable_help_subcommand(false), &|_| true)
     }
 }
 
@@ -123,10 +129,14 @@ fn without_first_dashes(tree: &clap::Command, mut arguments: Vec<OsString>) -> V
     arguments
 }
 
-fn with_docker_s_switches(command: clap::Command) -> clap::Command {
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    names.into_iter().fold(command.mut_args(switch), |command, name| {
-        command.mut_subcommand(name, with_docker_s_switches)
+/// Changes the command and those below it that are `meant`.
+fn with_docker_s_switches(command: clap::Command, meant: &dyn Fn(&clap::Command) -> bool) -> clap::Command {
+    command.mut_args(switch).mut_subcommands(|sub| {
+        if meant(&sub) {
+            with_docker_s_switches(sub, meant)
+        } else {
+            sub
+        }
     })
 }
 

@@ -35,14 +35,11 @@ fn tree() -> Command {
 }
 
 fn with_candidates(command: Command) -> Command {
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let command = command.mut_args(|arg| match offer(&arg) {
+    let offered = |arg: Arg| match offer(&arg) {
         Some(offer) => arg.add(ArgValueCompleter::new(move |typed: &OsStr| matching(offer, typed))),
         None => arg,
-    });
-    names
-        .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, with_candidates))
+    };
+    command.mut_args(offered).mut_subcommands(with_candidates)
 }
 
 type Offer = fn(&str) -> Vec<String>;
