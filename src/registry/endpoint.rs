@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
@@ -135,6 +136,8 @@ pub(super) struct Host {
     shared: Rc<Shared>,
     reach: AsyncOnceCell<Reached>,
     base: Mutex<Option<Url>>,
+    /// Whether it is known to speak the scheme of its base.
+    is_sure: Cell<bool>,
     answered: Cell<bool>,
     tls_failure: RefCell<Option<String>>,
     pub(super) front: Front,
@@ -145,6 +148,8 @@ pub(super) struct Host {
 struct Reached {
     client: Client,
     road: Road,
+    /// Whether it is on this machine, at a port of its own.
+    is_local: bool,
 }
 
 impl Host {
@@ -155,6 +160,7 @@ impl Host {
             shared: shared.clone(),
             reach: AsyncOnceCell::new(),
             base: Mutex::default(),
+            is_sure: Cell::new(false),
             answered: Cell::new(false),
             tls_failure: RefCell::default(),
             front: Front::default(),
@@ -184,11 +190,37 @@ impl Host {
         let reached = self.reached().await?;
         let found = match &self.given {
             Some(given) => given.clone(),
+            // On this machine nobody listens on the way, and a port speaks one of the two, mostly plain HTTP.
+            None if reached.is_local => self.url("http")?,
             None if reached.road.insecure => self.choose_scheme(reached).await?,
             None => self.url("https")?,
         };
         *base = Some(found.clone());
         Ok(found)
+    }
+
+    /// Whether what came of a request to this base is final. A registry of this machine is taken to speak plain HTTP;
+    /// when that brings no registry's answer, it is asked whether it speaks TLS, and then has another base.
+    pub(super) async fn is_final(&self, base: &Url, result: &Result<Answer>) -> Result<bool> {
+        let reached = self.reached().await?;
+        if !reached.is_local {
+            return Ok(true);
+        }
+        let mut known = self.base.lock().await;
+        if known.as_ref().is_some_and(|known| known != base) {
+            return Ok(false);
+        }
+        let is_plain = matches!(result, Ok(answer) if !answer.is_foreign && is_registry(answer));
+        if !is_plain && !self.is_sure.get() {
+            let found = self.choose_scheme(reached).await?;
+            if found != *base {
+                *known = Some(found);
+                self.is_sure.set(true);
+                return Ok(false);
+            }
+        }
+        self.is_sure.set(self.is_sure.get() || result.is_ok());
+        Ok(true)
     }
 
     /// Sends a request. A failure is worded as docker words it: before the first answer all are failures to ask for
@@ -228,7 +260,7 @@ impl Host {
             return Err(failure.during(asked(method, url)));
         }
         let mut base = self.base.lock().await;
-        let own = base.take().filter(|base| same_origin(base, url));
+        let own = base.take_if(|base| same_origin(base, url));
         Err(match own.and_then(|base| base.join("v2/").ok()) {
             Some(ping) => failure.during(asked(&Method::GET, &ping)),
             None => failure.during(asked(method, url)),
@@ -253,10 +285,17 @@ impl Host {
             };
             let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
             let client = Client::new(&tls, names, *patience)?;
-            return Ok(Reached { client, road });
+            return Ok(Reached {
+                client,
+                road,
+                is_local: false,
+            });
         }
         let url = self.url("https")?;
         let addresses = names.addresses(url.host_str().unwrap_or_default()).await;
+        let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
+        let has_own_port = self.given.is_none() && url.port().is_some();
+        let is_local = has_own_port && !addresses.is_empty() && addresses.iter().all(is_loopback);
         let insecure = trust.is_insecure(&self.domain, &addresses);
         let mut reach = addresses
             .into_iter()
@@ -274,7 +313,7 @@ impl Host {
         };
         let client = Client::new(&tls, names, *patience)?;
         let road = Road { insecure, reach };
-        Ok(Reached { client, road })
+        Ok(Reached { client, road, is_local })
     }
 
     /// https when a registry answers over it, whoever vouches for its certificate; else plain HTTP.

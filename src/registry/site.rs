@@ -90,11 +90,20 @@ impl Site {
         }
     }
 
-    /// Sends a request once, with the proof that the host turns out to want.
+    /// Sends a request once, with the proof that the host turns out to want, to the base that it turns out to have.
     pub(super) async fn ask(&self, request: &Request) -> Result<Answer> {
-        let base = self.host.base().await?;
-        let url = request.url(&base)?;
-        let is_own = same_origin(&url, &base);
+        loop {
+            let base = self.host.base().await?;
+            let result = self.ask_at(&base, request).await;
+            if self.host.is_final(&base, &result).await? {
+                return result;
+            }
+        }
+    }
+
+    async fn ask_at(&self, base: &Url, request: &Request) -> Result<Answer> {
+        let url = request.url(base)?;
+        let is_own = same_origin(&url, base);
         let worded = |e: Error| reworded(e, request, &url);
         let mut proof = if is_own {
             self.auth.proof(&self.host, &request.scopes).await.map_err(worded)?
@@ -108,7 +117,7 @@ impl Site {
             if sent == PROOFS || !is_own || !wants_proof(&answer) {
                 return Ok(answer);
             }
-            let better = self.improve(&base, &answer, proof.as_ref(), request);
+            let better = self.improve(base, &answer, proof.as_ref(), request);
             match better.await.map_err(worded)? {
                 Some(better) => proof = Some(better),
                 None => return Ok(answer),

@@ -1,9 +1,14 @@
 //! Which hosts may go without encryption or without a certificate that somebody vouches for.
 
+use std::io::{self, Read as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
 use super::{World, assert_discreet, first_line, log_in, write_docker_file};
 use crate::support::authority::{Authority, Identity};
 use crate::support::image::Image;
 use crate::support::internet::Internet;
+use crate::support::listener::FREE;
 use crate::support::process::Run;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
@@ -216,4 +221,21 @@ fn an_unencrypted_port_80_is_found_for_an_insecure_name_without_a_port() {
     let asked = named.internet.connections();
     assert_eq!(asked[0], "bare.test:443", "{asked:?}");
     assert!(asked.contains(&"bare.test:80".to_owned()), "{asked:?}");
+}
+
+#[test]
+fn a_registry_of_this_machine_is_asked_without_tls_first_and_then_with_it() {
+    let listener = TcpListener::bind(FREE).unwrap();
+    let host = listener.local_addr().unwrap();
+    let firsts = thread::spawn(move || {
+        let first_byte = |stream: io::Result<TcpStream>| {
+            let mut byte = [0];
+            stream.unwrap().read_exact(&mut byte).unwrap();
+            byte[0]
+        };
+        listener.incoming().take(2).map(first_byte).collect::<Vec<u8>>()
+    });
+    Sandbox::new().rdock(&["pull", &format!("{host}/team/app")]).fails(1);
+    // The head of an HTTP request, then TLS's handshake (RFC 8446, 5.1).
+    assert_eq!(firsts.join().unwrap(), [b'G', 22]);
 }
