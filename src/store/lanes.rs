@@ -32,6 +32,9 @@ const LEAST: u64 = 2 << 20;
 const MOST: u64 = 64 << 20;
 /// A span should take about so long: short enough to share the rest well, long enough that asking does not matter.
 const TIME: u64 = 4;
+/// What comes over one stream within a second is asked for at once, since each request costs docker-registry 3 ms; but only
+/// so many times what has come already, since a line may be quick at first only.
+const TRUST: u64 = 8;
 /// How often to ask whether more streams help.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -309,7 +312,7 @@ fn span_length(spans: &Spans, size: u64, width: usize, elapsed: Duration) -> u64
     let each = came.saturating_mul(1000) / millis / width as u64;
     let length = (each * TIME).clamp(2 * LEAST, MOST);
     if width == 1 {
-        return length;
+        return length.max(each.min(TRUST * came));
     }
     let share = spans.done.missing(size) / (2 * width as u64);
     length.min(share.max(LEAST))
@@ -318,4 +321,39 @@ fn span_length(spans: &Spans, size: u64, width: usize, elapsed: Duration) -> u64
 fn failed(why: String) -> End {
     let why = Error::new(Kind::Unavailable, why);
     End::Failed { why, has_moved: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn length(came: u64, width: usize, millis: u64) -> u64 {
+        let mut done = Extents::default();
+        done.add(0..came);
+        let spans = Spans {
+            done,
+            active: Vec::new(),
+            kept: 0,
+            is_whole_only: false,
+        };
+        span_length(&spans, 1 << 30, width, Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_span_takes_a_few_seconds_and_a_quick_line_is_asked_seldom() {
+        assert_eq!(length(0, 1, 0), 16 * MIB);
+        assert_eq!(length(16 * MIB, 1, 4000), 16 * MIB, "4 MiB a second");
+        assert_eq!(length(16 * MIB, 1, 500), 64 * MIB, "32 MiB a second");
+        assert_eq!(length(16 * MIB, 1, 20), 128 * MIB, "800 MiB a second, for 20 ms so far");
+        assert_eq!(length(144 * MIB, 1, 180), 800 * MIB);
+    }
+
+    #[test]
+    fn streams_beside_one_another_share_what_is_missing() {
+        assert_eq!(length(16 * MIB, 2, 20), 64 * MIB);
+        assert_eq!(length(960 * MIB, 4, 2000), 8 * MIB);
+        assert_eq!(length(1020 * MIB, 4, 2000), 2 * MIB);
+    }
 }
