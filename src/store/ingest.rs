@@ -9,6 +9,7 @@ use std::hint;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future;
 use tokio::sync::mpsc;
 use tokio::{task, time};
 
@@ -81,6 +82,10 @@ impl Ingest {
             return Ok(None);
         }
         let known = self.failed().remove(&blob.digest);
+        // Nearly always: no thread has to be waited for before the blob is asked for.
+        if partial.is_new().map_err(|e| self.layout.failure(e))? {
+            return Ok(Some(partial));
+        }
         let catch_up = move || {
             let mut partial = partial;
             partial.catch_up(known).map(|()| partial)
@@ -125,13 +130,18 @@ impl Ingest {
         let member = self.layout.crowd().join(size);
         keep_freed_memory();
         let (sender, mut receiver) = mpsc::channel(QUEUE);
-        let writer = task::spawn_blocking(move || {
-            let mut partial = partial;
-            let written = partial.take(&mut receiver);
-            (partial, written)
-        });
-        let came = Lanes::new(&digest, size, &held, open, sender, &member).run().await;
-        let (partial, written) = writer.await.map_err(lost)?;
+        let writing = async {
+            task::spawn_blocking(move || {
+                let mut partial = partial;
+                let written = partial.take(&mut receiver);
+                (partial, written)
+            })
+            .await
+        };
+        // The bytes are asked for before the thread for them is made, which takes longer than to ask.
+        let coming = Lanes::new(&digest, size, &held, open, sender, &member).run();
+        let (came, written) = future::join(coming, writing).await;
+        let (partial, written) = written.map_err(lost)?;
         written.map_err(|e| said(self.layout.failure(e), &format!("storing blob {digest}")))?;
         match came {
             Ok(Came::TooMuch) => {

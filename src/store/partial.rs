@@ -135,6 +135,11 @@ impl Partial {
         }
     }
 
+    /// Whether no earlier try left anything.
+    pub(super) fn is_new(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() == 0)
+    }
+
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(super) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
         let len = self.file.metadata()?.len();

@@ -72,14 +72,16 @@ impl Pull<'_> {
 
     /// The image for the platform.
     async fn bring_one(&self, name: &Reference, root: &Manifest, session: &Session) -> Result<Brought> {
-        let image = self.choose(root, session).await?;
+        let image = self.choose(root).await?;
         let Body::Image(body) = &image.body else {
             return Err(Error::new(Kind::Corrupt, format!("{name} is an index of indexes")));
         };
         let plan = Plan::for_image(body, None, |blob| self.store.has_whole(blob));
         self.transfer(&plan, session).await?;
         let platform = self.store.config(body)?.platform;
-        session.put_manifest(&image).await?;
+        for manifest in [&image, root] {
+            session.put_manifest(manifest).await?;
+        }
         Ok(Brought {
             image: Descriptor {
                 platform: Some(platform.clone().into()),
@@ -155,12 +157,11 @@ impl Pull<'_> {
     }
 
     /// The image manifest itself, or the child of the index that serves the platform.
-    async fn choose(&self, root: &Manifest, session: &Session) -> Result<Manifest> {
+    async fn choose(&self, root: &Manifest) -> Result<Manifest> {
         let Body::Index(index) = &root.body else {
             return Ok(root.clone());
         };
         let child = index.choose(&self.wanted())?;
-        session.put_manifest(root).await?;
         let source = StoreFirst {
             store: &self.store,
             repository: &self.repository,
