@@ -155,8 +155,9 @@ impl Drop for Lent {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -166,12 +167,23 @@ mod tests {
         let first = buffers.lend(buffers.take(60, 60));
         let (start, rest) = (first.as_ptr(), first.slice(50..));
         drop(first);
+        let is_needed = Arc::new(AtomicBool::new(true));
+        let (begins, begun) = mpsc::channel();
         let waiting = {
-            let buffers = Arc::clone(&buffers);
-            thread::spawn(move || buffers.take(60, 60))
+            let (buffers, is_needed) = (Arc::clone(&buffers), Arc::clone(&is_needed));
+            thread::spawn(move || {
+                begins.send(()).unwrap();
+                let buffer = buffers.take(60, 60);
+                assert!(
+                    !is_needed.load(Ordering::SeqCst),
+                    "a part of the buffer is still needed"
+                );
+                buffer
+            })
         };
-        thread::sleep(Duration::from_millis(20));
-        assert!(!waiting.is_finished(), "a part of the buffer is still needed");
+        begun.recv().unwrap();
+        thread::yield_now();
+        is_needed.store(false, Ordering::SeqCst);
         drop(rest);
         let again = waiting.join().unwrap();
         assert_eq!((again.as_ptr(), again.len()), (start, 60), "the same buffer");
