@@ -26,6 +26,7 @@ mod headers;
 mod listing;
 mod login;
 mod manifests;
+mod mirror;
 mod names;
 mod origin;
 mod plight;
@@ -44,8 +45,9 @@ mod transport;
 mod trust;
 mod upload;
 
-pub use endpoint::{Mirror, Wire};
+pub use endpoint::Wire;
 pub use login::Login;
+pub use mirror::Mirror;
 pub use repository::Repository;
 pub use search::Hit;
 pub use trust::{Insecure, Trust};

@@ -2,10 +2,8 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -16,6 +14,7 @@ use tokio::time::timeout;
 use super::answer::{Answer, IDLE_TIMEOUT};
 use super::certificates::Certificates;
 use super::front::Front;
+use super::mirror::Mirror;
 use super::names::Names;
 use super::origin::{Reach, same_origin};
 use super::plight::authority;
@@ -76,8 +75,8 @@ impl Wire {
     pub(super) fn mirror(&self, mirror: &Mirror) -> Rc<Host> {
         let key = mirror.to_string();
         self.known(&key, || {
-            let domain = authority(&mirror.0);
-            Host::new(&domain, Some(mirror.0.clone()), &self.shared)
+            let domain = authority(mirror.url());
+            Host::new(&domain, Some(mirror.url().clone()), &self.shared)
         })
     }
 
@@ -89,41 +88,6 @@ impl Wire {
         let host = Rc::new(make());
         hosts.insert(key.to_owned(), host.clone());
         host
-    }
-}
-
-/// A server that is asked before the Hub: an entry of docker's `registry-mirrors`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mirror(Url);
-
-impl FromStr for Mirror {
-    type Err = Error;
-
-    /// Errors are in docker's words.
-    fn from_str(text: &str) -> Result<Self> {
-        let invalid = |why: String| Error::new(Kind::Usage, format!("invalid mirror: {why}"));
-        let url = Url::parse(text).map_err(|_| invalid(format!("\"{text}\" is not a valid URI")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(invalid(format!(
-                "unsupported scheme \"{}\" in \"{text}\"",
-                url.scheme()
-            )));
-        }
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            let why = format!("path, query, or fragment at end of the URI \"{text}\"");
-            return Err(invalid(why));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("username/password not allowed in URI".to_owned()));
-        }
-        Ok(Self(url))
-    }
-}
-
-/// With a trailing slash, as docker shows it.
-impl fmt::Display for Mirror {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -367,22 +331,6 @@ pub(super) fn asked(method: &Method, url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mirror_is_a_bare_url() {
-        assert_eq!("http://h:5000".parse::<Mirror>().unwrap().to_string(), "http://h:5000/");
-        for (text, why) in [
-            (
-                "http://h/path",
-                "invalid mirror: path, query, or fragment at end of the URI \"http://h/path\"",
-            ),
-            ("ftp://x", "invalid mirror: unsupported scheme \"ftp\" in \"ftp://x\""),
-            ("http://u:p@h", "invalid mirror: username/password not allowed in URI"),
-            ("h", "invalid mirror: \"h\" is not a valid URI"),
-        ] {
-            assert_eq!(text.parse::<Mirror>().unwrap_err().to_string(), why);
-        }
-    }
 
     #[test]
     fn a_signed_query_is_not_shown() {
