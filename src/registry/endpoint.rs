@@ -145,7 +145,8 @@ impl Host {
         Ok(self.reached().await?.road)
     }
 
-    /// The base URL: https, or for an insecure host what it turned out to speak.
+    /// The base URL: https, or for an insecure host what it turned out to speak, or for one of this machine what it is
+    /// taken to speak until [`Host::is_final`] knows better.
     pub(super) async fn base(&self) -> Result<Url> {
         let mut base = self.base.lock().await;
         if let Some(known) = &*base {
