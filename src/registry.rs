@@ -1,8 +1,7 @@
 //! The distribution protocol over HTTP (<https://github.com/opencontainers/distribution-spec>).
 //!
 //! A [`Wire`] is the process's way out, a [`Registry`] is a host, a [`Repository`] is a name on it: a source and a sink
-//! of content. Below them, each layer knows less: `site` (proofs and second tries), `endpoint` (where a host answers),
-//! `transport` (one request, one answer), `tls`.
+//! of content. Below them `wire` speaks HTTP and knows nothing of the protocol.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,67 +14,47 @@ use crate::content::{BodyLimit, ByteStream};
 use crate::credentials::Credentials;
 use crate::image::Reference;
 
-mod answer;
-mod auth;
 mod blobs;
-mod certificates;
-mod challenge;
-mod endpoint;
-mod front;
-mod headers;
+mod exists;
 mod listing;
 mod login;
 mod manifests;
-mod mirror;
-mod names;
-mod origin;
-mod plight;
-mod presence;
 mod referrers;
 mod removal;
-mod reply;
 mod repository;
-mod request;
 mod search;
 mod session;
-mod site;
-mod tls;
-mod token;
-mod transport;
-mod trust;
 mod upload;
+mod wire;
 
-pub use endpoint::Wire;
 pub use login::Login;
-pub use mirror::Mirror;
 pub use repository::Repository;
 pub use search::Hit;
-pub use trust::{Insecure, Trust};
+pub use wire::{Insecure, Mirror, Trust, Wire};
 
-use auth::Keys;
-use site::Site;
+use wire::{Host, Keys};
 
 /// A host that holds repositories. Clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Registry(Rc<Sites>);
+pub struct Registry(Rc<Hosts>);
 
 #[derive(Debug)]
-struct Sites {
+struct Hosts {
     domain: String,
     wire: Rc<Wire>,
-    main: Site,
-    mirrors: Vec<MirrorSite>,
+    main: Host,
+    mirrors: Vec<MirrorHost>,
 }
 
 /// A server that is asked before the Hub, until it fails.
 #[derive(Debug)]
-struct MirrorSite {
-    site: Site,
+struct MirrorHost {
+    host: Host,
     /// Shared with the streams that it feeds.
     failed: Arc<AtomicBool>,
 }
 
-impl MirrorSite {
+impl MirrorHost {
     /// Leaves it alone from now on: the Hub has all that it has.
     fn give_up(&self) {
         self.failed.store(true, Ordering::Relaxed);
@@ -102,14 +81,14 @@ impl Registry {
     }
 
     fn with_keys(domain: &str, wire: &Rc<Wire>, keys: &dyn Fn() -> Keys, mirrors: &[Mirror]) -> Self {
-        let mirrors = mirrors.iter().map(|mirror| MirrorSite {
-            site: Site::new(wire.mirror(mirror), keys()),
+        let mirrors = mirrors.iter().map(|mirror| MirrorHost {
+            host: Host::new(wire.mirror(mirror), keys()),
             failed: Arc::default(),
         });
-        Self(Rc::new(Sites {
+        Self(Rc::new(Hosts {
             domain: domain.to_owned(),
             wire: wire.clone(),
-            main: Site::new(wire.host(domain), keys()),
+            main: Host::new(wire.endpoint(domain), keys()),
             mirrors: mirrors.collect(),
         }))
     }
@@ -117,7 +96,7 @@ impl Registry {
     /// The same registry, with what earlier runs learned of how long a body it takes.
     #[must_use]
     pub fn bounded_by(self, limit: BodyLimit) -> Self {
-        self.main().host.front.remember(limit);
+        self.main().endpoint.body_limits.remember(limit);
         self
     }
 
@@ -131,12 +110,12 @@ impl Registry {
         Repository::new(self.clone(), name.without_version(), HashMap::new())
     }
 
-    fn main(&self) -> &Site {
+    fn main(&self) -> &Host {
         &self.0.main
     }
 
     /// The mirrors that have not failed so far.
-    fn mirrors(&self) -> impl Iterator<Item = &MirrorSite> {
+    fn mirrors(&self) -> impl Iterator<Item = &MirrorHost> {
         self.0
             .mirrors
             .iter()

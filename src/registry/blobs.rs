@@ -7,9 +7,8 @@ use futures_util::{StreamExt, stream};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, StatusCode};
 
-use super::headers;
 use super::repository::Repository;
-use super::site::Site;
+use super::wire::{Host, headers};
 use crate::content::{ByteStream, Span};
 use crate::error::{Error, Kind, Result};
 use crate::image::Descriptor;
@@ -25,7 +24,7 @@ impl Repository {
         // A blob that is begun anew was not what its digest says: the mirror has had its chance.
         let is_again = bytes.start == 0 && !self.read.borrow_mut().insert(blob.digest.clone());
         for mirror in self.registry.mirrors().filter(|_| !is_again) {
-            match self.open_at(&mirror.site, blob, bytes.clone()).await {
+            match self.open_at(&mirror.host, blob, bytes.clone()).await {
                 Ok(Span { bytes, stream }) => {
                     let stream = mirror.watch(stream);
                     return Ok(Span { bytes, stream });
@@ -37,7 +36,7 @@ impl Repository {
         self.open_at(self.registry.main(), blob, bytes).await
     }
 
-    async fn open_at(&self, site: &Site, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+    async fn open_at(&self, host: &Host, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
         let mut request = self
             .reading(Method::GET, &format!("blobs/{}", blob.digest))
             // A digest is over the very bytes: nobody on the way may pack them.
@@ -45,7 +44,7 @@ impl Repository {
         if let Some(range) = range(&bytes, blob.size) {
             request = request.header(RANGE, range);
         }
-        let answer = site.ask(&request).await?;
+        let answer = host.ask(&request).await?;
         let got = match answer.status {
             StatusCode::PARTIAL_CONTENT => {
                 let start = partial_offset(&answer.headers, blob, bytes.start)?;
@@ -56,10 +55,10 @@ impl Repository {
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE if bytes != (0..blob.size) => {
-                return Box::pin(self.open_at(site, blob, 0..blob.size)).await;
+                return Box::pin(self.open_at(host, blob, 0..blob.size)).await;
             }
             status if status.is_success() => 0..blob.size,
-            _ => return Err(site.failure(answer).await.first()),
+            _ => return Err(host.failure(answer).await.first()),
         };
         let expected = got.end.saturating_sub(got.start);
         if let Some(length) = length(&answer.headers)

@@ -6,13 +6,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::Registry;
-use super::challenge::Scope;
-use super::headers;
-use super::origin::same_origin;
-use super::reply::Failure;
 use super::repository::Repository;
-use super::request::Request;
-use super::site::Site;
+use super::wire::{Failure, Host, Request, Scope, headers, same_origin};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Reference;
 
@@ -58,11 +53,11 @@ impl Repository {
     /// All tags, in the order of the registry.
     pub async fn tags(&self) -> Result<Vec<String>> {
         let paged = self.reading(Method::GET, &format!("tags/list?n={TAGS_A_PAGE}"));
-        let site = self.registry.main();
-        let tags = match all_pages(site, paged, "tags").await? {
+        let host = self.registry.main();
+        let tags = match all_pages(host, paged, "tags").await? {
             // Some registries have a page size of their own and refuse a larger one.
             Err(failure) if failure.status == StatusCode::BAD_REQUEST => {
-                all_pages(site, self.reading(Method::GET, "tags/list"), "tags").await?
+                all_pages(host, self.reading(Method::GET, "tags/list"), "tags").await?
             }
             result => result,
         };
@@ -74,21 +69,21 @@ impl Repository {
 }
 
 /// The texts under `member` on this page and all that follow.
-async fn all_pages(site: &Site, first: Request, member: &str) -> Result<Result<Vec<String>, Failure>> {
+async fn all_pages(host: &Host, first: Request, member: &str) -> Result<Result<Vec<String>, Failure>> {
     let mut texts = Vec::new();
     let mut seen = HashSet::new();
     let mut length = 0;
     let mut barren_pages = 0;
     let mut request = first;
     loop {
-        let page = match site.fetch(&request, MAX_PAGE).await? {
+        let page = match host.fetch(&request, MAX_PAGE).await? {
             Ok(page) => page,
             Err(failure) => return Ok(Err(failure)),
         };
         length += page.body.len();
         let list: Value = serde_json::from_slice(&page.body).map_err(|_| {
             let message = format!("the list of {member} is not valid JSON");
-            let host = site.host.domain.clone();
+            let host = host.endpoint.domain.clone();
             Error::new(Kind::Corrupt, message).with_clue(Clue::NoRegistry { host })
         })?;
         // Nexus has null among the tags (skopeo#2409), and registry 2.8 null for a list without any.

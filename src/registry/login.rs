@@ -3,10 +3,7 @@
 use reqwest::Method;
 
 use super::Registry;
-use super::auth::Keys;
-use super::reply::{described, kind_of};
-use super::request::Request;
-use super::site::Site;
+use super::wire::{Host, Keys, Request, described, kind_of};
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -35,11 +32,11 @@ impl Registry {
 
     async fn try_out(&self, credential: Credential) -> Result<Login> {
         // Proofs of an earlier login must not vouch for this one.
-        let site = Site::new(self.main().host.clone(), Keys::Given(credential));
-        let answer = site.send(&Request::new(Method::GET, "/v2/")).await?;
+        let host = Host::new(self.main().endpoint.clone(), Keys::Given(credential));
+        let answer = host.send(&Request::new(Method::GET, "/v2/")).await?;
         if answer.status.is_success() {
             answer.discard().await;
-            let identity_token = site.auth.take_identity();
+            let identity_token = host.auth.take_identity();
             return Ok(Login { identity_token });
         }
         let mut url = answer.url.clone();

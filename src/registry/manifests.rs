@@ -5,11 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use tokio::time::sleep;
 
-use super::headers;
-use super::reply::may_pass;
 use super::repository::{Repository, media_type};
-use super::request::{Request, Shown};
-use super::site::{Page, Site};
+use super::wire::{Host, Page, Request, Shown, headers, may_pass};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
 use crate::image::{Digest, Manifest, Referral, Version};
@@ -25,7 +22,7 @@ impl Repository {
     pub async fn head(&self, version: Version<'_>) -> Result<Option<Digest>> {
         let request = self.manifest_request(Method::HEAD, version);
         for mirror in self.registry.mirrors() {
-            match mirror.site.ask(&request).await {
+            match mirror.host.ask(&request).await {
                 Ok(answer) if answer.status.is_success() => {
                     if let Some(digest) = headers::content_digest(&answer.headers) {
                         return Ok(Some(digest));
@@ -35,13 +32,13 @@ impl Repository {
                 Err(_) => mirror.give_up(),
             }
         }
-        let site = self.registry.main();
-        let answer = site.send(&request).await?;
+        let host = self.registry.main();
+        let answer = host.send(&request).await?;
         if answer.status.is_success() {
             return Ok(headers::content_digest(&answer.headers));
         }
         if may_pass(answer.status) {
-            return Err(site.failure(answer).await.first());
+            return Err(host.failure(answer).await.first());
         }
         // The answer to HEAD has no words; and some servers know GET only.
         let manifest = self.resolve(version).await?;
@@ -52,7 +49,7 @@ impl Repository {
     pub async fn resolve(&self, version: Version<'_>) -> Result<Manifest> {
         let request = self.manifest_request(Method::GET, version);
         for mirror in self.registry.mirrors() {
-            match try_once(&mirror.site, &request).await {
+            match try_once(&mirror.host, &request).await {
                 Ok(Some(page)) => {
                     if let Ok(manifest) = read(page, version) {
                         return Ok(manifest);
@@ -98,14 +95,14 @@ impl Repository {
             .writing(Method::PUT, &format!("manifests/{at}"))
             .shown(Shown::AsSent)
             .body(media_type(&manifest.descriptor.media_type), manifest.raw.clone());
-        let site = self.registry.main();
+        let host = self.registry.main();
         let mut waits = FOR_BLOBS.iter();
         let answer = loop {
-            let answer = site.send(&request).await?;
+            let answer = host.send(&request).await?;
             if answer.status.is_success() {
                 break answer;
             }
-            let failure = site.failure(answer).await;
+            let failure = host.failure(answer).await;
             match waits.next().filter(|_| failure.lacks_blobs()) {
                 Some(wait) => sleep(*wait).await,
                 None => return Err(failure.whole()),
@@ -148,8 +145,8 @@ impl Repository {
 }
 
 /// Asks a mirror, which is no great loss when it fails.
-async fn try_once(site: &Site, request: &Request) -> Result<Option<Page>> {
-    let answer = site.ask(request).await?;
+async fn try_once(host: &Host, request: &Request) -> Result<Option<Page>> {
+    let answer = host.ask(request).await?;
     if answer.status != StatusCode::OK {
         answer.discard().await;
         return Ok(None);

@@ -5,11 +5,9 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::headers;
 use super::listing::MAX_PAGES;
-use super::origin::same_origin;
 use super::repository::Repository;
-use super::request::Request;
+use super::wire::{Request, headers, same_origin};
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest::{MAX_SIZE, OCI_INDEX};
 use crate::image::referral::fallback_tag;
@@ -30,11 +28,11 @@ impl Repository {
 
     /// The registry's own list; none where it keeps none.
     async fn listed_referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
-        let site = self.registry.main();
+        let host = self.registry.main();
         let mut request = self.reading(Method::GET, &format!("referrers/{subject}"));
         let mut listed = Vec::new();
         for _ in 0..MAX_PAGES {
-            let page = match site.fetch(&request, MAX_SIZE).await? {
+            let page = match host.fetch(&request, MAX_SIZE).await? {
                 Ok(page) => page,
                 Err(failure) if is_unknown_call(failure.status) => return Ok(None),
                 Err(failure) => return Err(failure.first()),

@@ -10,9 +10,9 @@ use crate::image::{Digest, Version};
 impl Repository {
     /// Takes away a tag and nothing else. False where the registry cannot do that: 2.8 can remove digests only.
     pub async fn remove_tag(&self, tag: &str) -> Result<bool> {
-        let site = self.registry.main();
+        let host = self.registry.main();
         let request = self.writing(Method::DELETE, &format!("manifests/{}", Version::Tag(tag)));
-        let answer = site.send(&request).await?;
+        let answer = host.send(&request).await?;
         match answer.status {
             status if status.is_success() => {
                 answer.discard().await;
@@ -26,27 +26,27 @@ impl Repository {
                 answer.discard().await;
                 Ok(false)
             }
-            _ => Err(site.failure(answer).await.first()),
+            _ => Err(host.failure(answer).await.first()),
         }
     }
 
     /// Takes away a manifest, and with it every tag that stands for it.
     pub async fn remove_manifest(&self, digest: &Digest) -> Result<()> {
-        let site = self.registry.main();
+        let host = self.registry.main();
         let request = self.writing(Method::DELETE, &format!("manifests/{digest}"));
-        let answer = site.send(&request).await?;
+        let answer = host.send(&request).await?;
         match answer.status {
             status if status.is_success() => {
                 answer.discard().await;
                 Ok(())
             }
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
-                let host = self.registry.domain().to_owned();
-                let said = site.failure(answer).await.first();
-                let error = Error::new(Kind::Unsupported, format!("{host} does not let images be deleted"));
-                Err(error.caused_by(said).with_clue(Clue::NoDeletion { host }))
+                let domain = self.registry.domain().to_owned();
+                let said = host.failure(answer).await.first();
+                let error = Error::new(Kind::Unsupported, format!("{domain} does not let images be deleted"));
+                Err(error.caused_by(said).with_clue(Clue::NoDeletion { host: domain }))
             }
-            _ => Err(site.failure(answer).await.first()),
+            _ => Err(host.failure(answer).await.first()),
         }
     }
 }

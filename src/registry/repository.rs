@@ -10,10 +10,8 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 
 use super::Registry;
-use super::challenge::Scope;
-use super::reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN};
-use super::request::{Request, Shown};
 use super::session::Uploads;
+use super::wire::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN, Request, Scope, Shown};
 use crate::content::{BlobReader, Memory, Opener, Outcome, Sink, Source, Span};
 use crate::error::{Error, Result};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};

@@ -5,10 +5,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::{Deserialize, Deserializer};
 
 use super::Registry;
-use super::auth::Keys;
-use super::endpoint::HUB_INDEX;
-use super::request::Request;
-use super::site::Site;
+use super::wire::{HUB_INDEX, Host, Keys, Request};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::reference::HUB;
 
@@ -42,27 +39,27 @@ impl Registry {
     /// What the registry finds, in its order, at most `limit`; none when it offers no search. Errors are docker's.
     pub async fn search(&self, term: &str, limit: u32) -> Result<Option<Vec<Hit>>> {
         let index;
-        let site = if self.domain() == HUB {
+        let host = if self.domain() == HUB {
             // The Hub's credentials are for its registry.
-            index = Site::new(self.0.wire.host(HUB_INDEX), Keys::None);
+            index = Host::new(self.0.wire.endpoint(HUB_INDEX), Keys::None);
             &index
         } else {
             self.main()
         };
-        let was_known = site.host.has_answered();
+        let was_known = host.endpoint.has_answered();
         let request = Request::new(Method::GET, path(term, limit)).header(
             HeaderName::from_static("x-docker-token"),
             HeaderValue::from_static("true"),
         );
         let refused = |status: u16| format!("Unexpected status code {status}");
-        let answer = match site.send(&request).await {
+        let answer = match host.send(&request).await {
             Ok(answer) => answer,
             Err(e) if e.kind() == Kind::Unauthorized => {
                 let host = self.domain().to_owned();
                 let error = Error::new(Kind::Unauthorized, refused(401));
                 return Err(error.with_clue(Clue::LoginNeeded { host }));
             }
-            Err(e) if !was_known && !site.host.has_answered() => return Err(unreachable(site, &e)),
+            Err(e) if !was_known && !host.endpoint.has_answered() => return Err(unreachable(host, &e)),
             Err(e) => return Err(e),
         };
         let status = answer.status;
@@ -71,7 +68,7 @@ impl Registry {
             return Ok(None);
         }
         if status != StatusCode::OK {
-            let failure = site.failure(answer).await;
+            let failure = host.failure(answer).await;
             return Err(failure.error(refused(status.as_u16())));
         }
         let body = answer.read(MAX_REPLY).await?;
@@ -93,10 +90,10 @@ fn path(term: &str, limit: u32) -> String {
 }
 
 /// Docker's words for a host that did not answer a search.
-fn unreachable(site: &Site, failure: &Error) -> Error {
+fn unreachable(host: &Host, failure: &Error) -> Error {
     let cause = std::error::Error::source(failure).map_or_else(|| failure.to_string(), ToString::to_string);
-    let domain = &site.host.domain;
-    let message = match site.host.tls_failure() {
+    let domain = &host.endpoint.domain;
+    let message = match host.endpoint.tls_failure() {
         Some(over_tls) => format!(
             "invalid registry endpoint \"http://{domain}/v1/\". \
              HTTPS attempt: Get \"https://{domain}/v1/_ping\": {over_tls}. \

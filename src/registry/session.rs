@@ -5,11 +5,8 @@ use std::collections::HashMap;
 
 use reqwest::{Method, StatusCode, Url};
 
-use super::answer::Answer;
-use super::challenge::Scope;
-use super::headers;
 use super::repository::Repository;
-use super::request::{Request, Shown};
+use super::wire::{Answer, Request, Scope, Shown, headers};
 use crate::content::Remembered;
 use crate::error::{Kind, Result};
 use crate::image::digest::Algorithm;
@@ -112,8 +109,8 @@ impl Repository {
         let Some(url) = self.known(blob) else {
             return Ok(None);
         };
-        let host = &self.registry.main().host;
-        if host.road().await?.check(&host.base().await?, &url).is_err() {
+        let endpoint = &self.registry.main().endpoint;
+        if endpoint.road().await?.check(&endpoint.base().await?, &url).is_err() {
             self.forget(&blob.digest);
             return Ok(None);
         }
@@ -165,10 +162,10 @@ impl Repository {
             Algorithm::Sha256 => "blobs/uploads/".to_owned(),
             other => format!("blobs/uploads/?digest-algorithm={}", other.name()),
         };
-        let site = self.registry.main();
-        let answer = site.send(&self.writing(Method::POST, &path)).await?;
+        let host = self.registry.main();
+        let answer = host.send(&self.writing(Method::POST, &path)).await?;
         if !answer.status.is_success() {
-            return Err(site.failure(answer).await.first());
+            return Err(host.failure(answer).await.first());
         }
         self.session(answer, 0, None).await
     }
@@ -181,12 +178,12 @@ impl Repository {
 
     /// The session as this answer leaves it. An answer without a Location leaves it where it was.
     pub(super) async fn session(&self, answer: Answer, offset: u64, was: Option<Url>) -> Result<Session> {
-        let host = &self.registry.main().host;
+        let endpoint = &self.registry.main().endpoint;
         let url = match (headers::location(&answer.headers, &answer.url), was) {
             (Err(_), Some(url)) => url,
             (location, _) => encrypted_again(location?, &answer.url),
         };
-        host.road().await?.check(&answer.url, &url)?;
+        endpoint.road().await?.check(&answer.url, &url)?;
         let least_chunk = headers::chunk_min_length(&answer.headers).unwrap_or(0);
         answer.discard().await;
         Ok(Session {

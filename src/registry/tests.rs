@@ -1,19 +1,16 @@
 //! What holds between a registry and us, against servers that misbehave.
 
 mod auth;
-mod fake;
 mod pull;
 mod push;
-mod tls;
 
 use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use fake::{Act, Fake, Seen};
-
-use super::auth::Keys;
+use super::wire::Keys;
+use super::wire::tests::fake::{Act, Fake, Seen};
 use super::{Mirror, Registry, Repository, Trust, Wire};
 use crate::content::{BlobReader, Opener, Source};
 use crate::credentials::{Credential, Secret};

@@ -11,12 +11,9 @@ use futures_util::{StreamExt, stream};
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
-use super::answer::Answer;
-use super::front::LEAST_CHUNK;
-use super::headers;
 use super::repository::{OCTETS, Repository};
 use super::session::{Begun, Session};
-use super::transport::Upload;
+use super::wire::{Answer, LEAST_CHUNK, Upload, headers};
 use crate::content::{BlobReader, ByteStream, Opener, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
@@ -65,15 +62,18 @@ impl Repository {
     }
 
     async fn fill(&self, blob: &Descriptor, open: &Opener<'_>, mut session: Session) -> Result<()> {
-        let host = &self.registry.main().host;
+        let endpoint = &self.registry.main().endpoint;
         loop {
             let rest = blob.size - session.offset;
             if rest == 0 {
                 return self.close(&blob.digest, session.url).await;
             }
-            let limit = host.front.longest().map(|limit| limit.max(session.least_chunk));
+            let limit = endpoint
+                .body_limits
+                .longest()
+                .map(|limit| limit.max(session.least_chunk));
             let length = limit.map_or(rest, |limit| limit.min(rest));
-            if length == blob.size && length <= SINGLE && host.front.takes_single.get() {
+            if length == blob.size && length <= SINGLE && endpoint.body_limits.takes_single.get() {
                 if self.send_single(blob, open, session.url).await? {
                     return Ok(());
                 }
@@ -86,19 +86,19 @@ impl Repository {
 
     /// The whole blob in the request that names it. The answer is whether the registry has taken it so.
     async fn send_single(&self, blob: &Descriptor, open: &Opener<'_>, url: Url) -> Result<bool> {
-        let site = self.registry.main();
+        let host = self.registry.main();
         let request = self
             .to_session(Method::PUT, named(url, &blob.digest))
             .header(CONTENT_TYPE, OCTETS);
         let body = Upload::new(cut(open.at(0).await?, 0..blob.size), blob.size);
-        let answer = match site.upload(&request, body).await {
+        let answer = match host.upload(&request, body).await {
             Ok(answer) => answer,
             Err(e) => return self.settle(&blob.digest, e).await.map(|()| true),
         };
         match answer.status {
-            StatusCode::PAYLOAD_TOO_LARGE if blob.size > LEAST_CHUNK => site.host.front.refused(blob.size),
+            StatusCode::PAYLOAD_TOO_LARGE if blob.size > LEAST_CHUNK => host.endpoint.body_limits.refused(blob.size),
             // Old Artifactory for one takes PATCH alone (buildkit#1130).
-            status if is_about_the_form(status) => site.host.front.takes_single.set(false),
+            status if is_about_the_form(status) => host.endpoint.body_limits.takes_single.set(false),
             _ => return self.named(&blob.digest, answer).await.map(|()| true),
         }
         answer.discard().await;
@@ -119,12 +119,12 @@ impl Repository {
         }
         let body = Upload::new(cut(open.at(offset).await?, offset..end), length);
         self.remember(blob, &url);
-        let site = self.registry.main();
-        let answer = match site.upload(&request, body).await {
+        let host = self.registry.main();
+        let answer = match host.upload(&request, body).await {
             Ok(answer) => answer,
             Err(e) => {
                 if e.kind() == Kind::Unavailable {
-                    site.host.front.cut(length);
+                    host.endpoint.body_limits.cut(length);
                 }
                 return Err(e);
             }
@@ -133,7 +133,7 @@ impl Repository {
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE && length > narrowest {
             // What the front refused the registry never saw: the session stands where it stood.
             answer.discard().await;
-            site.host.front.refused(length);
+            host.endpoint.body_limits.refused(length);
             return Ok(Session {
                 url,
                 offset,
@@ -142,14 +142,14 @@ impl Repository {
         }
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE && length > narrowest {
             // Too long a chunk for GHCR, or not where the session stands: the next try asks for that first.
-            site.host.front.misfitted(length);
-            let failure = site.failure(answer).await;
+            host.endpoint.body_limits.misfitted(length);
+            let failure = host.failure(answer).await;
             return Err(Error::new(Kind::Unavailable, failure.first().to_string()));
         }
         if !answer.status.is_success() {
             return Err(self.refused_writing(&blob.digest, answer, offset).await);
         }
-        site.host.front.took(length);
+        host.endpoint.body_limits.took(length);
         // ECR's count stalls, and it drops what comes later (containers-roadmap#2831).
         if length < blob.size && headers::received(&answer.headers).is_some_and(|held| held != end && end > 1) {
             let message = "the registry kept a part of a chunk only";
@@ -165,11 +165,11 @@ impl Repository {
 
     /// Names what the session holds.
     async fn close(&self, digest: &Digest, url: Url) -> Result<()> {
-        let site = self.registry.main();
+        let host = self.registry.main();
         let request = self
             .to_session(Method::PUT, named(url, digest))
             .header(CONTENT_TYPE, OCTETS);
-        match site.ask(&request).await {
+        match host.ask(&request).await {
             Ok(answer) => self.named(digest, answer).await,
             Err(e) => self.settle(digest, e).await,
         }

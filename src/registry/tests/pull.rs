@@ -1,4 +1,4 @@
-use super::fake::reply;
+use super::super::wire::tests::fake::reply;
 use super::*;
 use crate::error::{Clue, Kind};
 use crate::image::Version;

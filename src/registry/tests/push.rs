@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::fake::reply;
+use super::super::wire::tests::fake::reply;
 use super::*;
 use crate::content::{Outcome, Remembered, Sink};
 use crate::error::{Error, Kind};

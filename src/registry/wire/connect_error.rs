@@ -9,11 +9,11 @@ use reqwest::Url;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{CertificateError, InvalidMessage};
 
-use super::names::{LookupFailed, Names};
+use super::resolver::{LookupFailed, Resolver};
 use crate::error::{Clue, Error, Kind};
 
 /// The cause alone, without the request that met it. URLs never are part of it: their queries may be signed.
-pub(super) fn describe(error: &reqwest::Error, url: &Url, names: &Names) -> Error {
+pub(super) fn describe(error: &reqwest::Error, url: &Url, resolver: &Resolver) -> Error {
     let host = || authority(url);
     let tls = find::<rustls::Error>(error);
     // In the middle of a stream only an alert is the other side's last word: it may be about our certificate.
@@ -39,7 +39,7 @@ pub(super) fn describe(error: &reqwest::Error, url: &Url, names: &Names) -> Erro
         return Error::new(Kind::Unavailable, why);
     }
     let port = url.port_or_known_default().unwrap_or_default();
-    let at = match url.host_str().and_then(|host| names.dialled(host)) {
+    let at = match url.host_str().and_then(|host| resolver.dialled(host)) {
         Some(address) => format!("dial tcp {}", SocketAddr::new(address, port)),
         None => "proxyconnect tcp".to_owned(),
     };

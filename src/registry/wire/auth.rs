@@ -8,14 +8,14 @@ use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 
 use super::challenge::{Challenge, Scope};
-use super::endpoint::Host;
+use super::endpoint::Endpoint;
 use super::token::{Purpose, Realm, Tokens, basic, bearer, fetch};
 use crate::credentials::{Credential, Credentials, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
 /// Where the credential comes from.
 #[derive(Debug)]
-pub(super) enum Keys {
+pub(in crate::registry) enum Keys {
     /// From where the user keeps it; asked for once, and only when a host wants one.
     Stored(Rc<Credentials>),
     /// From the user, to be tried.
@@ -26,7 +26,7 @@ pub(super) enum Keys {
 
 /// What is known of how a host wants to be convinced.
 #[derive(Debug)]
-pub(super) struct Auth {
+pub(in crate::registry) struct Auth {
     keys: Keys,
     found: OnceCell<Option<Credential>>,
     /// Why there is no credential, or why it is not shown: told when the host insists.
@@ -64,19 +64,19 @@ impl Auth {
     }
 
     /// The proof to begin with: none before the host has asked for one.
-    pub(super) async fn proof(&self, host: &Host, scopes: &[Scope]) -> Result<Option<Proof>> {
+    pub(super) async fn proof(&self, endpoint: &Endpoint, scopes: &[Scope]) -> Result<Option<Proof>> {
         let wanted = self.wanted.borrow().clone();
         match wanted {
             None => Ok(None),
-            Some(Wanted::Basic) => self.password(host).await.map(Some),
-            Some(Wanted::Bearer(realm)) => self.token(host, &realm, scopes.to_vec(), None).await.map(Some),
+            Some(Wanted::Basic) => self.password(endpoint).await.map(Some),
+            Some(Wanted::Bearer(realm)) => self.token(endpoint, &realm, scopes.to_vec(), None).await.map(Some),
         }
     }
 
     /// A better proof than the `last` one, for a host that refused it; none when there is no better one.
     pub(super) async fn better(
         &self,
-        host: &Host,
+        endpoint: &Endpoint,
         base: &Url,
         challenges: &[Challenge],
         last: Option<&Proof>,
@@ -84,7 +84,7 @@ impl Auth {
     ) -> Result<Option<Proof>> {
         let by_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
         if let Some(challenge) = by_scheme("bearer") {
-            let realm = Realm::of(challenge, host, base).await?;
+            let realm = Realm::of(challenge, endpoint, base).await?;
             self.wanted.replace(Some(Wanted::Bearer(realm.clone())));
             let scopes = Scope::merge(challenge.scopes().into_iter().chain(scopes.iter().cloned()));
             let is_spent = |last: &Proof| last.is_new && last.scopes.as_ref().is_none_or(|asked| *asked == scopes);
@@ -92,13 +92,13 @@ impl Auth {
                 return Ok(None);
             }
             return self
-                .token(host, &realm, scopes, last.map(|last| &last.header))
+                .token(endpoint, &realm, scopes, last.map(|last| &last.header))
                 .await
                 .map(Some);
         }
         if by_scheme("basic").is_some() && last.is_none() {
             self.wanted.replace(Some(Wanted::Basic));
-            return self.password(host).await.map(Some);
+            return self.password(endpoint).await.map(Some);
         }
         Ok(None)
     }
@@ -114,16 +114,16 @@ impl Auth {
     }
 
     /// The identity token that the token server gave for the password.
-    pub(super) fn take_identity(&self) -> Option<Secret> {
+    pub(in crate::registry) fn take_identity(&self) -> Option<Secret> {
         self.identity.take()
     }
 
-    async fn password(&self, host: &Host) -> Result<Proof> {
-        let header = match self.credential(host).await {
+    async fn password(&self, endpoint: &Endpoint) -> Result<Proof> {
+        let header = match self.credential(endpoint).await {
             Some(Credential::Basic { username, password }) => basic(username, password)?,
             Some(Credential::RegistryToken(token)) => bearer(token)?,
             Some(Credential::IdentityToken(_)) | None => {
-                let domain = host.domain.clone();
+                let domain = endpoint.domain.clone();
                 let error = Error::new(Kind::Unauthorized, "no basic auth credentials")
                     .with_clue(Clue::LoginNeeded { host: domain });
                 return Err(match self.trouble() {
@@ -141,12 +141,12 @@ impl Auth {
 
     async fn token(
         &self,
-        host: &Host,
+        endpoint: &Endpoint,
         realm: &Realm,
         scopes: Vec<Scope>,
         refused: Option<&HeaderValue>,
     ) -> Result<Proof> {
-        let credential = self.credential(host).await;
+        let credential = self.credential(endpoint).await;
         if let Some(Credential::RegistryToken(token)) = credential {
             return Ok(Proof {
                 header: bearer(token)?,
@@ -162,7 +162,7 @@ impl Auth {
             let why = format!(
                 "the password was not sent to {}, which names say is not of {}",
                 realm.authority(),
-                host.domain
+                endpoint.domain
             );
             if purpose == Purpose::LogIn {
                 return Err(Error::new(Kind::Unauthorized, why));
@@ -175,7 +175,9 @@ impl Auth {
         };
         let fetched = self.tokens.take(realm, &scopes, refused, async || {
             let shared = credential.filter(|_| realm.shares_password);
-            let mut grant = fetch(host, realm, &scopes, shared, purpose).await.map_err(explained)?;
+            let mut grant = fetch(endpoint, realm, &scopes, shared, purpose)
+                .await
+                .map_err(explained)?;
             if let Some(identity) = grant.identity.take() {
                 self.identity.replace(Some(identity));
             }
@@ -190,13 +192,13 @@ impl Auth {
     }
 
     /// The credential for a host. One that cannot be had is none, as in docker, until the host insists.
-    async fn credential(&self, host: &Host) -> Option<&Credential> {
+    async fn credential(&self, endpoint: &Endpoint) -> Option<&Credential> {
         let stored = match &self.keys {
             Keys::Given(credential) => return Some(credential),
             Keys::None => return None,
             Keys::Stored(stored) => stored,
         };
-        let find = async || match stored.find(&host.domain).await {
+        let find = async || match stored.find(&endpoint.domain).await {
             Ok(found) => found,
             Err(e) => {
                 self.trouble.replace(Some(e.to_string()));

@@ -12,14 +12,14 @@ use tokio::sync::{Mutex, OnceCell as AsyncOnceCell};
 use tokio::time::timeout;
 
 use super::answer::{Answer, IDLE_TIMEOUT};
+use super::body_limits::BodyLimits;
 use super::certificates::Certificates;
-use super::front::Front;
+use super::connect_error::authority;
 use super::mirror::Mirror;
-use super::names::Names;
 use super::origin::{Reach, same_origin};
-use super::plight::authority;
 use super::reply::described;
 use super::request::Request;
+use super::resolver::Resolver;
 use super::tls::{self, Roots};
 use super::transport::{Client, Road, Upload};
 use super::trust::Trust;
@@ -29,7 +29,7 @@ use crate::image::reference::HUB;
 /// Where the Hub's registry answers.
 const HUB_REGISTRY: &str = "registry-1.docker.io";
 /// Where the Hub's search answers.
-pub(super) const HUB_INDEX: &str = "index.docker.io";
+pub(in crate::registry) const HUB_INDEX: &str = "index.docker.io";
 /// How long an insecure host may take to speak TLS before plain HTTP is tried; as long as in docker.
 const TLS_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,14 +37,14 @@ const TLS_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Wire {
     shared: Rc<Shared>,
-    hosts: RefCell<HashMap<String, Rc<Host>>>,
+    endpoints: RefCell<HashMap<String, Rc<Endpoint>>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     trust: Trust,
     patience: Duration,
-    names: Names,
+    resolver: Resolver,
     roots: OnceCell<Roots>,
 }
 
@@ -58,43 +58,43 @@ impl Wire {
         let shared = Shared {
             trust,
             patience,
-            names: Names::default(),
+            resolver: Resolver::default(),
             roots: OnceCell::new(),
         };
         Self {
             shared: Rc::new(shared),
-            hosts: RefCell::default(),
+            endpoints: RefCell::default(),
         }
     }
 
     /// The host behind a domain, as references spell it.
-    pub(super) fn host(&self, domain: &str) -> Rc<Host> {
-        self.known(domain, || Host::new(domain, None, &self.shared))
+    pub(in crate::registry) fn endpoint(&self, domain: &str) -> Rc<Endpoint> {
+        self.known(domain, || Endpoint::new(domain, None, &self.shared))
     }
 
-    pub(super) fn mirror(&self, mirror: &Mirror) -> Rc<Host> {
+    pub(in crate::registry) fn mirror(&self, mirror: &Mirror) -> Rc<Endpoint> {
         let key = mirror.to_string();
         self.known(&key, || {
             let domain = authority(mirror.url());
-            Host::new(&domain, Some(mirror.url().clone()), &self.shared)
+            Endpoint::new(&domain, Some(mirror.url().clone()), &self.shared)
         })
     }
 
-    fn known(&self, key: &str, make: impl FnOnce() -> Host) -> Rc<Host> {
-        let mut hosts = self.hosts.borrow_mut();
-        if let Some(host) = hosts.get(key) {
-            return host.clone();
+    fn known(&self, key: &str, make: impl FnOnce() -> Endpoint) -> Rc<Endpoint> {
+        let mut endpoints = self.endpoints.borrow_mut();
+        if let Some(endpoint) = endpoints.get(key) {
+            return endpoint.clone();
         }
-        let host = Rc::new(make());
-        hosts.insert(key.to_owned(), host.clone());
-        host
+        let endpoint = Rc::new(make());
+        endpoints.insert(key.to_owned(), endpoint.clone());
+        endpoint
     }
 }
 
 /// One server and what was learned of it.
 #[derive(Debug)]
-pub(super) struct Host {
-    pub(super) domain: String,
+pub(in crate::registry) struct Endpoint {
+    pub(in crate::registry) domain: String,
     /// The base URL of a mirror, whose scheme is given.
     given: Option<Url>,
     shared: Rc<Shared>,
@@ -104,7 +104,7 @@ pub(super) struct Host {
     is_sure: Cell<bool>,
     answered: Cell<bool>,
     tls_failure: RefCell<Option<String>>,
-    pub(super) front: Front,
+    pub(in crate::registry) body_limits: BodyLimits,
 }
 
 /// How a host is reached.
@@ -116,7 +116,7 @@ struct Reached {
     is_local: bool,
 }
 
-impl Host {
+impl Endpoint {
     fn new(domain: &str, given: Option<Url>, shared: &Rc<Shared>) -> Self {
         Self {
             domain: domain.to_owned(),
@@ -127,27 +127,27 @@ impl Host {
             is_sure: Cell::new(false),
             answered: Cell::new(false),
             tls_failure: RefCell::default(),
-            front: Front::default(),
+            body_limits: BodyLimits::default(),
         }
     }
 
     /// Whether the registry has answered anything yet: before that, a failure is told at once.
-    pub(super) fn has_answered(&self) -> bool {
+    pub(in crate::registry) fn has_answered(&self) -> bool {
         self.answered.get()
     }
 
     /// Why TLS was given up for plain HTTP.
-    pub(super) fn tls_failure(&self) -> Option<String> {
+    pub(in crate::registry) fn tls_failure(&self) -> Option<String> {
         self.tls_failure.borrow().clone()
     }
 
-    pub(super) async fn road(&self) -> Result<Road> {
+    pub(in crate::registry) async fn road(&self) -> Result<Road> {
         Ok(self.reached().await?.road)
     }
 
     /// The base URL: https, or for an insecure host what it turned out to speak, or for one of this machine what it is
-    /// taken to speak until [`Host::is_final`] knows better.
-    pub(super) async fn base(&self) -> Result<Url> {
+    /// taken to speak until [`Endpoint::is_final`] knows better.
+    pub(in crate::registry) async fn base(&self) -> Result<Url> {
         let mut base = self.base.lock().await;
         if let Some(known) = &*base {
             return Ok(known.clone());
@@ -240,7 +240,7 @@ impl Host {
         let Shared {
             trust,
             patience,
-            names,
+            resolver,
             roots,
         } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
@@ -249,7 +249,7 @@ impl Host {
                 reach: Reach::Public,
             };
             let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
-            let client = Client::new(&tls, names, *patience)?;
+            let client = Client::new(&tls, resolver, *patience)?;
             return Ok(Reached {
                 client,
                 road,
@@ -257,7 +257,7 @@ impl Host {
             });
         }
         let url = self.url("https")?;
-        let addresses = names.addresses(url.host_str().unwrap_or_default()).await;
+        let addresses = resolver.addresses(url.host_str().unwrap_or_default()).await;
         let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
         let has_own_port = self.given.is_none() && url.port().is_some();
         let is_local = has_own_port && !addresses.is_empty() && addresses.iter().all(is_loopback);
@@ -276,7 +276,7 @@ impl Host {
             let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
             tls::verified(roots.get_or_init(Roots::load), own)?
         };
-        let client = Client::new(&tls, names, *patience)?;
+        let client = Client::new(&tls, resolver, *patience)?;
         let road = Road { insecure, reach };
         Ok(Reached { client, road, is_local })
     }
@@ -343,15 +343,15 @@ mod tests {
     fn the_hub_answers_elsewhere_and_nonsense_nowhere() {
         let wire = Wire::new(Trust::default());
         assert_eq!(
-            wire.host("docker.io").url("https").unwrap().as_str(),
+            wire.endpoint("docker.io").url("https").unwrap().as_str(),
             "https://registry-1.docker.io/"
         );
         assert_eq!(
-            wire.host("[::1]:5000").url("http").unwrap().as_str(),
+            wire.endpoint("[::1]:5000").url("http").unwrap().as_str(),
             "http://[::1]:5000/"
         );
         for bad in ["", "a b", "h/path", "u:p@h", "h:99999", "h?x"] {
-            assert!(wire.host(bad).url("https").is_err(), "{bad}");
+            assert!(wire.endpoint(bad).url("https").is_err(), "{bad}");
         }
     }
 }

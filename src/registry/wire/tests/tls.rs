@@ -7,15 +7,17 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
+use super::super::auth::Keys;
 use super::super::certificates::{Certificates, Identity};
-use super::super::names::Names;
+use super::super::host::Host;
 use super::super::origin::Reach;
 use super::super::request::Request;
+use super::super::resolver::Resolver;
 use super::super::tls::{Roots, unverified, verified};
 use super::super::transport::{Client, Road};
-use super::fake::reply;
-use super::*;
-use crate::error::Clue;
+use super::super::{Trust, Wire};
+use super::fake::{Fake, reply};
+use crate::error::{Clue, Result};
 
 /// A certificate that signs itself, as `openssl req -x509` makes them: marked as an authority.
 fn authority(change: impl Fn(&mut CertificateParams)) -> CertifiedKey<KeyPair> {
@@ -64,7 +66,7 @@ fn trusting(authorities: &[CertificateDer<'static>]) -> Certificates {
 
 async fn ask(domain: &str, own: Certificates) -> Result<u16> {
     let tls = verified(&Roots::load(), own).unwrap();
-    let client = Client::new(&tls, &Names::default(), std::time::Duration::from_secs(5)).unwrap();
+    let client = Client::new(&tls, &Resolver::default(), std::time::Duration::from_secs(5)).unwrap();
     let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
     let road = Road {
         insecure: false,
@@ -117,7 +119,6 @@ async fn its_name_and_dates_count_all_the_same() {
 
 #[tokio::test]
 async fn plain_http_behind_https_is_recognised() {
-    let fake = fake(|_, _| reply(400).into()).await;
     // A server that answers any bytes with an HTTP error, as Go's does.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let domain = listener.local_addr().unwrap().to_string();
@@ -131,17 +132,20 @@ async fn plain_http_behind_https_is_recognised() {
     let error = ask(&domain, trusting(&[])).await.unwrap_err();
     assert_eq!(error.to_string(), "http: server gave HTTP response to HTTPS client");
     assert_eq!(error.clue(), Some(&Clue::PlainHttp { host: domain }));
-    drop(fake);
 }
 
 #[tokio::test]
 async fn an_insecure_host_is_asked_over_tls_first_whatever_its_certificate() {
     let fake = serve(&authority(|_| ())).await;
-    let repository = repository(&fake);
-    assert_eq!(repository.tags().await.unwrap(), ["x"]);
-    assert_eq!(repository.tags().await.unwrap(), ["x"]);
-    let tags = "GET /v2/a/b/tags/list?n=1000";
-    assert_eq!(fake.lines(), ["GET /v2/", tags, tags]);
+    let wire = Wire::new(Trust::default());
+    let host = Host::new(wire.endpoint(&fake.domain), Keys::None);
+    let tags = Request::new(Method::GET, "/v2/a/b/tags/list");
+    for _ in 0..2 {
+        let answer = host.send(&tags).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 200);
+    }
+    let asked = "GET /v2/a/b/tags/list";
+    assert_eq!(fake.lines(), ["GET /v2/", asked, asked]);
 }
 
 #[tokio::test]
@@ -173,7 +177,7 @@ async fn the_http_client_takes_our_tls_set_up() {
     assert!(
         Client::new(
             &unverified().unwrap(),
-            &Names::default(),
+            &Resolver::default(),
             std::time::Duration::from_secs(5)
         )
         .is_ok()

@@ -8,25 +8,25 @@ use crate::content::BodyLimit;
 /// The first guess at most at what a front lets pass that refused a whole blob, in bytes.
 const FIRST_CHUNK: u64 = 64 << 20;
 /// No front is as narrow as this, in bytes.
-pub(super) const LEAST_CHUNK: u64 = 64 << 10;
+pub(in crate::registry) const LEAST_CHUNK: u64 = 64 << 10;
 /// Bad lines cut bodies too. That shorter ones than this get through, in bytes, says nothing about the next run's line.
 const LEAST_CUT: u64 = 1 << 20;
 
 /// How a host takes bodies, as far as it was learned.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(in crate::registry) struct BodyLimits {
     /// The longest body that it lets pass, in bytes, once one was refused.
     longest: Cell<Option<u64>>,
     /// How many uploads in a row were cut off.
     cuts: Cell<u32>,
     /// Whether it takes a blob in the very request that names it.
-    pub(super) takes_single: Cell<bool>,
+    pub(in crate::registry) takes_single: Cell<bool>,
     memory: OnceCell<BodyLimit>,
     /// Whether the next run is to know of the length too, once such a body has arrived.
     is_news: Cell<bool>,
 }
 
-impl Default for Front {
+impl Default for BodyLimits {
     fn default() -> Self {
         Self {
             longest: Cell::new(None),
@@ -38,13 +38,13 @@ impl Default for Front {
     }
 }
 
-impl Front {
-    pub(super) fn longest(&self) -> Option<u64> {
+impl BodyLimits {
+    pub(in crate::registry) fn longest(&self) -> Option<u64> {
         self.longest.get()
     }
 
     /// Begins with what the last run learned, and lets the next one know.
-    pub(super) fn remember(&self, limit: BodyLimit) {
+    pub(in crate::registry) fn remember(&self, limit: BodyLimit) {
         if let Some(known) = limit.known {
             self.shorten(known);
         }
@@ -53,21 +53,21 @@ impl Front {
     }
 
     /// A body was refused for its length: the next ones are to be half as long.
-    pub(super) fn refused(&self, length: u64) {
+    pub(in crate::registry) fn refused(&self, length: u64) {
         if self.shorten(half(length)) {
             self.is_news.set(true);
         }
     }
 
     /// A part did not fit, for its length or for its place: the next ones in this run are to be half as long.
-    pub(super) fn misfitted(&self, length: u64) {
+    pub(in crate::registry) fn misfitted(&self, length: u64) {
         if self.shorten(half(length)) {
             self.is_news.set(false);
         }
     }
 
     /// A body was cut off: after two in a row the next ones are shorter.
-    pub(super) fn cut(&self, length: u64) {
+    pub(in crate::registry) fn cut(&self, length: u64) {
         let cuts = self.cuts.get() + 1;
         self.cuts.set(cuts);
         if cuts >= 2 && length > LEAST_CHUNK {
@@ -79,7 +79,7 @@ impl Front {
     }
 
     /// A body arrived.
-    pub(super) fn took(&self, length: u64) {
+    pub(in crate::registry) fn took(&self, length: u64) {
         self.cuts.set(0);
         if self.longest() == Some(length)
             && self.is_news.take()
@@ -112,13 +112,13 @@ mod tests {
     use super::*;
 
     /// What it keeps of a body that is refused or cut until one passes this front.
-    fn kept(known: Option<u64>, learn: impl FnOnce(&Front)) -> Vec<u64> {
+    fn kept(known: Option<u64>, learn: impl FnOnce(&BodyLimits)) -> Vec<u64> {
         let kept = Rc::new(RefCell::new(Vec::new()));
         let notes = kept.clone();
-        let front = Front::default();
-        front.remember(BodyLimit::new(known, move |length| notes.borrow_mut().push(length)));
-        learn(&front);
-        front.took(front.longest().unwrap_or(5));
+        let limits = BodyLimits::default();
+        limits.remember(BodyLimit::new(known, move |length| notes.borrow_mut().push(length)));
+        learn(&limits);
+        limits.took(limits.longest().unwrap_or(5));
         kept.take()
     }
 
@@ -126,17 +126,17 @@ mod tests {
     fn only_a_length_that_arrived_and_was_not_known_is_kept() {
         assert!(kept(None, |_| ()).is_empty());
         assert!(kept(Some(1 << 20), |_| ()).is_empty());
-        assert!(kept(Some(1 << 20), |front| front.cut(1 << 20)).is_empty());
-        let refused_twice = |front: &Front| {
-            front.refused(1 << 30);
-            front.refused(64 << 20);
-            front.took(5);
+        assert!(kept(Some(1 << 20), |limits| limits.cut(1 << 20)).is_empty());
+        let refused_twice = |limits: &BodyLimits| {
+            limits.refused(1 << 30);
+            limits.refused(64 << 20);
+            limits.took(5);
         };
         assert_eq!(kept(None, refused_twice), [32 << 20]);
-        assert_eq!(kept(Some(1 << 20), |front| front.refused(1 << 20)), [512 << 10]);
-        let misfitted = |front: &Front| {
-            front.refused(1 << 30);
-            front.misfitted(3 << 20);
+        assert_eq!(kept(Some(1 << 20), |limits| limits.refused(1 << 20)), [512 << 10]);
+        let misfitted = |limits: &BodyLimits| {
+            limits.refused(1 << 30);
+            limits.misfitted(3 << 20);
         };
         assert!(kept(None, misfitted).is_empty());
     }
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn short_bodies_on_a_bad_line_are_not_laid_to_the_front() {
         let cut = |length: u64| {
-            move |front: &Front| {
-                front.cut(length);
-                front.cut(length);
+            move |limits: &BodyLimits| {
+                limits.cut(length);
+                limits.cut(length);
             }
         };
         assert_eq!(kept(None, cut(8 << 20)), [4 << 20]);
@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn nonsense_from_the_last_run_is_put_right() {
-        let front = Front::default();
-        front.remember(BodyLimit::new(Some(0), |_| ()));
-        assert_eq!(front.longest(), Some(LEAST_CHUNK));
+        let limits = BodyLimits::default();
+        limits.remember(BodyLimit::new(Some(0), |_| ()));
+        assert_eq!(limits.longest(), Some(LEAST_CHUNK));
     }
 }

@@ -9,13 +9,13 @@ use crate::error::{Error, Kind, Result};
 
 /// A request to the registry, or to where it pointed.
 #[derive(Clone)]
-pub(super) struct Request {
+pub(in crate::registry) struct Request {
     pub(super) method: Method,
     target: Target,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// What a token must be good for.
-    pub(super) scopes: Vec<Scope>,
+    pub(in crate::registry) scopes: Vec<Scope>,
     pub(super) shown: Shown,
 }
 
@@ -27,7 +27,7 @@ enum Target {
 
 /// How a failure to get a proof names the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(in crate::registry) enum Shown {
     /// `Get "https://…": why`
     AsSent,
     /// `Head "https://…": why`: docker looks at a tag with HEAD first.
@@ -38,12 +38,12 @@ pub(super) enum Shown {
 
 impl Request {
     /// A request to a path of the registry.
-    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+    pub(in crate::registry) fn new(method: Method, path: impl Into<String>) -> Self {
         Self::with(method, Target::Path(path.into()))
     }
 
     /// A request to where the registry pointed.
-    pub(super) fn to(method: Method, url: Url) -> Self {
+    pub(in crate::registry) fn to(method: Method, url: Url) -> Self {
         Self::with(method, Target::Url(url))
     }
 
@@ -58,22 +58,22 @@ impl Request {
         }
     }
 
-    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(in crate::registry) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    pub(super) fn body(mut self, media_type: HeaderValue, body: Bytes) -> Self {
+    pub(in crate::registry) fn body(mut self, media_type: HeaderValue, body: Bytes) -> Self {
         self.body = body;
         self.header(CONTENT_TYPE, media_type)
     }
 
-    pub(super) fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+    pub(in crate::registry) fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
         self.scopes = Scope::merge(scopes);
         self
     }
 
-    pub(super) fn shown(mut self, shown: Shown) -> Self {
+    pub(in crate::registry) fn shown(mut self, shown: Shown) -> Self {
         self.shown = shown;
         self
     }

@@ -9,28 +9,28 @@ use tokio::net::TcpListener;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(in crate::registry) struct Seen {
     /// `GET /v2/?a=b`
-    pub(super) line: String,
+    pub(in crate::registry) line: String,
     headers: HashMap<String, String>,
-    pub(super) body: Vec<u8>,
+    pub(in crate::registry) body: Vec<u8>,
 }
 
 impl Seen {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::registry) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
 /// What the server does with a request.
-pub(super) enum Act {
+pub(in crate::registry) enum Act {
     Reply(Reply),
     /// Reads so many bytes of the body and hangs up.
     HangUpAfter(usize),
 }
 
 #[derive(Default)]
-pub(super) struct Reply {
+pub(in crate::registry) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -40,7 +40,7 @@ pub(super) struct Reply {
     early: bool,
 }
 
-pub(super) fn reply(status: u16) -> Reply {
+pub(in crate::registry) fn reply(status: u16) -> Reply {
     Reply {
         status,
         ..Reply::default()
@@ -48,22 +48,22 @@ pub(super) fn reply(status: u16) -> Reply {
 }
 
 impl Reply {
-    pub(super) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(in crate::registry) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    pub(super) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub(in crate::registry) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    pub(super) fn cut_after(mut self, bytes: usize) -> Self {
+    pub(in crate::registry) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut = Some(bytes);
         self
     }
 
-    pub(super) fn early(mut self) -> Self {
+    pub(in crate::registry) fn early(mut self) -> Self {
         self.early = true;
         self.header("connection", "close")
     }
@@ -79,19 +79,19 @@ type Play = dyn Fn(usize, &Seen) -> Act + Send + Sync;
 
 /// The server and its memory.
 #[derive(Clone)]
-pub(super) struct Fake {
+pub(in crate::registry) struct Fake {
     /// `127.0.0.1:port`
-    pub(super) domain: String,
+    pub(in crate::registry) domain: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Fake {
     /// Answers the n-th request with what `play` says. It sees the head alone.
-    pub(super) async fn start(play: impl Fn(usize, &Seen) -> Act + Send + Sync + 'static) -> Self {
+    pub(in crate::registry) async fn start(play: impl Fn(usize, &Seen) -> Act + Send + Sync + 'static) -> Self {
         Self::listen(play, None).await
     }
 
-    pub(super) async fn start_tls(
+    pub(in crate::registry) async fn start_tls(
         tls: tokio_rustls::TlsAcceptor,
         play: impl Fn(usize, &Seen) -> Act + Send + Sync + 'static,
     ) -> Self {
@@ -126,11 +126,11 @@ impl Fake {
         fake
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(in crate::registry) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(in crate::registry) fn lines(&self) -> Vec<String> {
         self.seen().into_iter().map(|seen| seen.line).collect()
     }
 }

@@ -13,7 +13,7 @@ const LIFETIME: Duration = Duration::from_secs(30);
 
 /// The system's resolver with a short memory. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names(Arc<Mutex<HashMap<String, Found>>>);
+pub(super) struct Resolver(Arc<Mutex<HashMap<String, Found>>>);
 
 #[derive(Debug, Clone)]
 struct Found {
@@ -30,7 +30,7 @@ pub(super) struct LookupFailed {
     why: String,
 }
 
-impl Names {
+impl Resolver {
     /// The addresses of a host; port 0 stands for the one of the scheme.
     async fn look_up(&self, host: &str) -> Result<Vec<SocketAddr>, LookupFailed> {
         if let Some(found) = self.known(host).filter(|found| found.at.elapsed() < LIFETIME) {
@@ -87,12 +87,12 @@ impl Names {
     }
 }
 
-impl Resolve for Names {
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let names = self.clone();
+        let resolver = self.clone();
         Box::pin(async move {
-            let addresses = names.look_up(name.as_str()).await?;
-            if let Some(found) = names.lock().get_mut(name.as_str()) {
+            let addresses = resolver.look_up(name.as_str()).await?;
+            if let Some(found) = resolver.lock().get_mut(name.as_str()) {
                 found.dialled = true;
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
@@ -127,16 +127,16 @@ mod tests {
 
     #[tokio::test]
     async fn literals_need_no_look_up_and_localhost_is_loopback() {
-        let names = Names::default();
-        assert_eq!(names.addresses("[::1]").await, ["::1".parse::<IpAddr>().unwrap()]);
+        let resolver = Resolver::default();
+        assert_eq!(resolver.addresses("[::1]").await, ["::1".parse::<IpAddr>().unwrap()]);
         assert_eq!(
-            names.addresses("192.0.2.1").await,
+            resolver.addresses("192.0.2.1").await,
             ["192.0.2.1".parse::<IpAddr>().unwrap()]
         );
-        assert!(names.addresses("localhost").await.iter().all(IpAddr::is_loopback));
-        assert_eq!(names.dialled("localhost"), None);
-        names.resolve("localhost".parse().unwrap()).await.map(drop).unwrap();
-        assert!(names.dialled("localhost").is_some_and(|a| a.is_loopback()));
+        assert!(resolver.addresses("localhost").await.iter().all(IpAddr::is_loopback));
+        assert_eq!(resolver.dialled("localhost"), None);
+        resolver.resolve("localhost".parse().unwrap()).await.map(drop).unwrap();
+        assert!(resolver.dialled("localhost").is_some_and(|a| a.is_loopback()));
     }
 
     #[test]

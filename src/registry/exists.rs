@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 
-use super::headers;
 use super::repository::Repository;
+use super::wire::headers;
 use crate::error::Result;
 use crate::image::{Digest, Version};
 

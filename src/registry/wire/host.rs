@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::answer::Answer;
 use super::auth::{Auth, Keys, Proof};
 use super::challenge::Challenge;
-use super::endpoint::{Host, asked};
+use super::endpoint::{Endpoint, asked};
 use super::headers;
 use super::origin::same_origin;
 use super::reply::{Failure, may_pass};
@@ -23,32 +23,32 @@ use crate::error::{Clue, Error, Kind, Result};
 const PROOFS: usize = 3;
 
 /// An answer with its whole body.
-pub(super) struct Page {
-    pub(super) headers: HeaderMap,
-    pub(super) url: Url,
-    pub(super) body: Bytes,
+pub(in crate::registry) struct Page {
+    pub(in crate::registry) headers: HeaderMap,
+    pub(in crate::registry) url: Url,
+    pub(in crate::registry) body: Bytes,
 }
 
 #[derive(Debug)]
-pub(super) struct Site {
-    pub(super) host: Rc<Host>,
-    pub(super) auth: Auth,
+pub(in crate::registry) struct Host {
+    pub(in crate::registry) endpoint: Rc<Endpoint>,
+    pub(in crate::registry) auth: Auth,
 }
 
-impl Site {
-    pub(super) fn new(host: Rc<Host>, keys: Keys) -> Self {
+impl Host {
+    pub(in crate::registry) fn new(endpoint: Rc<Endpoint>, keys: Keys) -> Self {
         Self {
-            host,
+            endpoint,
             auth: Auth::new(keys),
         }
     }
 
     /// Sends a request, and again after failures that may pass. Before the host's first answer ever a failure is
     /// final: the user wants to know of a wrong name at once.
-    pub(super) async fn send(&self, request: &Request) -> Result<Answer> {
+    pub(in crate::registry) async fn send(&self, request: &Request) -> Result<Answer> {
         let mut backoff = Backoff::default();
         loop {
-            let is_known = self.host.has_answered();
+            let is_known = self.endpoint.has_answered();
             let result = self.ask(request).await;
             let wait = match &result {
                 Ok(answer) => pause_after(answer, &mut backoff),
@@ -66,11 +66,11 @@ impl Site {
 
     /// Whether the host answered and its token server did too, with a failure that may pass.
     fn is_busy(&self, failure: &Error) -> bool {
-        self.host.has_answered() && !matches!(failure.clue(), Some(Clue::Unreachable { .. }))
+        self.endpoint.has_answered() && !matches!(failure.clue(), Some(Clue::Unreachable { .. }))
     }
 
     /// Sends a request and reads the whole answer, of at most `limit` bytes; or why there is none.
-    pub(super) async fn fetch(&self, request: &Request, limit: usize) -> Result<Result<Page, Failure>> {
+    pub(in crate::registry) async fn fetch(&self, request: &Request, limit: usize) -> Result<Result<Page, Failure>> {
         let mut backoff = Backoff::default();
         loop {
             let answer = self.send(request).await?;
@@ -91,11 +91,11 @@ impl Site {
     }
 
     /// Sends a request once, with the proof that the host turns out to want, to the base that it turns out to have.
-    pub(super) async fn ask(&self, request: &Request) -> Result<Answer> {
+    pub(in crate::registry) async fn ask(&self, request: &Request) -> Result<Answer> {
         loop {
-            let base = self.host.base().await?;
+            let base = self.endpoint.base().await?;
             let result = self.ask_at(&base, request).await;
-            if self.host.is_final(&base, &result).await? {
+            if self.endpoint.is_final(&base, &result).await? {
                 return result;
             }
         }
@@ -106,14 +106,14 @@ impl Site {
         let is_own = same_origin(&url, base);
         let worded = |e: Error| reworded(e, request, &url);
         let mut proof = if is_own {
-            self.auth.proof(&self.host, &request.scopes).await.map_err(worded)?
+            self.auth.proof(&self.endpoint, &request.scopes).await.map_err(worded)?
         } else {
             None
         };
         let mut sent = 1;
         loop {
             let header = proof.as_ref().map(|proof| &proof.header);
-            let answer = self.host.exchange(request, &url, header).await?;
+            let answer = self.endpoint.exchange(request, &url, header).await?;
             if sent == PROOFS || !is_own || !wants_proof(&answer) {
                 return Ok(answer);
             }
@@ -128,17 +128,17 @@ impl Site {
     }
 
     /// Streams a body, once, with the proof at hand. When the host refuses that proof the next try has a new one.
-    pub(super) async fn upload(&self, request: &Request, body: Upload) -> Result<Answer> {
-        let base = self.host.base().await?;
+    pub(in crate::registry) async fn upload(&self, request: &Request, body: Upload) -> Result<Answer> {
+        let base = self.endpoint.base().await?;
         let url = request.url(&base)?;
         let is_own = same_origin(&url, &base);
         let proof = if is_own {
-            self.auth.proof(&self.host, &request.scopes).await?
+            self.auth.proof(&self.endpoint, &request.scopes).await?
         } else {
             None
         };
         let header = proof.as_ref().map(|proof| &proof.header);
-        let answer = self.host.upload(request, &url, header, body).await?;
+        let answer = self.endpoint.upload(request, &url, header, body).await?;
         if is_own && answer.status == StatusCode::UNAUTHORIZED {
             let better = self.improve(&base, &answer, proof.as_ref(), request).await?;
             if better.is_some() {
@@ -149,14 +149,14 @@ impl Site {
     }
 
     /// Reads a refusal, with what is known of the credential beside it.
-    pub(super) async fn failure(&self, answer: Answer) -> Failure {
+    pub(in crate::registry) async fn failure(&self, answer: Answer) -> Failure {
         let (status, headers, is_foreign) = (answer.status, answer.headers.clone(), answer.is_foreign);
         let body = answer.read_refusal().await;
         let mut failure = Failure::new(status, &headers, &body);
         if is_foreign {
             failure.hide_storage();
         }
-        let host = self.host.domain.clone();
+        let host = self.endpoint.domain.clone();
         failure.clue = match (failure.kind(), self.auth.has_credential()) {
             (Kind::Unauthorized | Kind::Denied, false) => Some(Clue::LoginNeeded { host }),
             (Kind::Unauthorized, true) if self.auth.trouble().is_none() => Some(Clue::LoginRefused { host }),
@@ -178,7 +178,7 @@ impl Site {
     ) -> Result<Option<Proof>> {
         let challenges = headers::challenges(&answer.headers);
         self.auth
-            .better(&self.host, base, &challenges, last, &request.scopes)
+            .better(&self.endpoint, base, &challenges, last, &request.scopes)
             .await
     }
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::challenge::{Challenge, Scope};
-use super::endpoint::{Host, asked};
+use super::connect_error::authority;
+use super::endpoint::{Endpoint, asked};
 use super::origin::{Reach, same_owner};
-use super::plight::authority;
 use super::reply::Failure;
 use super::request::Request;
 use crate::credentials::{Credential, Secret};
@@ -38,9 +38,9 @@ pub(super) struct Realm {
 impl Realm {
     /// The registry alone chooses this server, so it must not lead to plain HTTP, into the local network, or the
     /// password to someone else (CVE-2026-48978).
-    pub(super) async fn of(challenge: &Challenge, host: &Host, base: &Url) -> Result<Self> {
+    pub(super) async fn of(challenge: &Challenge, endpoint: &Endpoint, base: &Url) -> Result<Self> {
         let unusable = |what: String| {
-            let domain = &host.domain;
+            let domain = &endpoint.domain;
             Error::new(
                 Kind::Unauthorized,
                 format!("{domain} names {what} for its token server"),
@@ -52,7 +52,7 @@ impl Realm {
         let url = base
             .join(realm)
             .map_err(|_| unusable("an unreadable realm".to_owned()))?;
-        let road = host.road().await?;
+        let road = endpoint.road().await?;
         if url.scheme() != "https" && (url.scheme() != "http" || base.scheme() != "http") {
             return Err(unusable(format!(
                 "an unsafe realm ({}://{})",
@@ -104,7 +104,7 @@ struct Reply {
 /// Asks for a token: with an identity token by POST (OAuth 2), else by GET, which every token server offers. The
 /// credential, if there is one, is shown to the server.
 pub(super) async fn fetch(
-    host: &Host,
+    endpoint: &Endpoint,
     realm: &Realm,
     scopes: &[Scope],
     credential: Option<&Credential>,
@@ -120,11 +120,11 @@ pub(super) async fn fetch(
     };
     let url = request.url(&realm.url)?;
     let doing = || asked(&request.method, &url);
-    let answer = host.exchange(&request, &url, proof.as_ref()).await?;
+    let answer = endpoint.exchange(&request, &url, proof.as_ref()).await?;
     if !answer.status.is_success() {
         let (status, headers) = (answer.status, answer.headers.clone());
         let mut failure = Failure::new(status, &headers, &answer.read_refusal().await);
-        let host = host.domain.clone();
+        let host = endpoint.domain.clone();
         failure.clue = match (failure.kind(), credential) {
             (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
             // Whoever is just logging in need not be told to.

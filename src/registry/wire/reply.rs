@@ -36,19 +36,19 @@ const CODES: [(&str, &str); 19] = [
 ];
 const UNKNOWN: &str = "UNKNOWN";
 const UNAUTHORIZED: &str = "UNAUTHORIZED";
-pub(super) const DENIED: &str = "DENIED";
+pub(in crate::registry) const DENIED: &str = "DENIED";
 const TOO_MANY_REQUESTS: &str = "TOOMANYREQUESTS";
-pub(super) const DIGEST_INVALID: &str = "DIGEST_INVALID";
+pub(in crate::registry) const DIGEST_INVALID: &str = "DIGEST_INVALID";
 const SIZE_INVALID: &str = "SIZE_INVALID";
-pub(super) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
-pub(super) const MANIFEST_UNKNOWN: &str = "MANIFEST_UNKNOWN";
+pub(in crate::registry) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
+pub(in crate::registry) const MANIFEST_UNKNOWN: &str = "MANIFEST_UNKNOWN";
 const MANIFEST_BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 const BLOB_UNKNOWN: &str = "BLOB_UNKNOWN";
 
 /// A refusal, read.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) status: StatusCode,
+pub(in crate::registry) struct Failure {
+    pub(in crate::registry) status: StatusCode,
     /// What the server says, in order; empty when it says nothing that can be understood.
     entries: Vec<Entry>,
     /// What to say when there are no entries.
@@ -116,17 +116,17 @@ impl Failure {
     }
 
     /// The first code.
-    pub(super) fn code(&self) -> Option<&'static str> {
+    pub(in crate::registry) fn code(&self) -> Option<&'static str> {
         self.entries.first().map(|entry| entry.code)
     }
 
     /// Whether a manifest was refused for blobs that the registry does not know.
-    pub(super) fn lacks_blobs(&self) -> bool {
+    pub(in crate::registry) fn lacks_blobs(&self) -> bool {
         self.entries.iter().any(|entry| entry.code == MANIFEST_BLOB_UNKNOWN)
     }
 
     /// Whether the first entry is its code and nothing else.
-    pub(super) fn is_bare(&self) -> bool {
+    pub(in crate::registry) fn is_bare(&self) -> bool {
         self.entries.first().is_some_and(|entry| entry.bare)
     }
 
@@ -135,7 +135,7 @@ impl Failure {
         self.entries.is_empty() && self.status.is_client_error()
     }
 
-    pub(super) fn kind(&self) -> Kind {
+    pub(in crate::registry) fn kind(&self) -> Kind {
         if self.is_stale {
             return Kind::Unavailable;
         }
@@ -150,7 +150,7 @@ impl Failure {
     }
 
     /// `code: message` of the first entry, even where docker would show the code alone.
-    pub(super) fn first_in_full(&self) -> String {
+    pub(in crate::registry) fn first_in_full(&self) -> String {
         match self.entries.first() {
             Some(entry) => entry.in_full(),
             None => self.otherwise.clone(),
@@ -158,13 +158,13 @@ impl Failure {
     }
 
     /// The first entry alone, as docker shows failures of pulls and of blob uploads.
-    pub(super) fn first(&self) -> Error {
+    pub(in crate::registry) fn first(&self) -> Error {
         let message = self.entries.first().map(Entry::text);
         self.error(message.unwrap_or_else(|| self.otherwise.clone()))
     }
 
     /// All that the server said.
-    pub(super) fn whole(&self) -> Error {
+    pub(in crate::registry) fn whole(&self) -> Error {
         match self.entries.as_slice() {
             [] | [_] => self.first(),
             several => {
@@ -175,7 +175,7 @@ impl Failure {
     }
 
     /// This failure under another message.
-    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+    pub(in crate::registry) fn error(&self, message: impl Into<String>) -> Error {
         let mut error = Error::new(self.kind(), message).with_retry_after(self.wait);
         if let Some(clue) = &self.clue {
             error = error.with_clue(clue.clone());
@@ -212,7 +212,7 @@ impl Entry {
 }
 
 /// What sort of failure a status is where no code says it better.
-pub(super) fn kind_of(status: StatusCode) -> Kind {
+pub(in crate::registry) fn kind_of(status: StatusCode) -> Kind {
     match status.as_u16() {
         401 => Kind::Unauthorized,
         403 => Kind::Denied,
@@ -224,12 +224,12 @@ pub(super) fn kind_of(status: StatusCode) -> Kind {
 }
 
 /// Whether the same request may succeed a little later (429 apart).
-pub(super) fn may_pass(status: StatusCode) -> bool {
+pub(in crate::registry) fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 499 | 500 | 502 | 503 | 504 | 520..=524)
 }
 
 /// `404 Not Found`.
-pub(super) fn described(status: StatusCode) -> String {
+pub(in crate::registry) fn described(status: StatusCode) -> String {
     let reason = status.canonical_reason().unwrap_or_default();
     format!("{} {reason}", status.as_u16()).trim_end().to_owned()
 }
@@ -310,7 +310,7 @@ fn complaint(body: &[u8], error: &serde_json::Error) -> String {
 }
 
 /// A server's words without the means to steer a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::registry) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -8,8 +8,8 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
-use super::names::Names;
-use super::plight::describe;
+use super::connect_error::describe;
+use super::resolver::Resolver;
 use crate::content::ByteStream;
 use crate::error::{Error, Kind, Result};
 
@@ -19,27 +19,27 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_REFUSAL: usize = 64 << 10;
 
 /// What came back, its body still to be read.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(in crate::registry) struct Answer {
+    pub(in crate::registry) status: StatusCode,
+    pub(in crate::registry) headers: HeaderMap,
     /// Who answered in the end.
-    pub(super) url: Url,
+    pub(in crate::registry) url: Url,
     /// Whether that is not the origin that was asked.
     pub(super) is_foreign: bool,
     response: Response,
-    names: Names,
+    resolver: Resolver,
     patience: Duration,
 }
 
 impl Answer {
-    pub(super) fn new(mut response: Response, url: Url, is_foreign: bool, names: &Names) -> Self {
+    pub(super) fn new(mut response: Response, url: Url, is_foreign: bool, resolver: &Resolver) -> Self {
         Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             url,
             is_foreign,
             response,
-            names: names.clone(),
+            resolver: resolver.clone(),
             patience: IDLE_TIMEOUT,
         }
     }
@@ -54,7 +54,7 @@ impl Answer {
     }
 
     /// The whole body; an error when it is longer than `limit` bytes.
-    pub(super) async fn read(self, limit: usize) -> Result<Bytes> {
+    pub(in crate::registry) async fn read(self, limit: usize) -> Result<Bytes> {
         let (body, is_whole) = self.read_start(limit).await?;
         if !is_whole {
             let message = format!("the answer is longer than {limit} bytes");
@@ -72,7 +72,7 @@ impl Answer {
     }
 
     /// Reads to the end where that is near, so that the connection can be used again.
-    pub(super) async fn discard(self) {
+    pub(in crate::registry) async fn discard(self) {
         self.read_refusal().await;
     }
 
@@ -92,15 +92,15 @@ impl Answer {
     }
 
     /// The body as it comes. A failure ends it and is always one that may pass.
-    pub(super) fn stream(self) -> ByteStream {
+    pub(in crate::registry) fn stream(self) -> ByteStream {
         let patience = self.patience;
-        let parts = (self.response, self.url, self.names);
+        let parts = (self.response, self.url, self.resolver);
         Box::pin(stream::unfold(Some(parts), move |parts| async move {
-            let (mut response, url, names) = parts?;
+            let (mut response, url, resolver) = parts?;
             match timeout(patience, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, names)))),
+                Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, resolver)))),
                 Ok(Ok(None)) => None,
-                Ok(Err(e)) => Some((Err(describe(&e, &url, &names)), None)),
+                Ok(Err(e)) => Some((Err(describe(&e, &url, &resolver)), None)),
                 Err(_) => Some((Err(silent()), None)),
             }
         }))

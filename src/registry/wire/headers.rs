@@ -23,7 +23,7 @@ const LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining
 const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
 /// Every manifest type in one line: some registries read only the first line.
-pub(super) fn accept_manifests() -> (HeaderName, HeaderValue) {
+pub(in crate::registry) fn accept_manifests() -> (HeaderName, HeaderValue) {
     let types = [
         OCI_INDEX,
         DOCKER_LIST,
@@ -43,22 +43,22 @@ pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
         .collect()
 }
 
-pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
+pub(in crate::registry) fn content_type(headers: &HeaderMap) -> Option<&str> {
     text(headers, &CONTENT_TYPE)
 }
 
 /// The digest the registry claims; none when it claims none that makes sense.
-pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
+pub(in crate::registry) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     Digest::parse(text(headers, &CONTENT_DIGEST)?).ok()
 }
 
 /// The smallest chunk but the last that the registry takes, in bytes.
-pub(super) fn chunk_min_length(headers: &HeaderMap) -> Option<u64> {
+pub(in crate::registry) fn chunk_min_length(headers: &HeaderMap) -> Option<u64> {
     text(headers, &CHUNK_MIN_LENGTH)?.parse().ok()
 }
 
 /// Whether the registry has listed the manifest among those that speak of its subject.
-pub(super) fn has_listed_subject(headers: &HeaderMap) -> bool {
+pub(in crate::registry) fn has_listed_subject(headers: &HeaderMap) -> bool {
     headers.contains_key(SUBJECT)
 }
 
@@ -78,7 +78,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Where the registry points, resolved against the URL that was asked.
-pub(super) fn location(headers: &HeaderMap, asked: &Url) -> Result<Url> {
+pub(in crate::registry) fn location(headers: &HeaderMap, asked: &Url) -> Result<Url> {
     let missing = |what: &str| Error::new(Kind::Unsupported, format!("the registry's answer has {what} Location"));
     let target = headers.get(LOCATION).ok_or_else(|| missing("no"))?;
     let target = target.to_str().map_err(|_| missing("an unreadable"))?;
@@ -90,7 +90,7 @@ pub(super) fn location(headers: &HeaderMap, asked: &Url) -> Result<Url> {
 }
 
 /// The next page of a list (RFC 8288).
-pub(super) fn next_page(headers: &HeaderMap, asked: &Url) -> Option<Url> {
+pub(in crate::registry) fn next_page(headers: &HeaderMap, asked: &Url) -> Option<Url> {
     let lines = headers.get_all(LINK).iter();
     lines.filter_map(|line| line.to_str().ok()).find_map(|line| {
         let mut rest = line;
@@ -111,7 +111,7 @@ pub(super) fn next_page(headers: &HeaderMap, asked: &Url) -> Option<Url> {
 }
 
 /// `bytes 5-9/10`: where a partial answer begins, and how long the whole is if the server says.
-pub(super) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+pub(in crate::registry) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let (range, total) = text(headers, &CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
     let (start, end) = range.trim().split_once('-')?;
     let (start, _): (u64, u64) = (start.parse().ok()?, end.parse().ok()?);
@@ -123,7 +123,7 @@ pub(super) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 }
 
 /// How many bytes an upload session holds: `Range: 0-9` means 10, and `0-0` means none, as registries use it.
-pub(super) fn received(headers: &HeaderMap) -> Option<u64> {
+pub(in crate::registry) fn received(headers: &HeaderMap) -> Option<u64> {
     let range = text(headers, &RANGE)?;
     let (start, end) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
     match (start.parse().ok()?, end.parse::<u64>().ok()?) {

@@ -13,11 +13,11 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{Answer, silent};
+use super::connect_error::{authority, describe};
 use super::headers;
-use super::names::Names;
 use super::origin::{Reach, is_loopback, same_origin};
-use super::plight::{authority, describe};
 use super::request::Request;
+use super::resolver::Resolver;
 use crate::content::ByteStream;
 use crate::error::{Error, Kind, Result};
 
@@ -28,7 +28,7 @@ const MAX_REDIRECTS: usize = 10;
 
 /// Where a registry may lead us.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Road {
+pub(in crate::registry) struct Road {
     /// Whether plain HTTP will do after https.
     pub(super) insecure: bool,
     /// The nearest addresses that it may name.
@@ -37,7 +37,7 @@ pub(super) struct Road {
 
 impl Road {
     /// Refuses plain HTTP after https, and addresses that a registry that far away has no business to name.
-    pub(super) fn check(self, from: &Url, to: &Url) -> Result<()> {
+    pub(in crate::registry) fn check(self, from: &Url, to: &Url) -> Result<()> {
         let refused = |why: &str| {
             let (from, to) = (authority(from), authority(to));
             Error::new(Kind::Unsupported, format!("{from} points to {to}, {why}"))
@@ -57,13 +57,13 @@ impl Road {
 pub(super) struct Client {
     proxied: reqwest::Client,
     direct: reqwest::Client,
-    names: Names,
+    resolver: Resolver,
     /// The longest silence of the other side.
     patience: Duration,
 }
 
 impl Client {
-    pub(super) fn new(tls: &ClientConfig, names: &Names, patience: Duration) -> Result<Self> {
+    pub(super) fn new(tls: &ClientConfig, resolver: &Resolver, patience: Duration) -> Result<Self> {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
@@ -71,13 +71,13 @@ impl Client {
                 .redirect(redirect::Policy::none())
                 .referer(false)
                 .connect_timeout(CONNECT_TIMEOUT.min(patience))
-                .dns_resolver(names.clone())
+                .dns_resolver(resolver.clone())
         };
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
         Ok(Self {
             proxied: builder().build().map_err(failed)?,
             direct: builder().no_proxy().build().map_err(failed)?,
-            names: names.clone(),
+            resolver: resolver.clone(),
             patience,
         })
     }
@@ -115,10 +115,10 @@ impl Client {
                 self.patience
             };
             let response = match timeout(CONNECT_TIMEOUT.min(patience) + patience, sending.send()).await {
-                Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.names))?,
+                Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.resolver))?,
                 Err(_) => return Err(silent()),
             };
-            let answer = Answer::new(response, at.clone(), is_foreign, &self.names).patient(self.patience);
+            let answer = Answer::new(response, at.clone(), is_foreign, &self.resolver).patient(self.patience);
             if !answer.is_redirect() {
                 return Ok(answer);
             }
@@ -164,8 +164,10 @@ impl Client {
         loop {
             let deadline = pulse.deadline();
             match timeout_at(deadline, sending.as_mut()).await {
-                Ok(Ok(response)) => return Ok(Answer::new(response, url.clone(), false, &self.names).patient(patience)),
-                Ok(Err(e)) => return Err(describe(&e, url, &self.names)),
+                Ok(Ok(response)) => {
+                    return Ok(Answer::new(response, url.clone(), false, &self.resolver).patient(patience));
+                }
+                Ok(Err(e)) => return Err(describe(&e, url, &self.resolver)),
                 Err(_) if pulse.deadline() > deadline => {}
                 Err(_) => return Err(silent()),
             }
@@ -183,14 +185,14 @@ fn takes_body(method: &Method) -> bool {
 }
 
 /// Bytes that can be sent once.
-pub(super) struct Upload {
+pub(in crate::registry) struct Upload {
     stream: ByteStream,
     length: u64,
     pulse: Pulse,
 }
 
 impl Upload {
-    pub(super) fn new(stream: ByteStream, length: u64) -> Self {
+    pub(in crate::registry) fn new(stream: ByteStream, length: u64) -> Self {
         let pulse = Pulse::default();
         Self { stream, length, pulse }
     }

@@ -85,22 +85,22 @@ fn is_token_char(c: char) -> bool {
 /// What a token is good for: `type:name:action,action`
 /// (<https://distribution.github.io/distribution/spec/auth/scope/>).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Scope {
+pub(in crate::registry) struct Scope {
     /// `repository:library/nginx`; the name may hold a port, so only the last colon ends it.
     resource: String,
     actions: Vec<String>,
 }
 
 impl Scope {
-    pub(super) fn pull(repository: &str) -> Self {
+    pub(in crate::registry) fn pull(repository: &str) -> Self {
         Self::of(format!("repository:{repository}"), &["pull"])
     }
 
-    pub(super) fn push(repository: &str) -> Self {
+    pub(in crate::registry) fn push(repository: &str) -> Self {
         Self::of(format!("repository:{repository}"), &["pull", "push"])
     }
 
-    pub(super) fn catalog() -> Self {
+    pub(in crate::registry) fn catalog() -> Self {
         Self::of("registry:catalog".to_owned(), &["*"])
     }
 

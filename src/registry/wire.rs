@@ -1,0 +1,41 @@
+//! HTTP as registries speak it, and nothing of what they hold: connections, TLS, addresses, proofs, refusals.
+//!
+//! [`Wire`] is the process's way out. Below it each file knows less: `host` (proofs and second tries), `endpoint` (where a
+//! host answers), `transport` (one request, one answer), `tls`. Nothing here uses the protocol files above.
+
+mod answer;
+mod auth;
+mod body_limits;
+mod certificates;
+mod challenge;
+mod connect_error;
+mod endpoint;
+pub(super) mod headers;
+mod host;
+mod mirror;
+mod origin;
+mod reply;
+mod request;
+mod resolver;
+mod tls;
+mod token;
+mod transport;
+mod trust;
+
+pub use endpoint::Wire;
+pub use mirror::Mirror;
+pub use trust::{Insecure, Trust};
+
+pub(super) use answer::Answer;
+pub(super) use auth::Keys;
+pub(super) use body_limits::LEAST_CHUNK;
+pub(super) use challenge::Scope;
+pub(super) use endpoint::HUB_INDEX;
+pub(super) use host::{Host, Page};
+pub(super) use origin::same_origin;
+pub(super) use reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN, described, kind_of, may_pass};
+pub(super) use request::{Request, Shown};
+pub(super) use transport::Upload;
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,4 @@
+//! HTTP alone, against a server on loopback.
+
+pub(in crate::registry) mod fake;
+mod tls;
