@@ -16,41 +16,17 @@
 //! sizes             SIZE DIGEST: what layers unpack to
 //! summaries         what `images` and `rmi` ask of each image, and by which signs it is still true
 //! locations         DOMAIN PATH DIGEST: which repositories are known to hold a blob
-//! fronts            HOST BYTES SECONDS: the longest body that a host takes, and since when that is known
+//! body-limits       HOST BYTES SECONDS: the longest body that a host takes, and since when that is known
 //! ```
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
 
 mod blobs;
-mod catalog;
-mod check;
-mod crowd;
-mod documents;
-mod extents;
-mod flush;
-mod freeing;
-mod fronts;
-mod index;
-mod ingest;
-mod labels;
-mod lanes;
+mod bytes;
+mod images;
 mod layout;
-mod ledger;
-mod locations;
 mod lock;
-mod lookup;
-mod naming;
-mod nearest;
-mod partial;
-mod reader;
-mod removal;
-mod repositories;
-mod scratch;
-mod sessions;
-mod summaries;
-mod sweep;
-mod unpacked;
-mod uploads;
-mod usage;
+mod memory_share;
+mod notes;
 
 #[cfg(test)]
 mod tests;
@@ -61,34 +37,41 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
-use bytes::Bytes;
+use ::bytes::Bytes;
 
-pub use catalog::Image;
-pub use check::{Checked, Fault, Repair};
-pub use freeing::Pruned;
-pub use lookup::Found;
-pub use removal::{Force, Removed};
-pub use repositories::{Named, Repositories};
-pub use scratch::{Scratch, ScratchHolder};
-pub use uploads::Upload;
+pub use bytes::scratch::{Scratch, ScratchHolder};
+pub use bytes::uploads::Upload;
+pub use images::catalog::Image;
+pub use images::check::{Checked, Fault, Repair};
+pub use images::lookup::Found;
+pub use images::prune::Pruned;
+pub use images::removal::{Force, Removed};
+pub use images::repositories::{Named, Repositories};
 
 use crate::content::{BlobReader, BodyLimit, Kept, Memory, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
-use catalog::Group;
-use documents::Documents;
-use index::{Edit, Index};
-use ingest::Ingest;
+use bytes::ingest::Ingest;
+use bytes::{reader, scratch};
+use images::catalog::Group;
+use images::index::{Edit, Index};
+use images::manifest_cache::ManifestCache;
+use images::sweep::Reach;
+use images::{catalog, index, lookup, naming, repositories, sweep, usage};
 use layout::Layout;
 use lock::Lock;
-use sweep::Reach;
+use notes::{body_limits, locations, push_sessions};
+
+/// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
+const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// The images of one root folder. Cheap to clone; clones share what they have read.
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: Arc<Layout>,
-    documents: Arc<Documents>,
+    cache: Arc<ManifestCache>,
     has_swept: Arc<AtomicBool>,
     repositories: Arc<repositories::Cache>,
 }
@@ -98,7 +81,7 @@ impl Store {
     pub fn at(root: PathBuf) -> Self {
         let layout = Arc::new(Layout::new(root));
         Self {
-            documents: Arc::new(Documents::new(Arc::clone(&layout))),
+            cache: Arc::new(ManifestCache::new(Arc::clone(&layout))),
             layout,
             has_swept: Arc::default(),
             repositories: Arc::default(),
@@ -142,7 +125,7 @@ impl Store {
 
     /// The stored manifest with this digest.
     pub fn manifest_of(&self, digest: &Digest) -> Result<Manifest> {
-        self.documents.manifest(digest).map(|manifest| (*manifest).clone())
+        self.cache.manifest(digest).map(|manifest| (*manifest).clone())
     }
 
     /// A config or another small blob, whole and verified; at most 8 MiB.
@@ -161,29 +144,29 @@ impl Store {
     pub fn images(&self) -> Result<Vec<Image>> {
         // Both files may be long: they are read at the same time.
         let index = thread::scope(|scope| {
-            scope.spawn(|| self.documents.look_over_summaries());
+            scope.spawn(|| self.cache.look_over_summaries());
             Index::read(&self.layout)
         })?;
-        let groups = catalog::group(index.into_listed(), &self.documents);
-        let into_image = |group: Group| group.into_image(&self.documents);
+        let groups = catalog::group(index.into_listed(), &self.cache);
+        let into_image = |group: Group| group.into_image(&self.cache);
         let mut images: Vec<Image> = groups.into_iter().map(into_image).collect();
         catalog::sort(&mut images);
-        self.documents.keep_summaries();
+        self.cache.keep_summaries();
         Ok(images)
     }
 
     /// The image that `text` means: an ID, a stored name, or the beginning of one ID only.
     pub fn find(&self, text: &str) -> Result<Found> {
         let index = Index::read(&self.layout)?;
-        let mut groups = catalog::group(index.listed(), &self.documents);
+        let mut groups = catalog::group(index.listed(), &self.cache);
         let (place, name) = lookup::locate(text, &groups)?;
         let mut group = groups.swap_remove(place);
         if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {
             group.entry = entry.descriptor.clone();
         }
         let root = group.entry.clone();
-        let image = group.into_image(&self.documents);
-        self.documents.keep_summaries();
+        let image = group.into_image(&self.cache);
+        self.cache.keep_summaries();
         Ok(Found { image, root, name })
     }
 
@@ -202,7 +185,7 @@ impl Store {
     /// Every blob that is here and that an image leads to.
     pub fn held(&self) -> Result<HashSet<Digest>> {
         let index = Index::read(&self.layout)?;
-        let mut digests = Reach::of_index(&index, &self.layout, &self.documents)?.into_digests();
+        let mut digests = Reach::of_index(&index, &self.layout, &self.cache)?.into_digests();
         digests.retain(|digest| self.has_blob(digest));
         Ok(digests)
     }
@@ -212,7 +195,7 @@ impl Store {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut pending = vec![image.digest.clone()];
         while let Some(digest) = pending.pop() {
-            let Ok(manifest) = self.documents.manifest(&digest) else {
+            let Ok(manifest) = self.cache.manifest(&digest) else {
                 return false;
             };
             match &manifest.body {
@@ -233,13 +216,13 @@ impl Store {
 
     /// The config of an image; one that is no image's config (an artifact's) reads as an empty one.
     pub fn config(&self, image: &ImageManifest) -> Result<ImageConfig> {
-        self.documents.config(&image.config).map(|config| (*config).clone())
+        self.cache.config(&image.config).map(|config| (*config).clone())
     }
 
     /// The config of a listed image.
     pub fn config_of(&self, image: &Image) -> Result<ImageConfig> {
-        let target = self.documents.target(&image.manifest)?;
-        self.documents.config(&target.config).map(|config| (*config).clone())
+        let target = self.cache.target(&image.manifest)?;
+        self.cache.config(&target.config).map(|config| (*config).clone())
     }
 
     /// Lets `name` point to `manifest`, wherever it pointed before.
@@ -263,13 +246,13 @@ impl Store {
                 format!("the image to be named {name} is not in the store"),
             ));
         }
-        naming::name_all(&mut edit.index, names, &self.documents);
+        naming::name_all(&mut edit.index, names, &self.cache);
         for image in nameless {
-            naming::keep(&mut edit.index, image, &self.documents);
+            naming::keep(&mut edit.index, image, &self.cache);
         }
         self.layout.sync_blobs()?;
         edit.commit()?;
-        self.documents.keep_summaries();
+        self.cache.keep_summaries();
         sweep::age_out(&self.layout);
         Ok(())
     }
@@ -277,29 +260,29 @@ impl Store {
     /// Docker's SIZE in bytes for each image, in order: what its layers unpack to. Layers seen for the first time
     /// are unpacked, two at a time.
     pub fn sizes(&self, images: &[&Image]) -> Vec<Result<u64>> {
-        usage::sizes(images, &self.layout, &self.documents)
+        usage::sizes(images, &self.layout, &self.cache)
     }
 
     /// What each layer of the image unpacks to in bytes, base first.
     pub fn layer_sizes(&self, image: &Image) -> Result<Vec<u64>> {
-        usage::layer_sizes(image, &self.layout, &self.documents)
+        usage::layer_sizes(image, &self.layout, &self.cache)
     }
 
     /// The config of the image as it is stored: JSON, unless the image is an artifact.
     pub fn config_text(&self, image: &Image) -> Result<Bytes> {
-        let target = self.documents.target(&image.manifest)?;
+        let target = self.cache.target(&image.manifest)?;
         blobs::read(&self.layout, &target.config.digest)
     }
 
     /// Remembers half-done uploads to the repository `domain`/`path` between runs. The store must exist.
     pub fn sessions(&self, domain: &str, path: &str) -> Memory {
         let (layout, domain, path) = (Arc::clone(&self.layout), domain.to_owned(), path.to_owned());
-        Rc::new(move |blob| sessions::claim(&layout, &domain, &path, blob))
+        Rc::new(move |blob| push_sessions::claim(&layout, &domain, &path, blob))
     }
 
     /// Remembers between runs how long a body this registry takes, for some days.
     pub fn body_limit(&self, domain: &str) -> BodyLimit {
-        fronts::limit(&self.layout, domain)
+        body_limits::limit(&self.layout, domain)
     }
 
     /// Notes that the repository `domain`/`path` holds these blobs, and manifests that were pushed to it.

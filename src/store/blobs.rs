@@ -8,9 +8,9 @@ use bytes::Bytes;
 use rustix::fs::{self, AtFlags, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::layout::{self, Layout};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Digest, Digester};
+use crate::store::layout::{self, Layout};
 
 /// The largest blob that is read into memory whole: 8 MiB, far above any config or manifest.
 const MAX_WHOLE: u64 = 8 << 20;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::crowd::Crowd;
 use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
+use crate::store::memory_share::MemoryShares;
 
 const VERSION: &str = "1.0.0";
 const LOCK: &str = "lock";
@@ -24,7 +24,7 @@ const SESSION: &str = "push-";
 #[derive(Debug)]
 pub(super) struct Layout {
     root: PathBuf,
-    crowd: Crowd,
+    shares: MemoryShares,
 }
 
 #[derive(Deserialize)]
@@ -35,13 +35,13 @@ struct Marker {
 
 impl Layout {
     pub(super) fn new(root: PathBuf) -> Self {
-        let crowd = Crowd::default();
-        Self { root, crowd }
+        let shares = MemoryShares::default();
+        Self { root, shares }
     }
 
     /// The blobs that are on their way in or out.
-    pub(super) fn crowd(&self) -> &Crowd {
-        &self.crowd
+    pub(super) fn shares(&self) -> &MemoryShares {
+        &self.shares
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -73,8 +73,8 @@ impl Layout {
         self.root.join("locations")
     }
 
-    pub(super) fn fronts(&self) -> PathBuf {
-        self.root.join("fronts")
+    pub(super) fn body_limits(&self) -> PathBuf {
+        self.root.join("body-limits")
     }
 
     pub(super) fn ingest(&self) -> PathBuf {

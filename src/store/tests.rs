@@ -2,14 +2,14 @@
 
 mod images;
 mod ingest;
-mod lanes;
+mod ranges;
 mod removal;
 mod sharing;
 
 use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
+use ::bytes::Bytes;
 use futures_util::stream;
 use serde_json::json;
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ fn add_manifest(session: &Session, config: &Descriptor, layers: &[Descriptor]) -
 }
 
 fn id_of(store: &Store, manifest: &Descriptor) -> Digest {
-    store.documents.id(manifest)
+    store.cache.id(manifest)
 }
 
 /// The familiar names of all images in the order of the listing; `<none>` for a dangling one.

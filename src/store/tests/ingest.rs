@@ -283,7 +283,7 @@ fn old_partials_go_unless_somebody_is_at_them() {
     let (_folder, store) = new_store();
     store.begin().unwrap();
     let blobs = [b"old", b"new", b"our"].map(|bytes| descriptor(bytes));
-    let long_ago = std::time::SystemTime::now() - sweep::KEPT_FOR - Duration::from_mins(1);
+    let long_ago = std::time::SystemTime::now() - KEPT_FOR - Duration::from_mins(1);
     let files = blobs
         .each_ref()
         .map(|blob| fs::File::create(store.layout.partial(&blob.digest)).unwrap());

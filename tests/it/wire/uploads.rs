@@ -67,8 +67,8 @@ fn the_next_run_knows_what_the_front_lets_pass_until_that_is_old_or_lost() {
     let line = wide();
     refuse_above(&line.recorder, 3 << 20);
     line.push().ok();
-    let fronts = line.sandbox.store().join("fronts");
-    let known = fs::read_to_string(&fronts).unwrap();
+    let limits = line.sandbox.store().join("body-limits");
+    let known = fs::read_to_string(&limits).unwrap();
     let (elsewhere, host) = (format!("{}/team/app", line.registry.host()), line.recorder.host());
     let mut copies = 0;
     let mut is_refused = || {
@@ -83,18 +83,18 @@ fn the_next_run_knows_what_the_front_lets_pass_until_that_is_old_or_lost() {
         line.recorder.count(|request| request.status == 413) > 0
     };
     assert!(!is_refused());
-    assert_eq!(fs::read_to_string(&fronts).unwrap(), known);
+    assert_eq!(fs::read_to_string(&limits).unwrap(), known);
     // A limit that was raised is noticed in the end.
     let (limit, _) = known.rsplit_once(' ').unwrap();
     for spoilt in [&format!("{limit} 1700000000\n"), "\0 nonsense\n"] {
-        fs::write(&fronts, spoilt).unwrap();
+        fs::write(&limits, spoilt).unwrap();
         assert!(is_refused());
         assert!(!is_refused());
     }
-    assert!(fs::read_to_string(&fronts).unwrap().starts_with(limit));
+    assert!(fs::read_to_string(&limits).unwrap().starts_with(limit));
     // What can be neither read nor written.
-    fs::remove_file(&fronts).unwrap();
-    fs::create_dir(&fronts).unwrap();
+    fs::remove_file(&limits).unwrap();
+    fs::create_dir(&limits).unwrap();
     assert!(is_refused());
 }
 

@@ -10,34 +10,34 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::layout::Layout;
-use super::lock::Lock;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Descriptor, Reference};
+use crate::store::layout::Layout;
+use crate::store::lock::Lock;
 
 #[derive(Debug, Default)]
-pub(super) struct Index {
-    pub(super) entries: Vec<Entry>,
+pub(in crate::store) struct Index {
+    pub(in crate::store) entries: Vec<Entry>,
     /// Members of `manifests` that are no descriptors rdock understands.
-    pub(super) strangers: Vec<Value>,
+    pub(in crate::store) strangers: Vec<Value>,
     /// The members beside `manifests`.
     rest: Map<String, Value>,
 }
 
 /// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) name: Option<Reference>,
-    pub(super) descriptor: Descriptor,
+pub(in crate::store) struct Entry {
+    pub(in crate::store) name: Option<Reference>,
+    pub(in crate::store) descriptor: Descriptor,
 }
 
 /// What an entry says, of an index that is needed further or of one that is not.
-pub(super) type Listed<'a> = (Option<Reference>, Cow<'a, Descriptor>);
+pub(in crate::store) type Listed<'a> = (Option<Reference>, Cow<'a, Descriptor>);
 
 /// The form in which names are stored: a tag or a digest, never both, never neither.
-pub(super) fn stored_form(name: &Reference) -> Reference {
+pub(in crate::store) fn stored_form(name: &Reference) -> Reference {
     match name.digest() {
         Some(digest) => name.at_digest(digest),
         None => name.clone().or_latest(),
@@ -46,7 +46,7 @@ pub(super) fn stored_form(name: &Reference) -> Reference {
 
 impl Entry {
     /// `name`, in its stored form, for this manifest.
-    pub(super) fn named(name: Reference, manifest: &Descriptor) -> Self {
+    pub(in crate::store) fn named(name: Reference, manifest: &Descriptor) -> Self {
         let mut descriptor = bare(manifest);
         for key in [IMAGE_NAME, REF_NAME] {
             descriptor.annotations.insert(key, &name.to_string());
@@ -57,14 +57,14 @@ impl Entry {
         }
     }
 
-    pub(super) fn dangling(manifest: &Descriptor) -> Self {
+    pub(in crate::store) fn dangling(manifest: &Descriptor) -> Self {
         Self {
             name: None,
             descriptor: bare(manifest),
         }
     }
 
-    pub(super) fn read(descriptor: Descriptor) -> Self {
+    pub(in crate::store) fn read(descriptor: Descriptor) -> Self {
         let name = [IMAGE_NAME, REF_NAME]
             .into_iter()
             .filter_map(|key| descriptor.annotations.get(key))
@@ -77,7 +77,7 @@ impl Entry {
     }
 
     /// Whether another tool gave it a name that is none to rdock.
-    pub(super) fn is_foreign(&self) -> bool {
+    pub(in crate::store) fn is_foreign(&self) -> bool {
         let annotations = &self.descriptor.annotations;
         self.name.is_none() && [IMAGE_NAME, REF_NAME].iter().any(|key| annotations.get(key).is_some())
     }
@@ -99,7 +99,7 @@ fn bare(manifest: &Descriptor) -> Descriptor {
 
 impl Index {
     /// The index as it is now; empty where there is none.
-    pub(super) fn read(layout: &Layout) -> Result<Self> {
+    pub(in crate::store) fn read(layout: &Layout) -> Result<Self> {
         if !layout.exists()? {
             return Ok(Self::default());
         }
@@ -145,16 +145,16 @@ impl Index {
         Ok(index)
     }
 
-    pub(super) fn entry(&self, name: &Reference) -> Option<&Entry> {
+    pub(in crate::store) fn entry(&self, name: &Reference) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name.as_ref() == Some(name))
     }
 
-    pub(super) fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
+    pub(in crate::store) fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
         let entries = self.entries.iter();
         entries.map(|entry| (entry.name.clone(), Cow::Borrowed(&entry.descriptor)))
     }
 
-    pub(super) fn into_listed(self) -> impl Iterator<Item = Listed<'static>> {
+    pub(in crate::store) fn into_listed(self) -> impl Iterator<Item = Listed<'static>> {
         let entries = self.entries.into_iter();
         entries.map(|entry| (entry.name, Cow::Owned(entry.descriptor)))
     }
@@ -197,16 +197,16 @@ enum Members {
 
 /// A change of the index: nobody else changes it before this is dropped.
 #[derive(Debug)]
-pub(super) struct Edit {
+pub(in crate::store) struct Edit {
     layout: Arc<Layout>,
     before: Option<Vec<u8>>,
-    pub(super) index: Index,
+    pub(in crate::store) index: Index,
     _lock: Lock,
 }
 
 impl Edit {
     /// Waits for others who change the index. The store must exist.
-    pub(super) fn begin(layout: &Arc<Layout>) -> Result<Self> {
+    pub(in crate::store) fn begin(layout: &Arc<Layout>) -> Result<Self> {
         let lock = Lock::exclusive(&layout.index_lock())?;
         layout.exists()?;
         let before = read_raw(layout)?;
@@ -219,7 +219,7 @@ impl Edit {
     }
 
     /// Writes the changed index; without a change, nothing.
-    pub(super) fn commit(&self) -> Result<()> {
+    pub(in crate::store) fn commit(&self) -> Result<()> {
         let bytes = self.index.to_bytes()?;
         if self.before.as_ref() == Some(&bytes) {
             return Ok(());

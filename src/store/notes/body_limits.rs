@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::layout::Layout;
-use super::ledger;
-use super::sweep::KEPT_FOR;
 use crate::content::BodyLimit;
 use crate::error::Result;
+use crate::store::KEPT_FOR;
+use crate::store::layout::Layout;
+use crate::store::notes::append_log;
 
 /// What is remembered of a host. What cannot be noted costs the next run a few refusals, no more.
-pub(super) fn limit(layout: &Arc<Layout>, host: &str) -> BodyLimit {
-    let text = ledger::text(&layout.fronts());
+pub(in crate::store) fn limit(layout: &Arc<Layout>, host: &str) -> BodyLimit {
+    let text = append_log::text(&layout.body_limits());
     let known = fresh(&text, now())
         .find(|line| line.host == host)
         .map(|line| line.bytes);
@@ -27,12 +27,12 @@ fn note(layout: &Layout, host: &str, bytes: u64) -> Result<()> {
     if !layout.exists()? {
         return Ok(());
     }
-    let (before, since) = (ledger::text(&layout.fronts()), now());
+    let (before, since) = (append_log::text(&layout.body_limits()), now());
     let others = fresh(&before, since).filter(|line| line.host != host);
     let all = others.chain([Line { host, bytes, since }]);
     let lines = all.map(|Line { host, bytes, since }| format!("{host} {bytes} {since}\n"));
     let text: String = lines.collect();
-    layout.replace(&layout.fronts(), text.as_bytes())
+    layout.replace(&layout.body_limits(), text.as_bytes())
 }
 
 struct Line<'a> {
@@ -92,13 +92,13 @@ mod tests {
             now - week + 60,
             now + 60,
         );
-        fs::write(layout.fronts(), [text.as_bytes(), b"\xff\n"].concat()).unwrap();
+        fs::write(layout.body_limits(), [text.as_bytes(), b"\xff\n"].concat()).unwrap();
         for host in ["old", "future", "long", "short", "word", "last", ""] {
             assert_eq!(known(host), None, "{host}");
         }
         assert_eq!(known("new"), Some(2));
         limit(&layout, "b").keep(7);
-        let after = fs::read_to_string(layout.fronts()).unwrap();
+        let after = fs::read_to_string(layout.body_limits()).unwrap();
         assert_eq!(after.lines().count(), 2, "{after}");
     }
 }

@@ -7,22 +7,20 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::blobs;
-use super::documents::Documents;
-use super::index::{Entry, Index};
-use super::layout::Layout;
-use super::scratch;
 use crate::error::{During, Kind, Result};
 use crate::image::{Body, Digest};
-
-/// How long the next try of a killed job finds what the first one brought.
-pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
+use crate::store::KEPT_FOR;
+use crate::store::blobs;
+use crate::store::bytes::scratch;
+use crate::store::images::index::{Entry, Index};
+use crate::store::images::manifest_cache::ManifestCache;
+use crate::store::layout::Layout;
 
 /// Everything that can be reached from some entries of the index.
 #[derive(Debug)]
-pub(super) struct Reach<'a> {
+pub(in crate::store) struct Reach<'a> {
     layout: &'a Layout,
-    documents: &'a Documents,
+    cache: &'a ManifestCache,
     seen: HashSet<Digest>,
     /// Those of them whose own children were looked at.
     walked: HashSet<Digest>,
@@ -30,18 +28,22 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     /// What the whole index leads to. An error means that something could not be looked at: then nothing may be freed.
-    pub(super) fn of_index(index: &Index, layout: &'a Layout, documents: &'a Documents) -> Result<Self> {
-        let mut reach = Self::of_entries(&index.entries, layout, documents)?;
+    pub(in crate::store) fn of_index(index: &Index, layout: &'a Layout, cache: &'a ManifestCache) -> Result<Self> {
+        let mut reach = Self::of_entries(&index.entries, layout, cache)?;
         for stranger in &index.strangers {
             reach.guess(stranger)?;
         }
         Ok(reach)
     }
 
-    pub(super) fn of_entries(entries: &[Entry], layout: &'a Layout, documents: &'a Documents) -> Result<Self> {
+    pub(in crate::store) fn of_entries(
+        entries: &[Entry],
+        layout: &'a Layout,
+        cache: &'a ManifestCache,
+    ) -> Result<Self> {
         let mut reach = Self {
             layout,
-            documents,
+            cache,
             seen: HashSet::new(),
             walked: HashSet::new(),
         };
@@ -60,7 +62,7 @@ impl<'a> Reach<'a> {
         if !self.walked.insert(document.clone()) {
             return Ok(());
         }
-        if let Ok(Some(summary)) = self.documents.summary(document) {
+        if let Ok(Some(summary)) = self.cache.summary(document) {
             self.seen.extend(summary.config());
             for (layer, _) in summary.layers() {
                 // Most layers are shared: making each digest anew is what takes time.
@@ -70,7 +72,7 @@ impl<'a> Reach<'a> {
             }
             return Ok(());
         }
-        match self.documents.manifest(document) {
+        match self.cache.manifest(document) {
             Ok(manifest) => match &manifest.body {
                 Body::Image(image) => {
                     let blobs = image.layers.iter().chain([&image.config]);
@@ -103,13 +105,13 @@ impl<'a> Reach<'a> {
         }
     }
 
-    pub(super) fn into_digests(self) -> HashSet<Digest> {
+    pub(in crate::store) fn into_digests(self) -> HashSet<Digest> {
         self.seen
     }
 }
 
 /// Removes these blobs, as far as they are there, and says how many bytes that freed.
-pub(super) fn free<'a>(layout: &Layout, digests: impl IntoIterator<Item = &'a Digest>) -> u64 {
+pub(in crate::store) fn free<'a>(layout: &Layout, digests: impl IntoIterator<Item = &'a Digest>) -> u64 {
     let mut freed = 0;
     for digest in digests {
         let size = blobs::size(layout, digest).unwrap_or_default();
@@ -122,7 +124,7 @@ pub(super) fn free<'a>(layout: &Layout, digests: impl IntoIterator<Item = &'a Di
 }
 
 /// Removes blobs and partial files that nothing leads to and that are older than `age`; says how many bytes were freed.
-pub(super) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duration) -> Result<u64> {
+pub(in crate::store) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duration) -> Result<u64> {
     let now = SystemTime::now();
     let is_old = |metadata: &Metadata| {
         let modified = metadata.modified().unwrap_or(now);
@@ -155,7 +157,7 @@ pub(super) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duratio
 }
 
 /// Removes what lies half-done and was not touched for long, unless somebody is at it. What cannot be removed stays.
-pub(super) fn age_out(layout: &Layout) {
+pub(in crate::store) fn age_out(layout: &Layout) {
     let now = SystemTime::now();
     for file in files(&layout.ingest()).unwrap_or_default() {
         let is_old = file.metadata().is_ok_and(|it| {

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use rustix::fs::OFlags;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::extents::{Extents, MAP_LEN};
-use super::flush::Flush;
-use super::layout::Layout;
 use crate::image::{Descriptor, Digest, Digester};
+use crate::store::bytes::extents::{Extents, MAP_LEN};
+use crate::store::bytes::writeback::Writeback;
+use crate::store::layout::Layout;
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
@@ -21,16 +21,16 @@ const MOST_SLICES: usize = 512;
 
 /// Bytes of a blob, and where in it they belong.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) offset: u64,
-    pub(super) length: usize,
+pub(in crate::store) struct Batch {
+    pub(in crate::store) offset: u64,
+    pub(in crate::store) length: usize,
     chunks: Vec<Bytes>,
     /// Given back when the bytes are written.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Batch {
-    pub(super) fn at(offset: u64) -> Self {
+    pub(in crate::store) fn at(offset: u64) -> Self {
         Self {
             offset,
             length: 0,
@@ -39,18 +39,18 @@ impl Batch {
         }
     }
 
-    pub(super) fn placed(self, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(in crate::store) fn placed(self, place: Option<OwnedSemaphorePermit>) -> Self {
         Self { _place: place, ..self }
     }
 
-    pub(super) fn push(&mut self, chunk: Bytes) {
+    pub(in crate::store) fn push(&mut self, chunk: Bytes) {
         self.length += chunk.len();
         self.chunks.push(chunk);
     }
 
     /// Cuts it where in the blob the last multiple of `step` bytes is, and answers what comes after. Where its last
     /// chunk reaches over no such multiple, nothing is cut off.
-    pub(super) fn cut(&mut self, step: u64) -> Self {
+    pub(in crate::store) fn cut(&mut self, step: u64) -> Self {
         let over = usize::try_from(self.end() % step).unwrap_or(usize::MAX);
         let mut rest = Self::at(self.end());
         if let Some(last) = self.chunks.last_mut().filter(|last| last.len() > over)
@@ -63,29 +63,29 @@ impl Batch {
         rest
     }
 
-    pub(super) fn end(&self) -> u64 {
+    pub(in crate::store) fn end(&self) -> u64 {
         self.offset + self.length as u64
     }
 }
 
 /// A partial file that this process alone writes to. All methods block.
-pub(super) struct Partial {
+pub(in crate::store) struct Partial {
     layout: Arc<Layout>,
     file: File,
     digest: Digest,
     /// What the whole blob will have, in bytes.
-    pub(super) size: u64,
-    pub(super) progress: Progress,
+    pub(in crate::store) size: u64,
+    pub(in crate::store) progress: Progress,
     /// Whether the file has its full length and a map behind it.
     is_mapped: bool,
     buffer: Vec<u8>,
-    flush: Flush,
+    writeback: Writeback,
 }
 
 /// Which bytes of a blob are on disk, and the hash of the first of them.
 #[derive(Clone)]
-pub(super) struct Progress {
-    pub(super) held: Extents,
+pub(in crate::store) struct Progress {
+    pub(in crate::store) held: Extents,
     hashed: u64,
     digester: Digester,
 }
@@ -102,7 +102,7 @@ impl Progress {
 
 impl Partial {
     /// The blob's partial file, made where there is none; `None` while somebody else writes to it.
-    pub(super) fn lock(layout: &Arc<Layout>, blob: &Descriptor) -> io::Result<Option<Self>> {
+    pub(in crate::store) fn lock(layout: &Arc<Layout>, blob: &Descriptor) -> io::Result<Option<Self>> {
         let path = layout.partial(&blob.digest);
         loop {
             let file = OpenOptions::new()
@@ -129,19 +129,19 @@ impl Partial {
                     progress: Progress::none(&blob.digest),
                     is_mapped: false,
                     buffer: Vec::new(),
-                    flush: Flush::default(),
+                    writeback: Writeback::default(),
                 }));
             }
         }
     }
 
     /// Whether no earlier try left anything.
-    pub(super) fn is_new(&self) -> io::Result<bool> {
+    pub(in crate::store) fn is_new(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.len() == 0)
     }
 
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
-    pub(super) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
+    pub(in crate::store) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
         let len = self.file.metadata()?.len();
         self.is_mapped = len == self.size.saturating_add(MAP_LEN as u64);
         let held = if self.is_mapped {
@@ -164,7 +164,7 @@ impl Partial {
     }
 
     /// Forgets all bytes.
-    pub(super) fn restart(&mut self) -> io::Result<()> {
+    pub(in crate::store) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.is_mapped = false;
         self.progress = Progress::none(&self.digest);
@@ -173,7 +173,7 @@ impl Partial {
 
     /// Writes and hashes what comes until the channel closes. Bytes that came before those in front of them are hashed
     /// when these are there, a little with each batch and the rest while nothing comes.
-    pub(super) fn take(&mut self, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
+    pub(in crate::store) fn take(&mut self, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
         loop {
             let is_behind = self.progress.hashed < self.progress.held.front();
             let batch = match batches.try_recv() {
@@ -209,7 +209,7 @@ impl Partial {
             self.is_mapped = true;
         }
         write_all(&self.file, chunks, offset)?;
-        self.flush.wrote(offset..end, &self.file);
+        self.writeback.wrote(offset..end, &self.file);
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
@@ -246,26 +246,26 @@ impl Partial {
         Ok(())
     }
 
-    pub(super) fn digest(&self) -> &Digest {
+    pub(in crate::store) fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    pub(super) fn held(&self) -> &Extents {
+    pub(in crate::store) fn held(&self) -> &Extents {
         &self.progress.held
     }
 
     /// Whether all bytes are there.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::store) fn is_whole(&self) -> bool {
         self.held().front() == self.size
     }
 
     /// Whether the bytes hash to the blob's digest.
-    pub(super) fn is_right(&self) -> bool {
+    pub(in crate::store) fn is_right(&self) -> bool {
         self.is_whole() && self.progress.digester.clone().finish() == self.digest
     }
 
     /// Makes the whole and right partial file the blob.
-    pub(super) fn publish(self) -> io::Result<()> {
+    pub(in crate::store) fn publish(self) -> io::Result<()> {
         if self.is_mapped {
             self.file.set_len(self.size)?;
         }
@@ -273,7 +273,7 @@ impl Partial {
     }
 
     /// Removes the file.
-    pub(super) fn discard(self) -> io::Result<()> {
+    pub(in crate::store) fn discard(self) -> io::Result<()> {
         fs::remove_file(self.layout.partial(&self.digest))
     }
 }
@@ -336,7 +336,7 @@ mod tests {
             digest,
             is_mapped: false,
             buffer: Vec::new(),
-            flush: Flush::default(),
+            writeback: Writeback::default(),
         };
         let (sender, mut batches) = mpsc::channel(1);
         let mut batch = Batch::at(0);

@@ -13,12 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use super::layout::Layout;
-use super::{reader, unpacked};
 use crate::content::{BlobReader, Kept};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digester};
+use crate::store::bytes::reader;
+use crate::store::bytes::unpacked;
+use crate::store::layout::Layout;
 
 /// How much is read, hashed and written at once.
 const PIECE: usize = 256 << 10;
@@ -60,7 +61,7 @@ impl Drop for ScratchHolder {
 
 impl Scratch {
     /// The store must exist.
-    pub(super) fn new(layout: &Arc<Layout>) -> Result<Self> {
+    pub(in crate::store) fn new(layout: &Arc<Layout>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(layout.ingest());
         Ok(Self {
             folder: folder.map_err(|e| layout.failure(e).during("making room for an archive"))?,
@@ -157,7 +158,7 @@ fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> Result<usize> {
 }
 
 /// Makes what was kept the blob of its digest.
-pub(super) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
+pub(in crate::store) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
     let doing = || format!("storing blob {}", kept.digest);
     let file = File::open(&kept.path).during(doing())?;
     layout
@@ -167,7 +168,7 @@ pub(super) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
 
 /// Removes the folders of jobs that were killed, and says how many bytes that freed. The caller holds the store's lock
 /// alone.
-pub(super) fn clear(layout: &Layout) -> u64 {
+pub(in crate::store) fn clear(layout: &Layout) -> u64 {
     let mut freed = 0;
     for folder in folders(layout) {
         let files = fs::read_dir(&folder).into_iter().flatten().flatten();
@@ -181,7 +182,7 @@ pub(super) fn clear(layout: &Layout) -> u64 {
 }
 
 /// Whether there are such folders, of jobs that were killed or are at work.
-pub(super) fn is_there(layout: &Layout) -> bool {
+pub(in crate::store) fn is_there(layout: &Layout) -> bool {
     !folders(layout).is_empty()
 }
 

@@ -13,26 +13,26 @@ use futures_util::future;
 use tokio::sync::mpsc;
 use tokio::{task, time};
 
-use super::blobs;
-use super::lanes::{Came, Lanes, QUEUE};
-use super::layout::Layout;
-use super::partial::{Partial, Progress};
 use crate::content::{BlobReader, Opener, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
+use crate::store::blobs;
+use crate::store::bytes::partial::{Partial, Progress};
+use crate::store::bytes::ranges::{Came, QUEUE, Ranges};
+use crate::store::layout::Layout;
 
 /// How often to look whether another process has finished the same blob.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The blobs of one job.
-pub(super) struct Ingest {
+pub(in crate::store) struct Ingest {
     layout: Arc<Layout>,
     /// How far the tries that failed came, so that the next one need not read the partial file again.
     failed: Mutex<HashMap<Digest, Progress>>,
 }
 
 impl Ingest {
-    pub(super) fn new(layout: Arc<Layout>) -> Self {
+    pub(in crate::store) fn new(layout: Arc<Layout>) -> Self {
         Self {
             layout,
             failed: Mutex::default(),
@@ -40,7 +40,7 @@ impl Ingest {
     }
 
     /// Brings `blob` into the store, unless it is there.
-    pub(super) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
+    pub(in crate::store) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
         let doing = format!("storing blob {}", blob.digest);
         let Some(mut partial) = self.claim(blob).await.map_err(|e| said(e, &doing))? else {
             return Ok(Outcome::AlreadyPresent);
@@ -127,7 +127,7 @@ impl Ingest {
     /// Lets the bytes come, and writes them on a thread of its own.
     async fn fetch(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, Came)> {
         let (digest, size, held) = (partial.digest().clone(), partial.size, partial.held().clone());
-        let member = self.layout.crowd().join(size);
+        let memory = self.layout.shares().join(size);
         keep_freed_memory();
         let (sender, mut receiver) = mpsc::channel(QUEUE);
         let writing = async {
@@ -139,7 +139,7 @@ impl Ingest {
             .await
         };
         // The bytes are asked for before the thread for them is made, which takes longer than to ask.
-        let coming = Lanes::new(&digest, size, &held, open, sender, &member).run();
+        let coming = Ranges::new(&digest, size, &held, open, sender, &memory).run();
         let (came, written) = future::join(coming, writing).await;
         let (partial, written) = written.map_err(lost)?;
         written.map_err(|e| said(self.layout.failure(e), &format!("storing blob {digest}")))?;

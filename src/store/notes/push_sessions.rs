@@ -8,16 +8,16 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 
 use rustix::fs::OFlags;
 
-use super::layout::Layout;
 use crate::content::Remembered;
 use crate::image::Digest;
+use crate::store::layout::Layout;
 
 /// Longer than any URL that servers take.
 const LONGEST: u64 = 16 << 10;
 
 /// What is remembered of the upload of this blob to the repository `domain`/`path`. None where another process has it,
 /// or where the store cannot be written to: then the upload begins anew, no more.
-pub(super) fn claim(layout: &Layout, domain: &str, path: &str, blob: &Digest) -> Option<Remembered> {
+pub(in crate::store) fn claim(layout: &Layout, domain: &str, path: &str, blob: &Digest) -> Option<Remembered> {
     let place = Digest::of(format!("{domain} {path} {blob}").as_bytes());
     let at = layout.session(&place);
     let open = || {

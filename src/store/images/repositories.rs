@@ -8,12 +8,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::index::{Edit, Index, stored_form};
-use super::lock::Lock;
-use super::sweep::{self, Reach};
-use super::{Store, blobs, naming};
 use crate::error::{During, Result};
 use crate::image::{Descriptor, Digest, Manifest, Reference};
+use crate::store::Store;
+use crate::store::blobs;
+use crate::store::images::index::{Edit, Index, stored_form};
+use crate::store::images::naming;
+use crate::store::images::sweep::{self, Reach};
+use crate::store::lock::Lock;
 
 /// A tag or a digest, and the manifest that it stands for here: under the digest of an index that was pulled stands
 /// the one image that was wanted of it.
@@ -52,7 +54,7 @@ struct Stamp(u64, u64, i64, i64);
 
 /// The last index that was read.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<Option<(Stamp, Arc<Repositories>)>>);
+pub(in crate::store) struct Cache(Mutex<Option<(Stamp, Arc<Repositories>)>>);
 
 impl Store {
     /// The names as they are now. As long as they stay, asking again costs nothing.
@@ -93,7 +95,7 @@ impl Store {
             .iter()
             .map(|name| (name.clone(), manifest.descriptor.clone()))
             .collect();
-        naming::name_all(&mut edit.index, &entries, &self.documents);
+        naming::name_all(&mut edit.index, &entries, &self.cache);
         let gone: HashSet<Reference> = gone.iter().map(stored_form).collect();
         edit.index
             .entries
@@ -113,7 +115,7 @@ impl Store {
             .entries
             .retain(|entry| entry.name.as_ref().is_none_or(|name| !gone.contains(name)));
         let given: Vec<_> = given.iter().map(|it| (it.name.clone(), it.manifest.clone())).collect();
-        naming::name_all(&mut edit.index, &given, &self.documents);
+        naming::name_all(&mut edit.index, &given, &self.cache);
         edit.commit()
     }
 
@@ -152,7 +154,7 @@ impl Store {
         let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
             return Ok(false);
         };
-        let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
+        let reached = Reach::of_index(&edit.index, &self.layout, &self.cache)?.into_digests();
         if reached.contains(digest) {
             return Ok(false);
         }

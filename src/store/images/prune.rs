@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::catalog::{self, Image};
-use super::index::{Edit, Entry, Index};
-use super::lock::Lock;
-use super::removal::{self, Force, Removed};
-use super::sweep::{self, Reach};
-use super::{Store, lookup};
 use crate::error::Result;
 use crate::image::Digest;
+use crate::store::KEPT_FOR;
+use crate::store::Store;
+use crate::store::images::catalog::{self, Image};
+use crate::store::images::index::{Edit, Entry, Index};
+use crate::store::images::lookup;
+use crate::store::images::removal::{self, Force, Removed};
+use crate::store::images::sweep::{self, Reach};
+use crate::store::lock::Lock;
 
 /// What [`Store::prune`] did.
 #[derive(Debug, Default)]
@@ -32,10 +34,10 @@ impl Store {
             return Ok(texts.map(missing).collect());
         }
         let mut edit = Edit::begin(&self.layout)?;
-        let mut images = catalog::group(edit.index.listed(), &self.documents);
+        let mut images = catalog::group(edit.index.listed(), &self.cache);
         let mut gone = Vec::new();
         let mut remove = |text| {
-            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.documents)?;
+            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.cache)?;
             gone.extend(entries);
             Ok(removed)
         };
@@ -58,7 +60,7 @@ impl Store {
         let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
             return Ok(None);
         };
-        let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
+        let reached = Reach::of_index(&edit.index, &self.layout, &self.cache)?.into_digests();
         sweep::leftovers(&self.layout, &reached, age).map(Some)
     }
 
@@ -69,26 +71,26 @@ impl Store {
             return Ok(Pruned::default());
         }
         let mut edit = Edit::begin(&self.layout)?;
-        let mut images = catalog::group(edit.index.listed(), &self.documents);
+        let mut images = catalog::group(edit.index.listed(), &self.cache);
         let entries = edit.index.entries.iter().filter(|entry| entry.is_foreign());
-        let foreign: HashSet<Digest> = entries.map(|entry| self.documents.id(&entry.descriptor)).collect();
-        let listed = catalog::group(edit.index.listed(), &self.documents).into_iter();
-        let listed = listed.map(|group| group.into_image(&self.documents));
+        let foreign: HashSet<Digest> = entries.map(|entry| self.cache.id(&entry.descriptor)).collect();
+        let listed = catalog::group(edit.index.listed(), &self.cache).into_iter();
+        let listed = listed.map(|group| group.into_image(&self.cache));
         let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
         let going: HashSet<Digest> = going.map(|image| image.id).collect();
-        let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.documents);
+        let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.cache);
         edit.commit()?;
         let freed = match Lock::try_exclusive(&self.layout.lock())? {
             None => None,
             Some(_alone) => {
-                let reached = Reach::of_index(&edit.index, &self.layout, &self.documents)?.into_digests();
-                let candidates = Reach::of_entries(&gone, &self.layout, &self.documents)?.into_digests();
+                let reached = Reach::of_index(&edit.index, &self.layout, &self.cache)?.into_digests();
+                let candidates = Reach::of_entries(&gone, &self.layout, &self.cache)?.into_digests();
                 let freed = sweep::free(&self.layout, candidates.difference(&reached));
-                self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
+                self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
                 Some(freed + sweep::leftovers(&self.layout, &reached, age)?)
             }
         };
-        self.documents.keep_summaries();
+        self.cache.keep_summaries();
         Ok(Pruned { removed, freed })
     }
 
@@ -98,14 +100,14 @@ impl Store {
         let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
             return Ok(());
         };
-        let reached = Reach::of_index(index, &self.layout, &self.documents)?.into_digests();
-        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.layout, &self.documents)?.into_digests();
+        let reached = Reach::of_index(index, &self.layout, &self.cache)?.into_digests();
+        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.layout, &self.cache)?.into_digests();
         sweep::free(&self.layout, candidates.difference(&reached));
         if !self.has_swept.swap(true, Ordering::Relaxed) {
-            sweep::leftovers(&self.layout, &reached, sweep::KEPT_FOR)?;
-            self.documents.shrink_summaries(|manifest| reached.contains(manifest))?;
+            sweep::leftovers(&self.layout, &reached, KEPT_FOR)?;
+            self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
         }
-        self.documents.keep_summaries();
+        self.cache.keep_summaries();
         Ok(())
     }
 }

@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::catalog::Group;
-use super::documents::Documents;
-use super::index::{Entry, Index};
-use super::lookup;
 use crate::error::{Error, Kind, Result};
 use crate::image::config::chain_ids;
 use crate::image::{Digest, Reference};
+use crate::store::images::catalog::Group;
+use crate::store::images::index::{Entry, Index};
+use crate::store::images::lookup;
+use crate::store::images::manifest_cache::ManifestCache;
 
 /// Whether an image with several names may be removed by its ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub struct Removed {
 }
 
 /// Takes these images out of the index with all their names. Gives back what to tell, and the entries that went.
-pub(super) fn remove_all(
+pub(in crate::store) fn remove_all(
     unwanted: &HashSet<Digest>,
     index: &mut Index,
     images: &mut Vec<Group>,
-    documents: &Documents,
+    cache: &ManifestCache,
 ) -> (Vec<Removed>, Vec<Entry>) {
     let going: Vec<Group> = images.extract_if(.., |image| unwanted.contains(&image.id)).collect();
     let manifests: HashSet<&Digest> = going.iter().flat_map(|image| &image.manifests).collect();
@@ -39,18 +39,18 @@ pub(super) fn remove_all(
     let gone: Vec<Entry> = index.entries.extract_if(.., |entry| is_going(entry)).collect();
     let removed = going.into_iter().map(|image| Removed {
         untagged: image.names().into_iter().cloned().collect(),
-        deleted: deleted_ids(image, images, documents),
+        deleted: deleted_ids(image, images, cache),
     });
     (removed.collect(), gone)
 }
 
 /// Takes what `text` means out of the index and its groups. Gives back what to tell, and the entries that went.
-pub(super) fn remove(
+pub(in crate::store) fn remove(
     text: &str,
     force: Force,
     index: &mut Index,
     images: &mut Vec<Group>,
-    documents: &Documents,
+    cache: &ManifestCache,
 ) -> Result<(Removed, Vec<Entry>)> {
     let (place, name) = lookup::locate(text, images)?;
     let image = &mut images[place];
@@ -72,7 +72,7 @@ pub(super) fn remove(
     if !names_remain && (name.is_none() || !index.entries.iter().any(is_foreign)) {
         let image = images.swap_remove(place);
         gone.extend(index.entries.extract_if(.., |e| is_this(e, &image)));
-        deleted = deleted_ids(image, images, documents);
+        deleted = deleted_ids(image, images, cache);
     }
     Ok((Removed { untagged, deleted }, gone))
 }
@@ -106,8 +106,8 @@ fn conflict(image: &Group) -> Error {
 }
 
 /// The image ID and the chain IDs that go with it: those above what another image has in common with it.
-fn deleted_ids(image: Group, others: &[Group], documents: &Documents) -> Vec<Digest> {
-    let summary_of = |image: &Group| documents.glance(&image.entry).ok().map(|(_, summary)| summary);
+fn deleted_ids(image: Group, others: &[Group], cache: &ManifestCache) -> Vec<Digest> {
+    let summary_of = |image: &Group| cache.glance(&image.entry).ok().map(|(_, summary)| summary);
     let diff_ids: Vec<Digest> = summary_of(&image)
         .map(|summary| summary.diff_ids().filter_map(|id| Digest::parse(id).ok()).collect())
         .unwrap_or_default();

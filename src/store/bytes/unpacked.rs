@@ -15,7 +15,7 @@ const BUFFER: usize = 256 << 10;
 const MAX_EXTENDED: u64 = 1 << 20;
 
 /// The sum of the sizes of a layer's entries, or `None` if the blob is no tar archive. Packed with gzip, zstd or not.
-pub(super) fn size(blob: File) -> io::Result<Option<u64>> {
+pub(in crate::store) fn size(blob: File) -> io::Result<Option<u64>> {
     let mut blob = BufReader::with_capacity(BUFFER, blob);
     match blob.fill_buf()? {
         [0x1f, 0x8b, ..] => tar_size(&mut MultiGzDecoder::new(blob)),

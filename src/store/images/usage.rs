@@ -5,32 +5,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::blobs;
-use super::catalog::Image;
-use super::documents::Documents;
-use super::layout::Layout;
-use super::summaries::Summary;
-use super::{ledger, unpacked};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
+use crate::store::blobs;
+use crate::store::bytes::unpacked;
+use crate::store::images::catalog::Image;
+use crate::store::images::manifest_cache::ManifestCache;
+use crate::store::layout::Layout;
+use crate::store::notes::append_log;
+use crate::store::notes::summaries::Summary;
 
 /// Layers that are unpacked at once.
 const THREADS: usize = 2;
 
 /// The sum of the layers' unpacked sizes in bytes for each image, in order. A layer that is there twice counts twice.
-pub(super) fn sizes(images: &[&Image], layout: &Layout, documents: &Documents) -> Vec<Result<u64>> {
-    let seen: Vec<Result<Layers>> = images
-        .iter()
-        .map(|image| Layers::of(&image.manifest, documents))
-        .collect();
+pub(in crate::store) fn sizes(images: &[&Image], layout: &Layout, cache: &ManifestCache) -> Vec<Result<u64>> {
+    let seen: Vec<Result<Layers>> = images.iter().map(|image| Layers::of(&image.manifest, cache)).collect();
     let sizes = Sizes::of(seen.iter().flatten(), layout);
     let total = |layers: Layers| layers.each().map(|(layer, _)| sizes.get(layer)).sum();
     seen.into_iter().map(|layers| layers.and_then(total)).collect()
 }
 
 /// The unpacked size in bytes of each layer of the image, base first.
-pub(super) fn layer_sizes(image: &Image, layout: &Layout, documents: &Documents) -> Result<Vec<u64>> {
-    let layers = Layers::of(&image.manifest, documents)?;
+pub(in crate::store) fn layer_sizes(image: &Image, layout: &Layout, cache: &ManifestCache) -> Result<Vec<u64>> {
+    let layers = Layers::of(&image.manifest, cache)?;
     let sizes = Sizes::of([&layers], layout);
     layers.each().map(|(layer, _)| sizes.get(layer)).collect()
 }
@@ -43,8 +41,8 @@ struct Sizes {
 
 impl Sizes {
     fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, layout: &Layout) -> Self {
-        let noted = ledger::text(&layout.sizes());
-        let known: HashMap<Digest, u64> = ledger::facts(&noted)
+        let noted = append_log::text(&layout.sizes());
+        let known: HashMap<Digest, u64> = append_log::facts(&noted)
             .filter_map(|(size, digest)| Some((digest, noted[size].parse().ok()?)))
             .collect();
         let all = images.into_iter().flat_map(Layers::each);
@@ -85,12 +83,12 @@ struct Layers {
 }
 
 impl Layers {
-    fn of(manifest: &Descriptor, documents: &Documents) -> Result<Self> {
-        let summary = documents.summary(&manifest.digest).ok().flatten();
+    fn of(manifest: &Descriptor, cache: &ManifestCache) -> Result<Self> {
+        let summary = cache.summary(&manifest.digest).ok().flatten();
         let read = match summary {
             Some(_) => Vec::new(),
             // Without its config an image still has layers.
-            None => documents.target(manifest)?.layers,
+            None => cache.target(manifest)?.layers,
         };
         Ok(Self { summary, read })
     }
@@ -112,7 +110,7 @@ fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
             let size = measure(layer, layout).map_err(|e| (e.kind(), e.to_string()));
             if let Ok(size) = &size {
                 // A store that cannot be written to forgets: the next time costs the work again.
-                let _ = ledger::append(&layout.sizes(), [(size.to_string(), &layer.digest)]);
+                let _ = append_log::append(&layout.sizes(), [(size.to_string(), &layer.digest)]);
             }
             let mut measured = measured.lock().unwrap_or_else(PoisonError::into_inner);
             measured.insert(layer.digest.clone(), size);

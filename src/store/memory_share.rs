@@ -12,38 +12,38 @@ const SMALL: u64 = 5 << 18;
 
 /// Counts them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Crowd(Arc<AtomicUsize>);
+pub(super) struct MemoryShares(Arc<AtomicUsize>);
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Member(Option<Crowd>);
+pub(super) struct MemoryShare(Option<MemoryShares>);
 
-impl Crowd {
+impl MemoryShares {
     /// For a blob of this size.
-    pub(super) fn join(&self, bytes: u64) -> Member {
+    pub(super) fn join(&self, bytes: u64) -> MemoryShare {
         if bytes <= SMALL {
-            return Member(None);
+            return MemoryShare(None);
         }
         self.0.fetch_add(1, Ordering::Relaxed);
-        Member(Some(self.clone()))
+        MemoryShare(Some(self.clone()))
     }
 }
 
-impl Member {
+impl MemoryShare {
     /// Its part of what the few may hold, each of them `most`.
-    pub(super) fn share(&self, most: usize, least: usize) -> usize {
+    pub(super) fn part(&self, most: usize, least: usize) -> usize {
         let count = self
             .0
             .as_ref()
-            .map_or(1, |crowd| crowd.0.load(Ordering::Relaxed).max(1));
+            .map_or(1, |shares| shares.0.load(Ordering::Relaxed).max(1));
         (most * FEW / count).clamp(least, most)
     }
 }
 
-impl Drop for Member {
+impl Drop for MemoryShare {
     fn drop(&mut self) {
-        if let Some(crowd) = &self.0 {
-            crowd.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(shares) = &self.0 {
+            shares.0.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -54,13 +54,13 @@ mod tests {
 
     #[test]
     fn a_few_have_all_they_want_and_many_share_it() {
-        let crowd = Crowd::default();
+        let shares = MemoryShares::default();
         let share = |count: usize| {
-            let members: Vec<Member> = (0..count).map(|_| crowd.join(2 << 20)).collect();
-            assert_eq!(crowd.join(1 << 20).share(256, 64), 256, "a small one has little");
-            members[0].share(256, 64)
+            let members: Vec<MemoryShare> = (0..count).map(|_| shares.join(2 << 20)).collect();
+            assert_eq!(shares.join(1 << 20).part(256, 64), 256, "a small one has little");
+            members[0].part(256, 64)
         };
         assert_eq!([1, 4, 8, 16, 100].map(share), [256, 256, 128, 64, 64]);
-        assert_eq!(crowd.join(2 << 20).share(4, 1), 4, "those that left are not counted");
+        assert_eq!(shares.join(2 << 20).part(4, 1), 4, "those that left are not counted");
     }
 }

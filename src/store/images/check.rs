@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::index::Index;
-use super::layout::Layout;
-use super::lock::Lock;
-use super::sweep::Reach;
-use super::{Store, blobs};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Body, Digest, Digester, Reference};
+use crate::store::Store;
+use crate::store::blobs;
+use crate::store::images::index::Index;
+use crate::store::images::sweep::Reach;
+use crate::store::layout::Layout;
+use crate::store::lock::Lock;
 
 /// Blobs that are hashed at once.
 const THREADS: usize = 2;
@@ -94,7 +95,7 @@ impl Store {
     ) -> Result<()> {
         for entry in &index.entries {
             let entries = std::slice::from_ref(entry);
-            let reached = Reach::of_entries(entries, &self.layout, &self.documents)?.into_digests();
+            let reached = Reach::of_entries(entries, &self.layout, &self.cache)?.into_digests();
             let name = entry.name.as_ref().map_or("<none>", Reference::familiar);
             let optional = self.optional(&entry.descriptor.digest);
             for digest in reached {
@@ -114,7 +115,7 @@ impl Store {
 
     /// The children of an index.
     fn optional(&self, manifest: &Digest) -> HashSet<Digest> {
-        match self.documents.manifest(manifest).as_deref().map(|it| &it.body) {
+        match self.cache.manifest(manifest).as_deref().map(|it| &it.body) {
             Ok(Body::Index(index)) => index.manifests.iter().map(|child| child.digest.clone()).collect(),
             _ => HashSet::new(),
         }

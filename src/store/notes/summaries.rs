@@ -2,7 +2,7 @@
 //! manifests and configs.
 //!
 //! A line of the file is `CHECKSUM TYPE STAMP CONFIG STAMP CREATED LAYERS DIFFIDS DIGEST`, the latter being the
-//! manifest's; see [`ledger`](super::ledger) for what becomes of a torn one. It holds as long as manifest and config
+//! manifest's; see [`append_log`](super::append_log) for what becomes of a torn one. It holds as long as manifest and config
 //! are the files they were: a blob that is gone or was written to is read again, and a damaged one told. Lost, the file
 //! is made anew. Layers are `DIGEST=SIZE` with commas between.
 
@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use flate2::Crc;
 use jiff::Timestamp;
 
-use super::layout::Layout;
-use super::{blobs, ledger};
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest};
+use crate::store::blobs;
+use crate::store::layout::Layout;
+use crate::store::notes::append_log;
 
 /// Lines of images that are no more may be so many more than those that are in use.
 const SPARE_LINES: usize = 1000;
@@ -27,7 +28,7 @@ const FIELDS: usize = 7;
 
 /// One image manifest and its config. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Summary {
+pub(in crate::store) struct Summary {
     /// Holds the line from TYPE to DIFFIDS: all lines of a file are in one text.
     text: Arc<String>,
     /// Where each field begins, and behind the last.
@@ -104,32 +105,32 @@ impl Summary {
         is_as_it_was(manifest, 1) && self.config().is_some_and(|config| is_as_it_was(&config, 3))
     }
 
-    pub(super) fn media_type(&self) -> &str {
+    pub(in crate::store) fn media_type(&self) -> &str {
         self.field(0)
     }
 
     /// The manifest's own size in bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(in crate::store) fn size(&self) -> u64 {
         self.stamp(1).map_or(0, |(size, _)| size)
     }
 
     /// The config's digest.
-    pub(super) fn config(&self) -> Option<Digest> {
+    pub(in crate::store) fn config(&self) -> Option<Digest> {
         Digest::parse(self.field(2)).ok()
     }
 
-    pub(super) fn created(&self) -> Option<Timestamp> {
+    pub(in crate::store) fn created(&self) -> Option<Timestamp> {
         Timestamp::from_nanosecond(self.field(4).parse().ok()?).ok()
     }
 
     /// Digest and size of each layer, base first.
-    pub(super) fn layers(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(in crate::store) fn layers(&self) -> impl Iterator<Item = (&str, u64)> {
         let layers = self.field(5).split(',').filter_map(|layer| layer.split_once('='));
         layers.filter_map(|(digest, size)| Some((digest, size.parse().ok()?)))
     }
 
     /// Base first.
-    pub(super) fn diff_ids(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::store) fn diff_ids(&self) -> impl Iterator<Item = &str> {
         self.field(6).split(',').filter(|digest| *digest != NONE)
     }
 }
@@ -145,7 +146,7 @@ fn list(members: &[impl AsRef<str>]) -> String {
 
 /// The file's summaries and those made since, by manifest.
 #[derive(Debug, Default)]
-pub(super) struct Summaries {
+pub(in crate::store) struct Summaries {
     noted: OnceLock<Noted>,
     made: Mutex<HashMap<Digest, Summary>>,
     /// Not in the file yet.
@@ -162,8 +163,8 @@ struct Noted {
 
 impl Noted {
     fn read(layout: &Layout) -> Self {
-        let text = Arc::new(ledger::text(&layout.summaries()));
-        let lines = ledger::facts(&text).filter_map(|(line, digest)| {
+        let text = Arc::new(append_log::text(&layout.summaries()));
+        let lines = append_log::facts(&text).filter_map(|(line, digest)| {
             let (sum, fact) = text[line.clone()].split_once(' ')?;
             let is_right = u32::from_str_radix(sum, 16) == Ok(checksum(fact, &digest));
             let summary = Summary::read(&text, line.end - fact.len()..line.end)?;
@@ -184,7 +185,7 @@ impl Noted {
 
 impl Summaries {
     /// What is known of this manifest, if manifest and config are as they were. They are looked at once a process.
-    pub(super) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
+    pub(in crate::store) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
         let noted = self.noted.get_or_init(|| Noted::read(layout));
         if let Some(summary) = noted.of(manifest) {
             return Some(summary.clone());
@@ -194,7 +195,7 @@ impl Summaries {
     }
 
     /// Reads the file and looks at all that it speaks of.
-    pub(super) fn look_over(&self, layout: &Layout) {
+    pub(in crate::store) fn look_over(&self, layout: &Layout) {
         let noted = self.noted.get_or_init(|| Noted::read(layout));
         for manifest in noted.lines.keys() {
             noted.of(manifest);
@@ -202,7 +203,7 @@ impl Summaries {
     }
 
     /// Sums up an image that was just read.
-    pub(super) fn add(
+    pub(in crate::store) fn add(
         &self,
         layout: &Layout,
         manifest: &Descriptor,
@@ -218,7 +219,7 @@ impl Summaries {
     }
 
     /// Notes for other processes what this one has summed up. A store that cannot be written to forgets.
-    pub(super) fn keep(&self, layout: &Layout) {
+    pub(in crate::store) fn keep(&self, layout: &Layout) {
         let new = std::mem::take(&mut *self.new.lock().unwrap_or_else(PoisonError::into_inner));
         if new.is_empty() {
             return;
@@ -227,12 +228,12 @@ impl Summaries {
         let facts = new
             .iter()
             .filter_map(|digest| Some((line(made.get(digest)?, digest), digest)));
-        let _ = ledger::append(&layout.summaries(), facts);
+        let _ = append_log::append(&layout.summaries(), facts);
     }
 
     /// Writes the file anew without those that are not among `live`, once they are many.
-    pub(super) fn shrink(layout: &Layout, live: impl Fn(&Digest) -> bool) -> Result<()> {
-        let facts = ledger::read(&layout.summaries());
+    pub(in crate::store) fn shrink(layout: &Layout, live: impl Fn(&Digest) -> bool) -> Result<()> {
+        let facts = append_log::read(&layout.summaries());
         let count = facts.len();
         // The last line of each counts.
         let last: HashMap<Digest, String> = facts

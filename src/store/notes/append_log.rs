@@ -10,20 +10,20 @@ use std::path::Path;
 use crate::image::Digest;
 
 /// The facts in the file: what stands before the digest, and the digest. Lines that are none are passed over.
-pub(super) fn read(path: &Path) -> Vec<(String, Digest)> {
+pub(in crate::store) fn read(path: &Path) -> Vec<(String, Digest)> {
     let text = text(path);
     let facts = facts(&text).map(|(fact, digest)| (text[fact].to_owned(), digest));
     facts.collect()
 }
 
 /// The whole file; nothing where it cannot be read.
-pub(super) fn text(path: &Path) -> String {
+pub(in crate::store) fn text(path: &Path) -> String {
     let raw = fs::read(path).unwrap_or_default();
     String::from_utf8(raw).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// Where in such a text the facts stand, and their digests.
-pub(super) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> {
+pub(in crate::store) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> {
     let mut end = 0;
     text.split_inclusive('\n').filter_map(move |line| {
         let begin = end;
@@ -34,7 +34,10 @@ pub(super) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> 
 }
 
 /// Adds facts in one write.
-pub(super) fn append<'a>(path: &Path, facts: impl IntoIterator<Item = (String, &'a Digest)>) -> io::Result<()> {
+pub(in crate::store) fn append<'a>(
+    path: &Path,
+    facts: impl IntoIterator<Item = (String, &'a Digest)>,
+) -> io::Result<()> {
     let lines = facts.into_iter().map(|(fact, digest)| format!("{fact} {digest}\n"));
     let mut text: String = lines.collect();
     if text.is_empty() {

@@ -12,13 +12,13 @@ const EACH: u64 = 2 << 20;
 
 /// What of one file the disk was not asked to take yet.
 #[derive(Debug, Default)]
-pub(super) struct Flush {
+pub(in crate::store) struct Writeback {
     waiting: Range<u64>,
 }
 
-impl Flush {
+impl Writeback {
     /// These bytes were written. Nothing here waits or fails: a sync at the end does both.
-    pub(super) fn wrote(&mut self, bytes: Range<u64>, file: &File) {
+    pub(in crate::store) fn wrote(&mut self, bytes: Range<u64>, file: &File) {
         if let Some(due) = self.add(bytes) {
             // Linux begins to write a range that nobody needs any more, and keeps it in memory until it is written;
             // sync_file_range(2) says so more plainly, but without a safe way to call it.
@@ -48,12 +48,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_flushed_once_and_in_large_steps() {
-        let mut flush = Flush::default();
-        assert_eq!(flush.add(0..10), None);
-        assert_eq!(flush.add(10..EACH), Some(0..EACH));
-        assert_eq!(flush.add(EACH..EACH + 5), None);
-        assert_eq!(flush.add(900..900 + EACH), Some(EACH..EACH + 5), "a jump");
-        assert_eq!(flush.add(0..7), Some(900..900 + EACH));
-        assert_eq!(flush.add(3 * EACH..3 * EACH + 1), Some(0..7));
+        let mut writeback = Writeback::default();
+        assert_eq!(writeback.add(0..10), None);
+        assert_eq!(writeback.add(10..EACH), Some(0..EACH));
+        assert_eq!(writeback.add(EACH..EACH + 5), None);
+        assert_eq!(writeback.add(900..900 + EACH), Some(EACH..EACH + 5), "a jump");
+        assert_eq!(writeback.add(0..7), Some(900..900 + EACH));
+        assert_eq!(writeback.add(3 * EACH..3 * EACH + 1), Some(0..7));
     }
 }

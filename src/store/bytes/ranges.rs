@@ -11,19 +11,19 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time;
 
-use super::crowd::Member;
-use super::extents::Extents;
-use super::partial::Batch;
 use crate::content::{BlobReader, ByteStream, Opener, Span};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
+use crate::store::bytes::extents::Extents;
+use crate::store::bytes::partial::Batch;
+use crate::store::memory_share::MemoryShare;
 
 /// Chunks are handed to the writing thread in batches of at least this many bytes: to wake it for each chunk costs as
 /// much as to hash 16 KiB. Where many blobs come at once, each has less.
 const BATCH: usize = 256 << 10;
 const LEAST_BATCH: usize = 64 << 10;
 /// Batches that wait for the writing thread or are in its hands, of a blob that comes with few others.
-pub(super) const QUEUE: usize = 5;
+pub(in crate::store) const QUEUE: usize = 5;
 /// What is shorter comes over one stream and in one answer, in bytes.
 const SPANS_FROM: u64 = 24 << 20;
 /// The first span shows whether the server knows ranges at all.
@@ -39,7 +39,7 @@ const TRUST: u64 = 8;
 const TICK: Duration = Duration::from_millis(50);
 
 /// How the missing bytes came.
-pub(super) enum Came {
+pub(in crate::store) enum Came {
     All,
     /// The server begins at the start whatever it is asked for. Here is that stream.
     FromStart(ByteStream),
@@ -48,13 +48,13 @@ pub(super) enum Came {
 }
 
 /// One blob that is being fetched.
-pub(super) struct Lanes<'a, 'o> {
+pub(in crate::store) struct Ranges<'a, 'o> {
     digest: &'a Digest,
     size: u64,
     open: &'a Opener<'o>,
     sender: mpsc::Sender<Batch>,
     places: Arc<Semaphore>,
-    member: &'a Member,
+    memory: &'a MemoryShare,
     spans: RefCell<Spans>,
     /// Whether bytes had to wait for the writer since the last look.
     has_waited: Cell<bool>,
@@ -110,14 +110,14 @@ impl Spans {
     }
 }
 
-impl<'a, 'o> Lanes<'a, 'o> {
-    pub(super) fn new(
+impl<'a, 'o> Ranges<'a, 'o> {
+    pub(in crate::store) fn new(
         digest: &'a Digest,
         size: u64,
         held: &Extents,
         open: &'a Opener<'o>,
         sender: mpsc::Sender<Batch>,
-        member: &'a Member,
+        memory: &'a MemoryShare,
     ) -> Self {
         Self {
             digest,
@@ -125,7 +125,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
             open,
             sender,
             places: Arc::new(Semaphore::new(QUEUE)),
-            member,
+            memory,
             spans: RefCell::new(Spans {
                 done: held.clone(),
                 active: Vec::new(),
@@ -140,7 +140,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
 
     /// Fetches until nothing is missing. A stream that fails while others flow is replaced, and given up when it brought
     /// nothing; the failure of the last one is the failure of all.
-    pub(super) async fn run(self) -> Result<Came> {
+    pub(in crate::store) async fn run(self) -> Result<Came> {
         let mut under_way = FuturesUnordered::new();
         let mut most = usize::MAX;
         let mut ticks = time::interval(TICK);
@@ -266,7 +266,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
                     };
                 }
             }
-            let enough = self.member.share(BATCH, LEAST_BATCH);
+            let enough = self.memory.part(BATCH, LEAST_BATCH);
             if batch.length >= enough {
                 // Whole blocks go quicker into the page cache, but what is cut off keeps its buffer alive: only a few
                 // can afford that.
@@ -287,7 +287,7 @@ impl<'a, 'o> Lanes<'a, 'o> {
     async fn hand(&self, batch: Batch, end: End) -> End {
         let span = batch.offset..batch.end();
         // Where many blobs come at once, fewer places are filled.
-        let spared = QUEUE - self.member.share(QUEUE, 1);
+        let spared = QUEUE - self.memory.part(QUEUE, 1);
         let wanted = u32::try_from(1 + spared).unwrap_or(1);
         if self.places.available_permits() <= spared {
             self.has_waited.set(true);

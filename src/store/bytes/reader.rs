@@ -10,12 +10,12 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::task;
 
-use super::blobs;
-use super::crowd::Member;
-use super::layout::Layout;
 use crate::content::BlobReader;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
+use crate::store::blobs;
+use crate::store::layout::Layout;
+use crate::store::memory_share::MemoryShare;
 
 /// Chunks of 256 KiB measured best for uploads, as long as they are few.
 const CHUNK: usize = 256 << 10;
@@ -26,7 +26,7 @@ const QUEUE: usize = 4;
 const MOST: usize = 6;
 
 /// The bytes of `blob` from offset `from` on.
-pub(super) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+pub(in crate::store) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Result<BlobReader> {
     let (file, size) = blobs::open(layout, &blob.digest)?;
     if size != blob.size {
         let how = format!("it has {size} bytes, not {}", blob.size);
@@ -36,7 +36,7 @@ pub(super) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Resu
 }
 
 /// The same of a file that is known to hold the blob.
-pub(super) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+pub(in crate::store) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
     let size = blob.size;
     if from > size {
         return Err(Error::new(
@@ -45,9 +45,9 @@ pub(super) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: 
         ));
     }
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let (digest, member) = (blob.digest.clone(), layout.crowd().join(size));
+    let (digest, memory) = (blob.digest.clone(), layout.shares().join(size));
     task::spawn_blocking(move || {
-        if let Err(e) = send(file, from..size, &sender, &digest, &member) {
+        if let Err(e) = send(file, from..size, &sender, &digest, &memory) {
             // Nobody listens any more when this fails, so nobody misses it.
             let _ = sender.blocking_send(Err(e));
         }
@@ -66,14 +66,14 @@ fn send(
     span: std::ops::Range<u64>,
     sender: &mpsc::Sender<Result<Bytes>>,
     digest: &Digest,
-    member: &Member,
+    memory: &MemoryShare,
 ) -> Result<()> {
     let doing = || format!("reading blob {digest} of the store");
     file.seek(SeekFrom::Start(span.start)).during(doing())?;
     let mut left = span.end - span.start;
     let buffers = Arc::<Buffers>::default();
     while left > 0 {
-        let size = member.share(CHUNK, LEAST_CHUNK);
+        let size = memory.part(CHUNK, LEAST_CHUNK);
         let mut buffer = buffers.take(size, MOST * size);
         buffer.truncate(usize::try_from(left).unwrap_or(size));
         match (&file).read_exact(&mut buffer) {

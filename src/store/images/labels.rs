@@ -1,11 +1,11 @@
 //! The names that other tools give to the images of a layout: any text, in an annotation
 //! (<https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys>).
 
-use super::Store;
-use super::index::{Edit, Entry, Index};
 use crate::error::Result;
 use crate::image::Descriptor;
 use crate::image::annotations::REF_NAME;
+use crate::store::Store;
+use crate::store::images::index::{Edit, Entry, Index};
 
 impl Store {
     /// Every image of the layout with its name, in the order of `index.json`.

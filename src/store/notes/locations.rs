@@ -3,26 +3,26 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::layout::Layout;
-use super::ledger;
 use crate::error::{During, Result};
 use crate::image::Digest;
+use crate::store::layout::Layout;
+use crate::store::notes::append_log;
 
 /// Notes that the repository `domain`/`path` holds these blobs.
-pub(super) fn remember(layout: &Layout, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
+pub(in crate::store) fn remember(layout: &Layout, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
     let fact = format!("{domain} {path}");
-    let known: HashSet<(String, Digest)> = ledger::read(&layout.locations()).into_iter().collect();
+    let known: HashSet<(String, Digest)> = append_log::read(&layout.locations()).into_iter().collect();
     let new = blobs
         .iter()
         .filter(|blob| !known.contains(&(fact.clone(), (*blob).clone())));
-    ledger::append(&layout.locations(), new.map(|blob| (fact.clone(), blob)))
+    append_log::append(&layout.locations(), new.map(|blob| (fact.clone(), blob)))
         .during(format!("writing {}", layout.locations().display()))
 }
 
 /// For each blob the paths of the repositories on this registry that hold it, the latest noted first.
-pub(super) fn of_domain(layout: &Layout, domain: &str) -> HashMap<Digest, Vec<String>> {
+pub(in crate::store) fn of_domain(layout: &Layout, domain: &str) -> HashMap<Digest, Vec<String>> {
     let mut paths: HashMap<Digest, Vec<String>> = HashMap::new();
-    for (fact, digest) in ledger::read(&layout.locations()).into_iter().rev() {
+    for (fact, digest) in append_log::read(&layout.locations()).into_iter().rev() {
         if let Some((noted, path)) = fact.split_once(' ')
             && noted == domain
         {

@@ -2,25 +2,25 @@
 
 use std::collections::HashSet;
 
-use super::documents::Documents;
-use super::index::{Entry, Index, stored_form};
 use crate::image::{Descriptor, Digest, Reference};
+use crate::store::images::index::{Entry, Index, stored_form};
+use crate::store::images::manifest_cache::ManifestCache;
 
 /// Lets each name point to its manifest, wherever it pointed before.
-pub(super) fn name_all(index: &mut Index, names: &[(Reference, Descriptor)], documents: &Documents) {
+pub(in crate::store) fn name_all(index: &mut Index, names: &[(Reference, Descriptor)], cache: &ManifestCache) {
     let mut displaced = Vec::new();
     for (name, manifest) in names {
         displaced.extend(put(index, &stored_form(name), manifest));
     }
-    let have_names: HashSet<Digest> = names.iter().map(|(_, manifest)| documents.id(manifest)).collect();
+    let have_names: HashSet<Digest> = names.iter().map(|(_, manifest)| cache.id(manifest)).collect();
     index.entries.retain(|entry| {
         let is_dangling = entry.name.is_none() && !entry.is_foreign();
-        !(is_dangling && have_names.contains(&documents.id(&entry.descriptor)))
+        !(is_dangling && have_names.contains(&cache.id(&entry.descriptor)))
     });
     // What an index leads to needs no entry of its own.
-    let is_part = |old: &Descriptor| names.iter().any(|(_, whole)| documents.is_child(&old.digest, whole));
+    let is_part = |old: &Descriptor| names.iter().any(|(_, whole)| cache.is_child(&old.digest, whole));
     for old in displaced.iter().filter(|old| !is_part(old)) {
-        keep(index, old, documents);
+        keep(index, old, cache);
     }
 }
 
@@ -38,9 +38,9 @@ fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Des
 }
 
 /// Lists an image without a name, unless it is listed already.
-pub(super) fn keep(index: &mut Index, image: &Descriptor, documents: &Documents) {
-    let id = documents.id(image);
-    let same_image = |entry: &Entry| entry.descriptor.digest == image.digest || documents.id(&entry.descriptor) == id;
+pub(in crate::store) fn keep(index: &mut Index, image: &Descriptor, cache: &ManifestCache) {
+    let id = cache.id(image);
+    let same_image = |entry: &Entry| entry.descriptor.digest == image.digest || cache.id(&entry.descriptor) == id;
     if !index.entries.iter().any(same_image) {
         index.entries.push(Entry::dangling(image));
     }

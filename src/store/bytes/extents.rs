@@ -9,14 +9,14 @@ use std::ops::Range;
 const MAGIC: &[u8; 8] = b"rdockmap";
 /// More extents than streams can ever leave.
 const MOST: usize = 254;
-pub(super) const MAP_LEN: usize = 16 + MOST * 16;
+pub(in crate::store) const MAP_LEN: usize = 16 + MOST * 16;
 
 /// Sorted, apart, none empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Extents(Vec<Range<u64>>);
+pub(in crate::store) struct Extents(Vec<Range<u64>>);
 
 impl Extents {
-    pub(super) fn add(&mut self, new: Range<u64>) {
+    pub(in crate::store) fn add(&mut self, new: Range<u64>) {
         if new.is_empty() {
             return;
         }
@@ -29,24 +29,24 @@ impl Extents {
     }
 
     /// How many bytes there are without a gap from the start.
-    pub(super) fn front(&self) -> u64 {
+    pub(in crate::store) fn front(&self) -> u64 {
         match self.0.first() {
             Some(first) if first.start == 0 => first.end,
             _ => 0,
         }
     }
 
-    pub(super) fn total(&self) -> u64 {
+    pub(in crate::store) fn total(&self) -> u64 {
         self.0.iter().map(|it| it.end - it.start).sum()
     }
 
     /// Whether there is nothing behind the front.
-    pub(super) fn is_one(&self) -> bool {
+    pub(in crate::store) fn is_one(&self) -> bool {
         self.total() == self.front()
     }
 
     /// The first gap below `size` that begins at or after `from`.
-    pub(super) fn gap(&self, from: u64, size: u64) -> Option<Range<u64>> {
+    pub(in crate::store) fn gap(&self, from: u64, size: u64) -> Option<Range<u64>> {
         let mut start = from;
         for extent in &self.0 {
             if extent.start > start {
@@ -58,12 +58,12 @@ impl Extents {
     }
 
     /// How many bytes below `size` are missing.
-    pub(super) fn missing(&self, size: u64) -> u64 {
+    pub(in crate::store) fn missing(&self, size: u64) -> u64 {
         size.saturating_sub(self.total())
     }
 
     /// The map without the padding behind it.
-    pub(super) fn to_map(&self) -> Vec<u8> {
+    pub(in crate::store) fn to_map(&self) -> Vec<u8> {
         let kept = &self.0[..self.0.len().min(MOST)];
         let numbers = kept.iter().flat_map(|it| [it.start, it.end]);
         let mut map = MAGIC.to_vec();
@@ -74,7 +74,7 @@ impl Extents {
     }
 
     /// Reads a map; `None` where it is none for a blob of this size.
-    pub(super) fn of_map(map: &[u8], size: u64) -> Option<Self> {
+    pub(in crate::store) fn of_map(map: &[u8], size: u64) -> Option<Self> {
         let rest = map.strip_prefix(MAGIC)?;
         let mut numbers = rest.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
         let count = usize::try_from(numbers.next()?).ok().filter(|&count| count <= MOST)?;

@@ -1,10 +1,10 @@
 //! Finds a local image by what a person typed, as docker does: exact ID, stored name, unique ID prefix.
 
-use super::catalog::{Group, Image};
-use super::index::stored_form;
-use super::nearest;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Reference};
+use crate::store::images::catalog::{Group, Image};
+use crate::store::images::index::stored_form;
+use crate::store::images::nearest;
 
 /// An image and the stored name by which it was found; without one it was found by its ID.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Found {
 }
 
 /// Where in `images` the image lies that `text` means, and the stored name if it was one.
-pub(super) fn locate(text: &str, images: &[Group]) -> Result<(usize, Option<Reference>)> {
+pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, Option<Reference>)> {
     let exact = Digest::parse(text).or_else(|_| Digest::parse(&format!("sha256:{text}")));
     if let Ok(id) = exact {
         return match images.iter().position(|image| image.id == id) {
@@ -47,7 +47,7 @@ pub(super) fn locate(text: &str, images: &[Group]) -> Result<(usize, Option<Refe
 }
 
 /// Whether `text` is the beginning of the ID, with or without `sha256:`.
-pub(super) fn is_id_prefix(id: &Digest, text: &str) -> bool {
+pub(in crate::store) fn is_id_prefix(id: &Digest, text: &str) -> bool {
     let hex = match text.split_once(':') {
         Some((algorithm, hex)) if algorithm == id.algorithm().name() => hex,
         _ => text,

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::blobs;
-use super::layout::Layout;
-use super::summaries::{Summaries, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
+use crate::store::blobs;
+use crate::store::layout::Layout;
+use crate::store::notes::summaries::{Summaries, Summary};
 
 /// The config of an artifact that has none (<https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidance-for-an-empty-descriptor>):
 /// it tells no two artifacts apart.
@@ -15,7 +15,7 @@ const EMPTY_CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77
 
 /// Manifests and configs by digest. They never change, so neither do these answers; failures are not kept.
 #[derive(Debug)]
-pub(super) struct Documents {
+pub(in crate::store) struct ManifestCache {
     layout: Arc<Layout>,
     manifests: Mutex<HashMap<Digest, Arc<Manifest>>>,
     configs: Mutex<HashMap<Digest, Arc<ImageConfig>>>,
@@ -24,15 +24,15 @@ pub(super) struct Documents {
 
 /// The one image an index entry leads to.
 #[derive(Debug)]
-pub(super) struct Target {
-    pub(super) manifest: Descriptor,
-    pub(super) config: Descriptor,
-    pub(super) layers: Vec<Descriptor>,
+pub(in crate::store) struct Target {
+    pub(in crate::store) manifest: Descriptor,
+    pub(in crate::store) config: Descriptor,
+    pub(in crate::store) layers: Vec<Descriptor>,
 }
 
 impl Target {
     /// The image ID: the config's digest, or the manifest's where the config is the empty one.
-    pub(super) fn id(&self) -> &Digest {
+    pub(in crate::store) fn id(&self) -> &Digest {
         id(&self.manifest.digest, &self.config.digest)
     }
 }
@@ -45,8 +45,8 @@ fn id<'a>(manifest: &'a Digest, config: &'a Digest) -> &'a Digest {
     }
 }
 
-impl Documents {
-    pub(super) fn new(layout: Arc<Layout>) -> Self {
+impl ManifestCache {
+    pub(in crate::store) fn new(layout: Arc<Layout>) -> Self {
         Self {
             layout,
             manifests: Mutex::default(),
@@ -55,7 +55,7 @@ impl Documents {
         }
     }
 
-    pub(super) fn manifest(&self, digest: &Digest) -> Result<Arc<Manifest>> {
+    pub(in crate::store) fn manifest(&self, digest: &Digest) -> Result<Arc<Manifest>> {
         let known = || self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(manifest) = known().get(digest) {
             return Ok(Arc::clone(manifest));
@@ -67,7 +67,7 @@ impl Documents {
     }
 
     /// What `images` and `rmi` need to know of the image with this manifest; `None` for an index.
-    pub(super) fn summary(&self, manifest: &Digest) -> Result<Option<Summary>> {
+    pub(in crate::store) fn summary(&self, manifest: &Digest) -> Result<Option<Summary>> {
         if let Some(summary) = self.summaries.of(&self.layout, manifest) {
             return Ok(Some(summary));
         }
@@ -81,7 +81,7 @@ impl Documents {
     }
 
     /// The one image behind an entry, as `target` finds it, and its summary.
-    pub(super) fn glance(&self, entry: &Descriptor) -> Result<(Descriptor, Summary)> {
+    pub(in crate::store) fn glance(&self, entry: &Descriptor) -> Result<(Descriptor, Summary)> {
         if let Some(summary) = self.summary(&entry.digest)? {
             let manifest = Descriptor {
                 platform: entry.platform.clone(),
@@ -100,22 +100,22 @@ impl Documents {
     }
 
     /// Reads what is remembered of all images and sees whether it still holds.
-    pub(super) fn look_over_summaries(&self) {
+    pub(in crate::store) fn look_over_summaries(&self) {
         self.summaries.look_over(&self.layout);
     }
 
     /// Lets other processes know what this one has read.
-    pub(super) fn keep_summaries(&self) {
+    pub(in crate::store) fn keep_summaries(&self) {
         self.summaries.keep(&self.layout);
     }
 
     /// Drops what is remembered of manifests that are not `live` any more.
-    pub(super) fn shrink_summaries(&self, live: impl Fn(&Digest) -> bool) -> Result<()> {
+    pub(in crate::store) fn shrink_summaries(&self, live: impl Fn(&Digest) -> bool) -> Result<()> {
         Summaries::shrink(&self.layout, live)
     }
 
     /// The image behind an entry: of an index, the one for this machine, or any that is here.
-    pub(super) fn target(&self, entry: &Descriptor) -> Result<Target> {
+    pub(in crate::store) fn target(&self, entry: &Descriptor) -> Result<Target> {
         let manifest = self.manifest(&entry.digest)?;
         match &manifest.body {
             Body::Image(image) => Ok(Target {
@@ -144,7 +144,7 @@ impl Documents {
     }
 
     /// Whether an index names this manifest.
-    pub(super) fn is_child(&self, manifest: &Digest, index: &Descriptor) -> bool {
+    pub(in crate::store) fn is_child(&self, manifest: &Digest, index: &Descriptor) -> bool {
         self.manifest(&index.digest).is_ok_and(|index| match &index.body {
             Body::Index(index) => index.manifests.iter().any(|child| child.digest == *manifest),
             Body::Image(_) => false,
@@ -157,7 +157,7 @@ impl Documents {
     }
 
     /// What stands for the image in comparisons: its ID, or the entry's own digest where the manifest cannot be read.
-    pub(super) fn id(&self, entry: &Descriptor) -> Digest {
+    pub(in crate::store) fn id(&self, entry: &Descriptor) -> Digest {
         let summary = self.summary(&entry.digest).ok().flatten();
         if let Some(config) = summary.and_then(|summary| summary.config()) {
             return id(&entry.digest, &config).clone();
@@ -174,7 +174,7 @@ impl Documents {
     }
 
     /// The parsed config of an image; the default for one of an artifact's own sort.
-    pub(super) fn config(&self, config: &Descriptor) -> Result<Arc<ImageConfig>> {
+    pub(in crate::store) fn config(&self, config: &Descriptor) -> Result<Arc<ImageConfig>> {
         let known = || self.configs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parsed) = known().get(&config.digest) {
             return Ok(Arc::clone(parsed));

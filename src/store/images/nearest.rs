@@ -7,7 +7,7 @@ use crate::image::nearest::distance;
 const OFFERED: usize = 3;
 
 /// The familiar names nearest to `wanted`, best first: a repository of nearly the same name, or with the same last part.
-pub(super) fn names<'a>(wanted: &Reference, stored: impl Iterator<Item = &'a Reference>) -> Vec<String> {
+pub(in crate::store) fn names<'a>(wanted: &Reference, stored: impl Iterator<Item = &'a Reference>) -> Vec<String> {
     let repository = wanted.familiar_name();
     let mut near: Vec<(usize, usize, String)> = stored
         .filter_map(|name| {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::fs::OFlags;
 
-use super::Store;
-use super::layout::Layout;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Digest, Digester};
+use crate::store::Store;
+use crate::store::layout::Layout;
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;

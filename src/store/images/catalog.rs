@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::documents::Documents;
-use super::index::Listed;
 use crate::error::Error;
 use crate::image::{Descriptor, Digest, Reference};
+use crate::store::images::index::Listed;
+use crate::store::images::manifest_cache::ManifestCache;
 
 /// One image and all its names.
 #[derive(Debug)]
@@ -28,14 +28,14 @@ pub struct Image {
 
 /// The entries of one image, before anything but its ID is known.
 #[derive(Debug)]
-pub(super) struct Group {
-    pub(super) id: Digest,
+pub(in crate::store) struct Group {
+    pub(in crate::store) id: Digest,
     /// One of its entries.
-    pub(super) entry: Descriptor,
+    pub(in crate::store) entry: Descriptor,
     /// What all its entries lead to.
-    pub(super) manifests: Vec<Digest>,
-    pub(super) tags: Vec<Reference>,
-    pub(super) digests: Vec<Reference>,
+    pub(in crate::store) manifests: Vec<Digest>,
+    pub(in crate::store) tags: Vec<Reference>,
+    pub(in crate::store) digests: Vec<Reference>,
 }
 
 impl Group {
@@ -50,15 +50,15 @@ impl Group {
     }
 
     /// Tags and digests in the order in which docker forgets them.
-    pub(super) fn names(&self) -> Vec<&Reference> {
+    pub(in crate::store) fn names(&self) -> Vec<&Reference> {
         let mut names: Vec<&Reference> = self.tags.iter().chain(&self.digests).collect();
         names.sort_by_cached_key(ToString::to_string);
         names
     }
 
     /// The image as the group's entry has it.
-    pub(super) fn into_image(self, documents: &Documents) -> Image {
-        let seen = documents.glance(&self.entry);
+    pub(in crate::store) fn into_image(self, cache: &ManifestCache) -> Image {
+        let seen = cache.glance(&self.entry);
         let mut image = Image {
             id: self.id,
             manifest: self.entry,
@@ -79,7 +79,7 @@ impl Group {
 }
 
 /// The images of these entries of the index, in their order.
-pub(super) fn group<'a>(entries: impl IntoIterator<Item = Listed<'a>>, documents: &Documents) -> Vec<Group> {
+pub(in crate::store) fn group<'a>(entries: impl IntoIterator<Item = Listed<'a>>, cache: &ManifestCache) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<Digest, usize> = HashMap::new();
     let mut by_manifest: HashMap<Digest, usize> = HashMap::new();
@@ -88,7 +88,7 @@ pub(super) fn group<'a>(entries: impl IntoIterator<Item = Listed<'a>>, documents
         let place = if let Some(place) = known {
             *place
         } else {
-            let id = documents.id(&manifest);
+            let id = cache.id(&manifest);
             let place = *places.entry(id.clone()).or_insert(groups.len());
             by_manifest.insert(manifest.digest.clone(), place);
             match groups.get_mut(place) {
@@ -119,7 +119,7 @@ pub(super) fn group<'a>(entries: impl IntoIterator<Item = Listed<'a>>, documents
 }
 
 /// Newest first, then by name.
-pub(super) fn sort(images: &mut [Image]) {
+pub(in crate::store) fn sort(images: &mut [Image]) {
     images.sort_by(|a, b| {
         let by_name = || match (first_name(a), first_name(b)) {
             (Some(a), Some(b)) => a.familiar_order(b),
