@@ -44,7 +44,7 @@ use ::bytes::Bytes;
 pub use bytes::scratch::{Scratch, ScratchHolder};
 pub use bytes::uploads::Upload;
 pub use images::catalog::Image;
-pub use images::check::{Checked, Fault, Repair};
+pub use images::check::{BlobFault, Checked, Repair};
 pub use images::lookup::Found;
 pub use images::prune::Pruned;
 pub use images::removal::{Force, Removed};
@@ -92,11 +92,11 @@ impl Store {
         self.layout.root()
     }
 
-    /// Makes the store if need be and begins a job that adds content: until the session is dropped, no process
+    /// Makes the store if need be and begins a job that adds content: until the writer is dropped, no process
     /// frees blobs, not even those that nothing names yet.
-    pub fn begin(&self) -> Result<Session> {
+    pub fn begin(&self) -> Result<StoreWriter> {
         self.layout.create()?;
-        Ok(Session {
+        Ok(StoreWriter {
             lock: Lock::shared(&self.layout.lock())?,
             ingest: Ingest::new(Arc::clone(&self.layout)),
             store: self.clone(),
@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// The same, after what killed jobs left of their archives is gone, if no other job is under way.
-    pub fn begin_afresh(&self) -> Result<Session> {
+    pub fn begin_afresh(&self) -> Result<StoreWriter> {
         self.layout.create()?;
         if scratch::is_there(&self.layout)
             && let Some(_alone) = Lock::try_exclusive(&self.layout.lock())?
@@ -221,7 +221,7 @@ impl Store {
 
     /// The config of a listed image.
     pub fn config_of(&self, image: &Image) -> Result<ImageConfig> {
-        let target = self.cache.target(&image.manifest)?;
+        let target = self.cache.one_image(&image.manifest)?;
         self.cache.config(&target.config).map(|config| (*config).clone())
     }
 
@@ -237,7 +237,7 @@ impl Store {
 
     /// The same, and keeps the `nameless` images in that step: the commit of a load.
     pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<()> {
-        let _session = self.begin()?;
+        let _writer = self.begin()?;
         let mut edit = Edit::begin(&self.layout)?;
         if let Some((name, _)) = names.iter().find(|(_, manifest)| !self.has_blob(&manifest.digest)) {
             let name = name.familiar();
@@ -270,7 +270,7 @@ impl Store {
 
     /// The config of the image as it is stored: JSON, unless the image is an artifact.
     pub fn config_text(&self, image: &Image) -> Result<Bytes> {
-        let target = self.cache.target(&image.manifest)?;
+        let target = self.cache.one_image(&image.manifest)?;
         blobs::read(&self.layout, &target.config.digest)
     }
 
@@ -310,15 +310,15 @@ impl Source for Store {
 }
 
 /// A job that adds content. While it lives, what it found or brought stays.
-pub struct Session {
+pub struct StoreWriter {
     store: Store,
     ingest: Ingest,
     #[expect(dead_code, reason = "held, not used")]
     lock: Lock,
 }
 
-impl Session {
-    /// A place for what has yet to be judged. It lasts no longer than the session may.
+impl StoreWriter {
+    /// A place for what has yet to be judged. It lasts no longer than the writer may.
     pub fn scratch(&self) -> Result<ScratchHolder> {
         Scratch::new(&self.store.layout).map(ScratchHolder::from)
     }
@@ -332,7 +332,7 @@ impl Session {
     }
 }
 
-impl Sink for Session {
+impl Sink for StoreWriter {
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
         self.ingest.receive(blob, open).await
     }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Context, Status};
 use crate::error::Result;
-use crate::store::{Fault, Repair};
+use crate::store::{BlobFault, Repair};
 use crate::ui::human;
 
 /// Verify every blob of the store
@@ -20,8 +20,8 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
     let checked = context.store().check(repair)?;
     for (digest, (fault, names)) in &checked.faults {
         let what = match fault {
-            Fault::Damaged => "damaged",
-            Fault::Missing => "missing",
+            BlobFault::Damaged => "damaged",
+            BlobFault::Missing => "missing",
         };
         let needed = match names.as_slice() {
             [] => "no image needs it".to_owned(),

@@ -14,7 +14,7 @@ use crate::content::Sink;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
 use crate::progress::{Layer, Progress};
-use crate::store::{Scratch, Session, Store};
+use crate::store::{Scratch, Store, StoreWriter};
 use crate::transfer::{self, Limits, Plan};
 use crate::ui::{Direction, human};
 
@@ -47,7 +47,7 @@ pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let load = Load {
         context,
-        session: store.begin_afresh()?,
+        writer: store.begin_afresh()?,
         store,
         platform,
         progress: context.screen.progress(Direction::Load, args.quiet),
@@ -93,14 +93,14 @@ impl Input {
 struct Load<'a> {
     context: &'a Context,
     store: Store,
-    session: Session,
+    writer: StoreWriter,
     platform: Option<Platform>,
     progress: Arc<dyn Progress>,
 }
 
 impl Load<'_> {
     async fn stream(&self, stream: Box<dyn Read + Send>) -> Result<Status> {
-        let scratch = self.session.scratch()?;
+        let scratch = self.writer.scratch()?;
         let read = {
             let (scratch, store) = (Arc::clone(&scratch), self.store.clone());
             let (platform, progress) = (self.platform.clone(), Arc::clone(&self.progress));
@@ -119,10 +119,10 @@ impl Load<'_> {
                 .chain(manifests.clone().map(Manifest::digest))
                 .filter_map(|it| contents.kept(it))
             {
-                self.session.publish(kept)?;
+                self.writer.publish(kept)?;
             }
             for manifest in manifests {
-                self.session.put_manifest(manifest).await?;
+                self.writer.put_manifest(manifest).await?;
             }
         }
         self.name(&images)
@@ -149,8 +149,8 @@ impl Load<'_> {
                 blobs: lacking,
                 children: image.children.clone(),
             };
-            transfer::run(&plan, folder, &self.session, Limits::at_once(AT_ONCE), &self.progress).await?;
-            self.session.put_manifest(&image.root).await?;
+            transfer::run(&plan, folder, &self.writer, Limits::at_once(AT_ONCE), &self.progress).await?;
+            self.writer.put_manifest(&image.root).await?;
         }
         self.name(&images)
     }

@@ -10,7 +10,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio::task::spawn_blocking;
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{Session, Store};
+use crate::store::{Store, StoreWriter};
 
 /// The most and the least time between two collections.
 const RAREST: Duration = Duration::from_mins(10);
@@ -21,7 +21,7 @@ pub(super) struct Keeper {
     kept_for: Duration,
     /// Held shared by those who rely on a blob, exclusively while blobs are freed.
     gate: RwLock<()>,
-    session: RefCell<Option<Session>>,
+    session: RefCell<Option<StoreWriter>>,
     used: Cell<Instant>,
     /// Whether anything has changed since the last collection.
     is_due: Cell<bool>,
@@ -95,7 +95,7 @@ impl Keeper {
         (self.kept_for / 4).clamp(OFTENEST, RAREST)
     }
 
-    async fn begin(&self) -> Result<Session> {
+    async fn begin(&self) -> Result<StoreWriter> {
         let store = self.store.clone();
         off_thread(move || store.begin()).await
     }

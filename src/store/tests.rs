@@ -60,33 +60,30 @@ fn source_of(bytes: &[u8]) -> Opener<'_> {
     })
 }
 
-fn add_blob(session: &Session, bytes: &[u8]) -> Descriptor {
+fn add_blob(writer: &StoreWriter, bytes: &[u8]) -> Descriptor {
     let blob = descriptor(bytes);
-    wait(session.receive(&blob, &source_of(bytes))).unwrap();
+    wait(writer.receive(&blob, &source_of(bytes))).unwrap();
     blob
 }
 
 /// Puts an image with these layers, each its own diff ID, and this year of making into the store; names nothing.
 fn add_image(store: &Store, layers: &[&str], year: u16) -> Descriptor {
-    let session = store.begin().unwrap();
-    let layers: Vec<Descriptor> = layers
-        .iter()
-        .map(|layer| add_blob(&session, layer.as_bytes()))
-        .collect();
+    let writer = store.begin().unwrap();
+    let layers: Vec<Descriptor> = layers.iter().map(|layer| add_blob(&writer, layer.as_bytes())).collect();
     let diff_ids: Vec<&Digest> = layers.iter().map(|layer| &layer.digest).collect();
     let config = json!({
         "created": format!("{year}-03-26T23:14:53Z"), "os": "linux", "architecture": "amd64",
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     });
-    let mut config = add_blob(&session, config.to_string().as_bytes());
+    let mut config = add_blob(&writer, config.to_string().as_bytes());
     config.media_type = "application/vnd.oci.image.config.v1+json".into();
-    add_manifest(&session, &config, &layers)
+    add_manifest(&writer, &config, &layers)
 }
 
-fn add_manifest(session: &Session, config: &Descriptor, layers: &[Descriptor]) -> Descriptor {
+fn add_manifest(writer: &StoreWriter, config: &Descriptor, layers: &[Descriptor]) -> Descriptor {
     let raw = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
     let manifest = Manifest::parse(raw.to_string().into_bytes().into(), None, None).unwrap();
-    wait(session.put_manifest(&manifest)).unwrap();
+    wait(writer.put_manifest(&manifest)).unwrap();
     manifest.descriptor
 }
 

@@ -6,7 +6,7 @@ use crate::content::{Opener, Outcome, Sink, Source};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Referral, Version};
 use crate::registry::Repository;
-use crate::store::{Session, Store};
+use crate::store::{Store, StoreWriter};
 
 use super::origin::referrers_in;
 use super::place::Place;
@@ -72,7 +72,7 @@ impl Target {
 /// Takes in one image.
 pub(super) enum Receiver {
     Repository(Repository),
-    Layout(Store, Session),
+    Layout(Store, StoreWriter),
     Archive(Box<Tape>),
 }
 

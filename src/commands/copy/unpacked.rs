@@ -12,7 +12,7 @@ use crate::content::{BlobReader, Source};
 use crate::error::{Clue, During as _, Error, Kind, Result};
 use crate::image::nearest::nearest;
 use crate::image::{Descriptor, Digest, Manifest, Reference};
-use crate::store::{ScratchHolder, Session, Store};
+use crate::store::{ScratchHolder, Store, StoreWriter};
 use crate::ui::Direction;
 
 pub(super) struct Unpacked {
@@ -22,15 +22,15 @@ pub(super) struct Unpacked {
     /// Has what an archive of differences leaves out.
     store: Store,
     #[expect(dead_code, reason = "held, not used: what the scratch place is in must stay")]
-    session: Session,
+    writer: StoreWriter,
 }
 
 impl Unpacked {
     pub(super) async fn read(path: &Path, context: &Context) -> Result<Self> {
         let file = File::open(path).during(format!("opening {}", path.display()))?;
         let store = context.store();
-        let session = store.begin_afresh()?;
-        let scratch = session.scratch()?;
+        let writer = store.begin_afresh()?;
+        let scratch = writer.scratch()?;
         let progress = context.screen.progress(Direction::Load, true);
         let reading = {
             let (scratch, store) = (Arc::clone(&scratch), store.clone());
@@ -44,7 +44,7 @@ impl Unpacked {
             images,
             scratch,
             store,
-            session,
+            writer,
         })
     }
 

@@ -11,7 +11,7 @@ use crate::content::{BlobReader, Opener, Sink};
 use crate::error::Result;
 use crate::image::manifest::{OCI_INDEX, OCI_MANIFEST};
 use crate::image::{Descriptor, Digest, Manifest, Platform, Reference};
-use crate::store::{Session, Store};
+use crate::store::{Store, StoreWriter};
 
 const NAME: &str = "hello:1.0";
 /// When the image says it was made: the day of this sample's first version.
@@ -31,10 +31,10 @@ const TOP: [(&str, &str); 2] = [
 
 /// Puts the image into the store under its name.
 pub(super) async fn put(store: &Store) -> Result<()> {
-    let session = store.begin()?;
+    let writer = store.begin()?;
     let mut layers = Vec::new();
     for files in [&BASE[..], &TOP[..]] {
-        layers.push(put_blob(&session, LAYER, archive::tree(files)?.into()).await?);
+        layers.push(put_blob(&writer, LAYER, archive::tree(files)?.into()).await?);
     }
     let mut children: Vec<Value> = Vec::new();
     for platform in platforms()? {
@@ -49,16 +49,16 @@ pub(super) async fn put(store: &Store) -> Result<()> {
                 {"created": CREATED, "created_by": "a greeting and a README"},
             ],
         });
-        let config = put_blob(&session, CONFIG, config.to_string().into()).await?;
+        let config = put_blob(&writer, CONFIG, config.to_string().into()).await?;
         let image = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
-        let image = put_manifest(&session, &image).await?;
+        let image = put_manifest(&writer, &image).await?;
         children.push(json!(Descriptor {
             platform: Some(platform.into()),
             ..image.descriptor
         }));
     }
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children});
-    let index = put_manifest(&session, &index).await?;
+    let index = put_manifest(&writer, &index).await?;
     store.tag(&Reference::parse(NAME)?, &index.descriptor)
 }
 
@@ -74,13 +74,13 @@ fn platforms() -> Result<Vec<Platform>> {
     Ok(platforms)
 }
 
-async fn put_manifest(session: &Session, document: &Value) -> Result<Manifest> {
+async fn put_manifest(writer: &StoreWriter, document: &Value) -> Result<Manifest> {
     let manifest = Manifest::parse(Bytes::from(document.to_string()), None, None)?;
-    session.put_manifest(&manifest).await?;
+    writer.put_manifest(&manifest).await?;
     Ok(manifest)
 }
 
-async fn put_blob(session: &Session, media_type: &str, bytes: Bytes) -> Result<Descriptor> {
+async fn put_blob(writer: &StoreWriter, media_type: &str, bytes: Bytes) -> Result<Descriptor> {
     let blob = Descriptor::new(media_type, Digest::of(&bytes), bytes.len() as u64);
     let open = Opener::new(|from| {
         let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
@@ -92,6 +92,6 @@ async fn put_blob(session: &Session, media_type: &str, bytes: Bytes) -> Result<D
             })
         })
     });
-    session.receive(&blob, &open).await?;
+    writer.receive(&blob, &open).await?;
     Ok(blob)
 }

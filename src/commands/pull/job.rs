@@ -7,7 +7,7 @@ use crate::content::{BlobReader, Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, Reference, Version};
 use crate::registry::Repository;
-use crate::store::{Session, Store};
+use crate::store::{Store, StoreWriter};
 use crate::transfer::{self, Plan};
 use crate::ui::Direction;
 
@@ -55,10 +55,10 @@ impl Pull<'_> {
             Err(e) => return Err(with_nearest_tags(e, &self.repository, name).await),
         };
         self.announce(name);
-        let session = self.store.begin()?;
+        let writer = self.store.begin()?;
         let brought = match &root.body {
-            Body::Index(_) if self.args.all_platforms => self.bring_all(&root, &session).await?,
-            _ => self.bring_one(name, &root, &session).await?,
+            Body::Index(_) if self.args.all_platforms => self.bring_all(&root, &writer).await?,
+            _ => self.bring_one(name, &root, &writer).await?,
         };
         let is_new = self.name(name, &root, &brought.image)?;
         self.store
@@ -71,16 +71,16 @@ impl Pull<'_> {
     }
 
     /// The image for the platform.
-    async fn bring_one(&self, name: &Reference, root: &Manifest, session: &Session) -> Result<Brought> {
+    async fn bring_one(&self, name: &Reference, root: &Manifest, writer: &StoreWriter) -> Result<Brought> {
         let image = self.choose(root).await?;
         let Body::Image(body) = &image.body else {
             return Err(Error::new(Kind::Corrupt, format!("{name} is an index of indexes")));
         };
         let plan = Plan::for_image(body, None, |blob| self.store.has_whole(blob));
-        self.transfer(&plan, session).await?;
+        self.transfer(&plan, writer).await?;
         let platform = self.store.config(body)?.platform;
         for manifest in [&image, root] {
-            session.put_manifest(manifest).await?;
+            writer.put_manifest(manifest).await?;
         }
         Ok(Brought {
             image: Descriptor {
@@ -93,15 +93,15 @@ impl Pull<'_> {
     }
 
     /// The whole index with the images for all its platforms, and what else it leads to.
-    async fn bring_all(&self, root: &Manifest, session: &Session) -> Result<Brought> {
+    async fn bring_all(&self, root: &Manifest, writer: &StoreWriter) -> Result<Brought> {
         let source = StoreFirst {
             store: &self.store,
             repository: &self.repository,
         };
         let has = |blob: &Descriptor| self.store.has_whole(blob);
         let plan = Plan::for_tree(&source, root, |_| Ok(ImageConfig::default()), has).await?;
-        self.transfer(&plan, session).await?;
-        session.put_manifest(root).await?;
+        self.transfer(&plan, writer).await?;
+        writer.put_manifest(root).await?;
         let images = plan.children.iter().filter_map(|child| match &child.body {
             Body::Image(body) => Some(body),
             Body::Index(_) => None,
@@ -169,16 +169,16 @@ impl Pull<'_> {
         source.manifest(&child.digest).await
     }
 
-    async fn transfer(&self, plan: &Plan, session: &Session) -> Result<()> {
+    async fn transfer(&self, plan: &Plan, writer: &StoreWriter) -> Result<()> {
         if plan.blobs.is_empty() {
             for child in &plan.children {
-                session.put_manifest(child).await?;
+                writer.put_manifest(child).await?;
             }
             return Ok(());
         }
         let transfer = &self.args.transfer;
         let progress = self.context.screen.progress(Direction::Pull, self.args.quiet);
-        transfer::run(plan, &self.repository, session, transfer.limits(), &progress).await
+        transfer::run(plan, &self.repository, writer, transfer.limits(), &progress).await
     }
 
     /// Names the image, in one step, by what was asked for and by digest. Whether either is news here.

@@ -35,11 +35,11 @@ pub struct Checked {
     pub blobs: usize,
     pub bytes: u64,
     /// What is wrong with a blob, and the familiar names of the images that need it.
-    pub faults: BTreeMap<Digest, (Fault, Vec<String>)>,
+    pub faults: BTreeMap<Digest, (BlobFault, Vec<String>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum BlobFault {
     /// Its bytes are not what its digest says.
     Damaged,
     Missing,
@@ -73,10 +73,14 @@ impl Store {
         let here: HashSet<Digest> = all.into_iter().collect();
         self.trace(&index, &here, &damaged, &mut checked)?;
         for digest in damaged {
-            checked.faults.entry(digest).or_insert((Fault::Damaged, Vec::new()));
+            checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
         }
         if repair == Repair::Yes {
-            for (digest, _) in checked.faults.iter().filter(|(_, (fault, _))| *fault == Fault::Damaged) {
+            for (digest, _) in checked
+                .faults
+                .iter()
+                .filter(|(_, (fault, _))| *fault == BlobFault::Damaged)
+            {
                 let path = self.layout.blob(digest);
                 fs::remove_file(&path).during(format!("removing {}", path.display()))?;
             }
@@ -100,8 +104,8 @@ impl Store {
             let optional = self.optional(&entry.descriptor.digest);
             for digest in reached {
                 let fault = match (here.contains(&digest), damaged.contains(&digest)) {
-                    (true, true) => Fault::Damaged,
-                    (false, _) if !optional.contains(&digest) => Fault::Missing,
+                    (true, true) => BlobFault::Damaged,
+                    (false, _) if !optional.contains(&digest) => BlobFault::Missing,
                     _ => continue,
                 };
                 let (_, names) = checked.faults.entry(digest).or_insert((fault, Vec::new()));

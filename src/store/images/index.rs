@@ -19,7 +19,7 @@ use crate::store::lock::Lock;
 
 #[derive(Debug, Default)]
 pub(in crate::store) struct Index {
-    pub(in crate::store) entries: Vec<Entry>,
+    pub(in crate::store) entries: Vec<IndexEntry>,
     /// Members of `manifests` that are no descriptors rdock understands.
     pub(in crate::store) strangers: Vec<Value>,
     /// The members beside `manifests`.
@@ -28,7 +28,7 @@ pub(in crate::store) struct Index {
 
 /// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
 #[derive(Debug)]
-pub(in crate::store) struct Entry {
+pub(in crate::store) struct IndexEntry {
     pub(in crate::store) name: Option<Reference>,
     pub(in crate::store) descriptor: Descriptor,
 }
@@ -44,7 +44,7 @@ pub(in crate::store) fn stored_form(name: &Reference) -> Reference {
     }
 }
 
-impl Entry {
+impl IndexEntry {
     /// `name`, in its stored form, for this manifest.
     pub(in crate::store) fn named(name: Reference, manifest: &Descriptor) -> Self {
         let mut descriptor = bare(manifest);
@@ -83,7 +83,7 @@ impl Entry {
     }
 }
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for IndexEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         Descriptor::deserialize(deserializer).map(Self::read)
     }
@@ -113,7 +113,7 @@ impl Index {
     fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
         let path = || layout.index().display().to_string();
         // Nearly always all members are descriptors; only else is each looked at by itself.
-        let members = serde_json::from_slice::<Wire<Entry>>(raw).map(Members::Understood);
+        let members = serde_json::from_slice::<Wire<IndexEntry>>(raw).map(Members::Understood);
         let members = members
             .or_else(|_| serde_json::from_slice::<Wire<Value>>(raw).map(Members::Mixed))
             .map_err(|e| {
@@ -129,7 +129,7 @@ impl Index {
             }
             Members::Mixed(wire) => {
                 for member in wire.manifests.unwrap_or_default() {
-                    match Entry::deserialize(&member) {
+                    match IndexEntry::deserialize(&member) {
                         Ok(entry) => index.entries.push(entry),
                         Err(_) => index.strangers.push(member),
                     }
@@ -145,7 +145,7 @@ impl Index {
         Ok(index)
     }
 
-    pub(in crate::store) fn entry(&self, name: &Reference) -> Option<&Entry> {
+    pub(in crate::store) fn entry(&self, name: &Reference) -> Option<&IndexEntry> {
         self.entries.iter().find(|entry| entry.name.as_ref() == Some(name))
     }
 
@@ -191,7 +191,7 @@ enum Member<'a> {
 
 /// The document as it could be read.
 enum Members {
-    Understood(Wire<Entry>),
+    Understood(Wire<IndexEntry>),
     Mixed(Wire<Value>),
 }
 

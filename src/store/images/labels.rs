@@ -5,13 +5,13 @@ use crate::error::Result;
 use crate::image::Descriptor;
 use crate::image::annotations::REF_NAME;
 use crate::store::Store;
-use crate::store::images::index::{Edit, Entry, Index};
+use crate::store::images::index::{Edit, Index, IndexEntry};
 
 impl Store {
     /// Every image of the layout with its name, in the order of `index.json`.
     pub fn labels(&self) -> Result<Vec<(Option<String>, Descriptor)>> {
         let index = Index::read(&self.layout)?;
-        let labelled = |entry: Entry| {
+        let labelled = |entry: IndexEntry| {
             (
                 entry.descriptor.annotations.get(REF_NAME).map(str::to_owned),
                 entry.descriptor,
@@ -22,7 +22,7 @@ impl Store {
 
     /// Lists a manifest, whose content is here, under this name and no other; without a name by its digest alone.
     pub fn label(&self, label: Option<&str>, manifest: &Descriptor) -> Result<()> {
-        let _session = self.begin()?;
+        let _writer = self.begin()?;
         let mut edit = Edit::begin(&self.layout)?;
         let mut listed = Descriptor {
             annotations: manifest.annotations.clone(),
@@ -32,7 +32,7 @@ impl Store {
         if let Some(label) = label {
             listed.annotations.insert(REF_NAME, label);
         }
-        let is_listed = |entry: &Entry| entry.descriptor.digest == listed.digest;
+        let is_listed = |entry: &IndexEntry| entry.descriptor.digest == listed.digest;
         match label {
             Some(_) => edit.index.entries.retain(|entry| {
                 let own = entry.descriptor.annotations.get(REF_NAME);
@@ -41,7 +41,7 @@ impl Store {
             None if edit.index.entries.iter().any(is_listed) => return Ok(()),
             None => {}
         }
-        edit.index.entries.push(Entry::read(listed));
+        edit.index.entries.push(IndexEntry::read(listed));
         self.layout.sync_blobs()?;
         edit.commit()
     }

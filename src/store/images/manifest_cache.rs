@@ -24,13 +24,13 @@ pub(in crate::store) struct ManifestCache {
 
 /// The one image an index entry leads to.
 #[derive(Debug)]
-pub(in crate::store) struct Target {
+pub(in crate::store) struct OneImage {
     pub(in crate::store) manifest: Descriptor,
     pub(in crate::store) config: Descriptor,
     pub(in crate::store) layers: Vec<Descriptor>,
 }
 
-impl Target {
+impl OneImage {
     /// The image ID: the config's digest, or the manifest's where the config is the empty one.
     pub(in crate::store) fn id(&self) -> &Digest {
         id(&self.manifest.digest, &self.config.digest)
@@ -80,7 +80,7 @@ impl ManifestCache {
         Ok(Some(summary))
     }
 
-    /// The one image behind an entry, as `target` finds it, and its summary.
+    /// The one image behind an entry, as `one_image` finds it, and its summary.
     pub(in crate::store) fn glance(&self, entry: &Descriptor) -> Result<(Descriptor, Summary)> {
         if let Some(summary) = self.summary(&entry.digest)? {
             let manifest = Descriptor {
@@ -89,7 +89,7 @@ impl ManifestCache {
             };
             return Ok((manifest, summary));
         }
-        let manifest = self.target(entry)?.manifest;
+        let manifest = self.one_image(entry)?.manifest;
         match self.summary(&manifest.digest)? {
             Some(summary) => Ok((manifest, summary)),
             None => Err(Error::new(
@@ -115,10 +115,10 @@ impl ManifestCache {
     }
 
     /// The image behind an entry: of an index, the one for this machine, or any that is here.
-    pub(in crate::store) fn target(&self, entry: &Descriptor) -> Result<Target> {
+    pub(in crate::store) fn one_image(&self, entry: &Descriptor) -> Result<OneImage> {
         let manifest = self.manifest(&entry.digest)?;
         match &manifest.body {
-            Body::Image(image) => Ok(Target {
+            Body::Image(image) => Ok(OneImage {
                 manifest: Descriptor {
                     platform: entry.platform.clone(),
                     ..manifest.descriptor.clone()
@@ -151,9 +151,9 @@ impl ManifestCache {
         })
     }
 
-    fn child(&self, child: &Descriptor) -> Option<Target> {
+    fn child(&self, child: &Descriptor) -> Option<OneImage> {
         let manifest = self.manifest(&child.digest).ok()?;
-        matches!(manifest.body, Body::Image(_)).then(|| self.target(child).ok())?
+        matches!(manifest.body, Body::Image(_)).then(|| self.one_image(child).ok())?
     }
 
     /// What stands for the image in comparisons: its ID, or the entry's own digest where the manifest cannot be read.
@@ -168,7 +168,7 @@ impl ManifestCache {
         match &manifest.body {
             Body::Image(image) => id(&entry.digest, &image.config.digest).clone(),
             Body::Index(_) => self
-                .target(entry)
+                .one_image(entry)
                 .map_or_else(|_| entry.digest.clone(), |target| target.id().clone()),
         }
     }

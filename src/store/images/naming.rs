@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::image::{Descriptor, Digest, Reference};
-use crate::store::images::index::{Entry, Index, stored_form};
+use crate::store::images::index::{Index, IndexEntry, stored_form};
 use crate::store::images::manifest_cache::ManifestCache;
 
 /// Lets each name point to its manifest, wherever it pointed before.
@@ -26,7 +26,7 @@ pub(in crate::store) fn name_all(index: &mut Index, names: &[(Reference, Descrip
 
 /// Sets one name, and gives back what it pointed to.
 fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Descriptor> {
-    let entry = Entry::named(name.clone(), manifest);
+    let entry = IndexEntry::named(name.clone(), manifest);
     match index.entries.iter_mut().find(|old| old.name.as_ref() == Some(name)) {
         Some(old) if old.descriptor.digest == manifest.digest => None,
         Some(old) => Some(std::mem::replace(old, entry).descriptor),
@@ -40,8 +40,8 @@ fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Des
 /// Lists an image without a name, unless it is listed already.
 pub(in crate::store) fn keep(index: &mut Index, image: &Descriptor, cache: &ManifestCache) {
     let id = cache.id(image);
-    let same_image = |entry: &Entry| entry.descriptor.digest == image.digest || cache.id(&entry.descriptor) == id;
+    let same_image = |entry: &IndexEntry| entry.descriptor.digest == image.digest || cache.id(&entry.descriptor) == id;
     if !index.entries.iter().any(same_image) {
-        index.entries.push(Entry::dangling(image));
+        index.entries.push(IndexEntry::dangling(image));
     }
 }

@@ -9,7 +9,7 @@ use crate::image::Digest;
 use crate::store::KEPT_FOR;
 use crate::store::Store;
 use crate::store::images::catalog::{self, Image};
-use crate::store::images::index::{Edit, Entry, Index};
+use crate::store::images::index::{Edit, Index, IndexEntry};
 use crate::store::images::lookup;
 use crate::store::images::removal::{self, Force, Removed};
 use crate::store::images::sweep::{self, Reach};
@@ -96,7 +96,7 @@ impl Store {
 
     /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
     /// index's lock.
-    fn free(&self, index: &Index, gone: &[Entry]) -> Result<()> {
+    fn free(&self, index: &Index, gone: &[IndexEntry]) -> Result<()> {
         let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
             return Ok(());
         };

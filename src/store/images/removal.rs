@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::config::chain_ids;
 use crate::image::{Digest, Reference};
 use crate::store::images::catalog::Group;
-use crate::store::images::index::{Entry, Index};
+use crate::store::images::index::{Index, IndexEntry};
 use crate::store::images::lookup;
 use crate::store::images::manifest_cache::ManifestCache;
 
@@ -32,11 +32,11 @@ pub(in crate::store) fn remove_all(
     index: &mut Index,
     images: &mut Vec<Group>,
     cache: &ManifestCache,
-) -> (Vec<Removed>, Vec<Entry>) {
+) -> (Vec<Removed>, Vec<IndexEntry>) {
     let going: Vec<Group> = images.extract_if(.., |image| unwanted.contains(&image.id)).collect();
     let manifests: HashSet<&Digest> = going.iter().flat_map(|image| &image.manifests).collect();
-    let is_going = |entry: &Entry| manifests.contains(&entry.descriptor.digest);
-    let gone: Vec<Entry> = index.entries.extract_if(.., |entry| is_going(entry)).collect();
+    let is_going = |entry: &IndexEntry| manifests.contains(&entry.descriptor.digest);
+    let gone: Vec<IndexEntry> = index.entries.extract_if(.., |entry| is_going(entry)).collect();
     let removed = going.into_iter().map(|image| Removed {
         untagged: image.names().into_iter().cloned().collect(),
         deleted: deleted_ids(image, images, cache),
@@ -51,7 +51,7 @@ pub(in crate::store) fn remove(
     index: &mut Index,
     images: &mut Vec<Group>,
     cache: &ManifestCache,
-) -> Result<(Removed, Vec<Entry>)> {
+) -> Result<(Removed, Vec<IndexEntry>)> {
     let (place, name) = lookup::locate(text, images)?;
     let image = &mut images[place];
     let name = name.filter(|_| !lookup::is_id_prefix(&image.id, text));
@@ -63,11 +63,11 @@ pub(in crate::store) fn remove(
     image.tags.retain(|name| !untagged.contains(name));
     image.digests.retain(|name| !untagged.contains(name));
     let names_remain = !(image.tags.is_empty() && image.digests.is_empty());
-    let is_this = |entry: &Entry, image: &Group| image.manifests.contains(&entry.descriptor.digest);
-    let loses_its_name = |entry: &Entry| entry.name.as_ref().is_some_and(|name| untagged.contains(name));
-    let mut gone: Vec<Entry> = index.entries.extract_if(.., |e| loses_its_name(e)).collect();
+    let is_this = |entry: &IndexEntry, image: &Group| image.manifests.contains(&entry.descriptor.digest);
+    let loses_its_name = |entry: &IndexEntry| entry.name.as_ref().is_some_and(|name| untagged.contains(name));
+    let mut gone: Vec<IndexEntry> = index.entries.extract_if(.., |e| loses_its_name(e)).collect();
     // A name that only another tool understands keeps the image, unless the image itself was asked for.
-    let is_foreign = |entry: &Entry| entry.is_foreign() && is_this(entry, image);
+    let is_foreign = |entry: &IndexEntry| entry.is_foreign() && is_this(entry, image);
     let mut deleted = Vec::new();
     if !names_remain && (name.is_none() || !index.entries.iter().any(is_foreign)) {
         let image = images.swap_remove(place);

@@ -88,7 +88,7 @@ impl Store {
     /// Puts a manifest into the store and lets `names` point to it; in the same step `gone` are names no more. What
     /// they pointed to is reached through the manifest.
     pub fn put_named(&self, manifest: &Manifest, names: &[Reference], gone: &[Reference]) -> Result<()> {
-        let _session = self.begin()?;
+        let _writer = self.begin()?;
         blobs::put(&self.layout, manifest.digest(), &manifest.raw)?;
         let mut edit = Edit::begin(&self.layout)?;
         let entries: Vec<_> = names

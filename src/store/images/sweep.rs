@@ -12,7 +12,7 @@ use crate::image::{Body, Digest};
 use crate::store::KEPT_FOR;
 use crate::store::blobs;
 use crate::store::bytes::scratch;
-use crate::store::images::index::{Entry, Index};
+use crate::store::images::index::{Index, IndexEntry};
 use crate::store::images::manifest_cache::ManifestCache;
 use crate::store::layout::Layout;
 
@@ -37,7 +37,7 @@ impl<'a> Reach<'a> {
     }
 
     pub(in crate::store) fn of_entries(
-        entries: &[Entry],
+        entries: &[IndexEntry],
         layout: &'a Layout,
         cache: &'a ManifestCache,
     ) -> Result<Self> {

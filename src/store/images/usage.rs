@@ -88,7 +88,7 @@ impl Layers {
         let read = match summary {
             Some(_) => Vec::new(),
             // Without its config an image still has layers.
-            None => cache.target(manifest)?.layers,
+            None => cache.one_image(manifest)?.layers,
         };
         Ok(Self { summary, read })
     }

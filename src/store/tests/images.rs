@@ -82,7 +82,7 @@ fn one_config_under_two_manifests_is_one_image() {
     let (_folder, store) = new_store();
     let one = add_image(&store, &["layer"], 2019);
     let session = store.begin().unwrap();
-    let target = store.cache.target(&one).unwrap();
+    let target = store.cache.one_image(&one).unwrap();
     let packed = add_blob(&session, b"the layer, packed otherwise");
     let two = add_manifest(&session, &target.config, std::slice::from_ref(&packed));
     store.tag(&name("one"), &one).unwrap();
@@ -90,7 +90,7 @@ fn one_config_under_two_manifests_is_one_image() {
     assert_eq!(listing(&store), ["one:latest two:latest"]);
     // A name leads to its own manifest.
     let found = store.find("two").unwrap();
-    let layers = store.cache.target(&found.image.manifest).unwrap().layers;
+    let layers = store.cache.one_image(&found.image.manifest).unwrap().layers;
     assert_eq!((&found.image.manifest.digest, layers), (&two.digest, vec![packed]));
     assert_eq!(found.name, Some(name("two:latest")));
     assert_eq!(store.find(found.image.id.short()).unwrap().name, None);
@@ -202,7 +202,7 @@ fn an_unusable_image_is_listed_with_its_fault() {
         store.tag(&name(text), &image).unwrap();
         image
     });
-    let config = store.cache.target(&images[1]).unwrap().config;
+    let config = store.cache.one_image(&images[1]).unwrap().config;
     for gone in [&images[0].digest, &config.digest, &Digest::of(b"layer")] {
         fs::remove_file(store.layout.blob(gone)).unwrap();
     }
