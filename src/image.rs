@@ -12,6 +12,7 @@ pub mod inspection;
 pub mod manifest;
 pub mod manifest_list;
 pub mod nearest;
+pub mod null;
 pub mod platform;
 pub mod reference;
 pub mod referral;

@@ -15,7 +15,7 @@ use super::unpack::{Packing, unpacked};
 use super::{bad, cut_off};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::manifest::DOCKER_MANIFEST;
-use crate::image::{Descriptor, Digest, Digester, ImageConfig, Manifest, Platform, Reference};
+use crate::image::{Descriptor, Digest, Digester, ImageConfig, Manifest, Platform, Reference, null};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
@@ -24,11 +24,12 @@ pub(super) const GZIP_LAYER: &str = "application/vnd.docker.image.rootfs.diff.ta
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
+    #[serde(default, deserialize_with = "null::or_default")]
     config: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
-    #[serde(default)]
-    layers: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "null::each_or_default")]
+    layers: Vec<String>,
 }
 
 /// The document for images with these names, configs and layers.
@@ -38,7 +39,7 @@ pub(super) fn manifest<'a>(
     let item = |(names, config, layers): (&[Reference], &Descriptor, &[Descriptor])| Item {
         config: path_of(&config.digest),
         repo_tags: (!names.is_empty()).then(|| names.iter().map(|name| name.familiar().to_owned()).collect()),
-        layers: Some(layers.iter().map(|layer| path_of(&layer.digest)).collect()),
+        layers: layers.iter().map(|layer| path_of(&layer.digest)).collect(),
     };
     let items: Vec<Item> = images.into_iter().map(item).collect();
     serde_json::to_vec(&items).map_err(|e| bad("its manifest.json cannot be written").caused_by(e))
@@ -93,7 +94,7 @@ fn image(item: &Item, contents: &Contents, platform: Option<&Platform>) -> Resul
             ),
         ));
     }
-    let paths = item.layers.as_deref().unwrap_or_default();
+    let paths = &item.layers;
     if paths.len() != config.diff_ids.len() {
         let (expected, got) = (config.diff_ids.len(), paths.len());
         return Err(bad(format!(

@@ -9,7 +9,7 @@ use super::images::Shelf;
 use crate::error::Result;
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::manifest::OCI_INDEX;
-use crate::image::{Descriptor, Reference};
+use crate::image::{Descriptor, Reference, null};
 
 pub(super) const INDEX: &str = "index.json";
 pub(super) const MARKER: &str = "oci-layout";
@@ -23,9 +23,9 @@ struct Marker {
 
 #[derive(Serialize, Deserialize)]
 struct Index {
-    #[serde(rename = "schemaVersion")]
+    #[serde(rename = "schemaVersion", default, deserialize_with = "null::or_default")]
     schema_version: u64,
-    #[serde(rename = "mediaType", default)]
+    #[serde(rename = "mediaType", default, deserialize_with = "null::or_default")]
     media_type: String,
     #[serde(default)]
     manifests: Option<Vec<Descriptor>>,

@@ -64,11 +64,11 @@ impl<'de> Visitor<'de> for Members {
         f.write_str("a map of texts")
     }
 
-    /// Of a key that comes twice the later text counts.
+    /// Of a key that comes twice the later text counts; `null` is an empty one, as to Go.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations, A::Error> {
         let mut annotations = Annotations(Vec::with_capacity(2));
-        while let Some((key, text)) = map.next_entry()? {
-            annotations.put(key, text);
+        while let Some((key, text)) = map.next_entry::<_, Option<Box<str>>>()? {
+            annotations.put(key, text.unwrap_or_default());
         }
         Ok(annotations)
     }
@@ -127,8 +127,10 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_no_annotation() {
-        for bad in [r#"{"a":1}"#, r#"{"a":null}"#, "[]", "null"] {
+        for bad in [r#"{"a":1}"#, "[]", "null"] {
             assert!(serde_json::from_str::<Annotations>(bad).is_err(), "{bad}");
         }
+        let empty: Annotations = serde_json::from_str(r#"{"a":null}"#).unwrap();
+        assert_eq!(empty.get("a"), Some(""));
     }
 }

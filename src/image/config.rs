@@ -91,6 +91,8 @@ fn labels(members: Value) -> BTreeMap<String, String> {
     };
     let text = |(key, value): (String, Value)| match value {
         Value::String(value) => Some((key, value)),
+        // Go has an empty text then.
+        Value::Null => Some((key, String::new())),
         _ => None,
     };
     members.into_iter().filter_map(text).collect()
@@ -119,6 +121,23 @@ mod tests {
         );
         assert_eq!(config.platform.to_string(), "linux/amd64");
         assert_eq!(config.created.unwrap().to_string(), "2019-03-26T23:14:53Z");
+    }
+
+    #[test]
+    fn null_is_a_member_that_is_not_there() {
+        let nulls = [
+            r#"{"created":null,"os":null,"architecture":null,"variant":null,"rootfs":null,"config":null}"#,
+            r#"{"rootfs":{"diff_ids":null},"config":{"Labels":null},"history":null}"#,
+        ];
+        for config in nulls {
+            assert_eq!(
+                ImageConfig::parse(config.as_bytes()).unwrap(),
+                ImageConfig::default(),
+                "{config}"
+            );
+        }
+        let label = ImageConfig::parse(br#"{"config":{"Labels":{"a":null,"b":1}}}"#).unwrap();
+        assert_eq!(label.labels, BTreeMap::from([("a".to_owned(), String::new())]));
     }
 
     #[test]

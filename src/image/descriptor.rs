@@ -72,8 +72,9 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Descriptor, A::Error> {
-        let (mut media_type, mut digest, mut size) = (None, None, None);
-        let (mut platform, mut urls, mut annotations) = (None, None, None);
+        let (mut media_type, mut digest, mut size): (Member<String>, Member<Digest>, Member<u64>) = (None, None, None);
+        let (mut platform, mut annotations): (Member<Box<Platform>>, Member<Annotations>) = (None, None);
+        let mut urls: Member<Vec<Option<String>>> = None;
         let mut rest: Option<Box<Map<String, Value>>> = None;
         while let Some(key) = map.next_key::<Key>()? {
             match key {
@@ -87,20 +88,28 @@ impl<'de> Visitor<'de> for Members {
             }
         }
         Ok(Descriptor {
-            media_type: media_type.unwrap_or_default(),
-            digest: digest.ok_or_else(|| A::Error::missing_field("digest"))?,
-            size: size.ok_or_else(|| A::Error::missing_field("size"))?,
+            media_type: media_type.flatten().unwrap_or_default(),
+            digest: digest.flatten().ok_or_else(|| A::Error::missing_field("digest"))?,
+            size: size.flatten().ok_or_else(|| A::Error::missing_field("size"))?,
             platform: platform.flatten(),
-            urls: urls.unwrap_or_default(),
-            annotations: annotations.unwrap_or_default(),
+            urls: urls
+                .flatten()
+                .unwrap_or_default()
+                .into_iter()
+                .map(Option::unwrap_or_default)
+                .collect(),
+            annotations: annotations.flatten().unwrap_or_default(),
             rest,
         })
     }
 }
 
+/// A member that may not be there, or be `null`.
+type Member<T> = Option<Option<T>>;
+
 /// Takes the member's value, which must not have come before.
 fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
-    place: &mut Option<T>,
+    place: &mut Member<T>,
     name: &'static str,
     map: &mut A,
 ) -> Result<(), A::Error> {
@@ -163,15 +172,20 @@ mod tests {
         assert_eq!(serde_json::to_string(&descriptor).unwrap(), text);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(Descriptor::deserialize(&value).unwrap(), descriptor);
-        let bare = format!(r#"{{"digest":"{digest}","size":7,"platform":null}}"#);
-        assert_eq!(
-            serde_json::from_str::<Descriptor>(&bare).unwrap(),
-            Descriptor::new("", digest.clone(), 7)
+        let bare = format!(r#"{{"digest":"{digest}","size":7}}"#);
+        let nulls = format!(
+            r#"{{"mediaType":null,"digest":"{digest}","size":7,"platform":null,"urls":null,"annotations":null}}"#
         );
+        for empty in [bare, nulls] {
+            let read: Descriptor = serde_json::from_str(&empty).unwrap();
+            assert_eq!(read, Descriptor::new("", digest.clone(), 7));
+        }
         for bad in [
             r#"{"size":1}"#.to_owned(),
             format!(r#"{{"digest":"{digest}"}}"#),
             format!(r#"{{"digest":"{digest}","size":-1}}"#),
+            format!(r#"{{"digest":"{digest}","size":null}}"#),
+            r#"{"digest":null,"size":1}"#.to_owned(),
             format!(r#"{{"digest":"{digest}","size":1,"size":2}}"#),
             r#"{"digest":"md5:abc","size":1}"#.to_owned(),
             "[]".to_owned(),

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::null;
 use crate::error::{Error, Kind, Result};
 
 /// One step, which made a layer or changed the config alone.
@@ -11,8 +12,11 @@ use crate::error::{Error, Kind, Result};
 #[serde(default)]
 pub struct Step {
     created: Option<String>,
+    #[serde(deserialize_with = "null::or_default")]
     pub created_by: String,
+    #[serde(deserialize_with = "null::or_default")]
     pub comment: String,
+    #[serde(deserialize_with = "null::or_default")]
     pub empty_layer: bool,
 }
 
@@ -26,11 +30,12 @@ impl Step {
     pub fn parse_all(config: &[u8]) -> Result<Vec<Self>> {
         #[derive(Deserialize)]
         struct Wire {
-            history: Option<Vec<Step>>,
+            #[serde(default, deserialize_with = "null::each_or_default")]
+            history: Vec<Step>,
         }
         let wire: Wire = serde_json::from_slice(config)
             .map_err(|e| Error::new(Kind::Corrupt, "the image's history is not valid").caused_by(e))?;
-        Ok(wire.history.unwrap_or_default())
+        Ok(wire.history)
     }
 }
 
@@ -45,6 +50,9 @@ mod tests {
         assert_eq!(steps[0].created().unwrap().to_string(), "2019-03-26T22:41:26Z");
         assert!(!steps[0].empty_layer && steps[1].empty_layer && steps[1].created().is_none());
         assert!(Step::parse_all(b"{}").unwrap().is_empty());
-        assert!(Step::parse_all(br#"{"history":[{"comment":null}]}"#).is_err());
+        assert!(Step::parse_all(br#"{"history":[{"comment":1}]}"#).is_err());
+        let nulls = br#"{"history":[null,{"created":null,"created_by":null,"comment":null,"empty_layer":null}]}"#;
+        assert_eq!(Step::parse_all(nulls).unwrap(), [Step::default(), Step::default()]);
+        assert!(Step::parse_all(br#"{"history":null}"#).unwrap().is_empty());
     }
 }

@@ -1,9 +1,10 @@
 //! Manifests and indexes, kept as the very bytes they came in.
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
-use super::{Descriptor, Digest, Digester, Platform};
+use super::{Descriptor, Digest, Digester, Platform, null};
 use crate::error::{Clue, Error, Kind, Result};
 
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -34,13 +35,14 @@ pub enum Body {
 #[derive(Debug, Clone, Deserialize)]
 pub struct ImageManifest {
     pub config: Descriptor,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
     pub layers: Vec<Descriptor>,
 }
 
 /// Images for several platforms, and what is said about them.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Index {
+    #[serde(deserialize_with = "null::or_default")]
     pub manifests: Vec<Descriptor>,
 }
 
@@ -51,11 +53,28 @@ struct Claims {
     schema_version: Option<u64>,
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
-    manifests: Option<serde::de::IgnoredAny>,
-    layers: Option<serde::de::IgnoredAny>,
-    config: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    manifests: Children,
+    layers: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
     #[serde(rename = "fsLayers")]
-    fs_layers: Option<serde::de::IgnoredAny>,
+    fs_layers: Option<IgnoredAny>,
+}
+
+/// Whether a document has a list of children. Go writes `null` for one without any.
+#[derive(Default, PartialEq, Eq)]
+enum Children {
+    #[default]
+    Absent,
+    Null,
+    Listed,
+}
+
+impl<'de> Deserialize<'de> for Children {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let list: Option<IgnoredAny> = Option::deserialize(deserializer)?;
+        Ok(list.map_or(Self::Null, |_| Self::Listed))
+    }
 }
 
 impl Manifest {
@@ -142,7 +161,8 @@ fn agreed_type(claims: &Claims, content_type: Option<&str>) -> Result<String> {
             "this is a schema 1 manifest, obsolete since 2017: push the image again with a current tool",
         ));
     }
-    if claims.manifests.is_some() && (claims.layers.is_some() || claims.config.is_some()) {
+    let looks_like_image = claims.layers.is_some() || claims.config.is_some();
+    if claims.manifests == Children::Listed && looks_like_image {
         return Err(corrupt("the manifest claims to be an image and an index at once"));
     }
     if let (Some(header), Some(own)) = (&header, &claims.media_type)
@@ -152,11 +172,12 @@ fn agreed_type(claims: &Claims, content_type: Option<&str>) -> Result<String> {
             "the manifest says it is {own}, the registry says it is {header}"
         )));
     }
-    let from_members = if claims.manifests.is_some() {
-        OCI_INDEX
-    } else {
-        OCI_MANIFEST
+    let looks_like_index = match claims.manifests {
+        Children::Listed => true,
+        Children::Null => !looks_like_image,
+        Children::Absent => false,
     };
+    let from_members = if looks_like_index { OCI_INDEX } else { OCI_MANIFEST };
     let media_type = header
         .or_else(|| claims.media_type.clone())
         .unwrap_or_else(|| from_members.into());
@@ -170,7 +191,7 @@ fn agreed_type(claims: &Claims, content_type: Option<&str>) -> Result<String> {
             ));
         }
     };
-    if is_index != claims.manifests.is_some() {
+    if is_index != looks_like_index {
         return Err(corrupt(format!(
             "the manifest is said to be {media_type}, but its members are not"
         )));
@@ -218,6 +239,46 @@ mod tests {
         for (n, result) in refused.into_iter().enumerate() {
             assert_eq!(result.unwrap_err().kind(), Kind::Corrupt, "case {n}");
         }
+    }
+
+    #[test]
+    fn null_is_a_member_without_anything_in_it() {
+        let digest = Digest::of(b"x");
+        let layer = format!(
+            r#"{{"mediaType":null,"size":1,"digest":"{digest}","urls":null,"annotations":null,"platform":{{"os":"linux","variant":null}}}}"#
+        );
+        for (text, layers) in [
+            (
+                format!(r#"{{"schemaVersion":2,"mediaType":null,{CONFIG},"layers":[{layer}],"annotations":null}}"#),
+                1,
+            ),
+            (
+                format!(
+                    r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}",{CONFIG},"layers":null,"manifests":null}}"#
+                ),
+                0,
+            ),
+        ] {
+            let manifest = parse(&text, None).unwrap();
+            let Body::Image(image) = &manifest.body else {
+                panic!("an image: {text}")
+            };
+            assert_eq!(image.layers.len(), layers);
+            assert_eq!(manifest.raw, text.as_bytes());
+            assert_eq!(super::super::Referral::of(&manifest), None);
+        }
+        for text in [
+            format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":null,"layers":null}}"#),
+            r#"{"schemaVersion":2,"manifests":null}"#.to_owned(),
+        ] {
+            let parsed = parse(&text, None).unwrap();
+            assert!(
+                matches!(parsed.body, Body::Index(index) if index.manifests.is_empty()),
+                "{text}"
+            );
+        }
+        let no_config = parse(r#"{"schemaVersion":2,"config":null,"layers":[]}"#, Some(OCI_MANIFEST));
+        assert_eq!(no_config.unwrap_err().kind(), Kind::Corrupt);
     }
 
     #[test]

@@ -41,15 +41,20 @@ impl<'de> Visitor<'de> for Members {
         let mut platform = Platform::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "architecture" => platform.architecture = map.next_value()?,
-                "os" => platform.os = map.next_value()?,
-                "os.version" => platform.os_version = map.next_value()?,
-                "variant" => platform.variant = map.next_value()?,
+                "architecture" => platform.architecture = text(&mut map)?,
+                "os" => platform.os = text(&mut map)?,
+                "os.version" => platform.os_version = text(&mut map)?,
+                "variant" => platform.variant = text(&mut map)?,
                 _ => drop(platform.rest.insert(key, map.next_value()?)),
             }
         }
         Ok(platform)
     }
+}
+
+/// A text, or `null` for an empty one.
+fn text<'de, A: MapAccess<'de>>(map: &mut A) -> std::result::Result<String, A::Error> {
+    Ok(map.next_value::<Option<String>>()?.unwrap_or_default())
 }
 
 impl Platform {
@@ -255,6 +260,15 @@ mod tests {
         ] {
             assert_eq!(Platform::parse(typed).unwrap().to_string(), meant, "{typed}");
         }
+    }
+
+    #[test]
+    fn null_is_a_member_that_says_nothing() {
+        let text = r#"{"architecture":"arm64","os":null,"os.version":null,"variant":null,"os.features":null}"#;
+        let platform: Platform = serde_json::from_str(text).unwrap();
+        assert_eq!(platform.to_string(), "/arm64");
+        assert_eq!((platform.os_version.as_str(), platform.rest.len()), ("", 1));
+        assert!(serde_json::from_str::<Platform>(r#"{"os":1}"#).is_err());
     }
 
     #[test]

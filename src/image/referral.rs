@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use super::{Annotations, Descriptor, Digest};
+use super::{Annotations, Descriptor, Digest, null};
 
 /// A manifest's word that it belongs to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ struct Wire {
     #[serde(rename = "artifactType")]
     artifact_type: Option<String>,
     config: Option<Config>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
     annotations: Annotations,
 }
 
@@ -33,7 +33,7 @@ struct Subject {
 
 #[derive(Deserialize)]
 struct Config {
-    #[serde(rename = "mediaType", default)]
+    #[serde(rename = "mediaType", default, deserialize_with = "null::or_default")]
     media_type: String,
 }
 
@@ -94,6 +94,8 @@ mod tests {
         let typed = with(&format!(r#","artifactType":"application/x-sbom",{subject}"#)).unwrap();
         assert_eq!(typed.referrer.rest.unwrap()["artifactType"], "application/x-sbom");
         assert_eq!(with(""), None);
+        let nulls = with(&format!(r#","artifactType":null,"annotations":null,{subject}"#)).unwrap();
+        assert!(nulls.referrer.annotations.is_empty());
     }
 
     #[test]

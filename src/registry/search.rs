@@ -2,37 +2,34 @@
 
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::Registry;
 use super::wire::{HUB_INDEX, Host, Keys, Request};
 use crate::error::{Clue, Error, Kind, Result};
+use crate::image::null;
 use crate::image::reference::HUB;
 
 const MAX_REPLY: usize = 8 << 20;
 
-/// A repository that a search found.
+/// A repository that a search found. The Hub has null where nobody wrote anything.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Hit {
     pub name: String,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null::or_default")]
     pub description: String,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null::or_default")]
     pub star_count: i64,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null::or_default")]
     pub is_official: bool,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null::or_default")]
     pub is_automated: bool,
 }
 
 #[derive(Deserialize)]
 struct Reply {
+    #[serde(deserialize_with = "null::or_default")]
     results: Vec<Hit>,
-}
-
-/// The Hub has null where nobody wrote anything.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Registry {

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::route::Name;
 use super::{Answer, Server, json as json_reply};
 use crate::image::manifest::{OCI_INDEX, OCI_MANIFEST};
-use crate::image::{Descriptor, Digest, Reference};
+use crate::image::{Descriptor, Digest, Reference, null};
 use crate::store::{Named, Store};
 
 /// Facts that are kept: a few hundred bytes each.
@@ -35,7 +35,7 @@ pub(super) struct Facts {
     #[serde(rename = "artifactType")]
     artifact_type: Option<String>,
     config: Option<Config>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
     pub(super) manifests: Vec<Descriptor>,
     pub(super) subject: Option<Descriptor>,
     annotations: Option<Map<String, Value>>,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::challenge::Challenge;
 use super::headers;
 use crate::error::{Clue, Error, Kind};
+use crate::image::null;
 
 /// The code that every registry of docker's making knows, and its built-in message.
 const CODES: [(&str, &str); 19] = [
@@ -252,7 +253,7 @@ fn from_challenge(headers: &HeaderMap) -> Option<Entry> {
 
 #[derive(Deserialize)]
 struct Body {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::or_default")]
     errors: Vec<Said>,
     // The Hub and its token server have forms of their own.
     details: Option<Value>,
