@@ -1,7 +1,15 @@
-//! The house keeps its shape: who may use whom, and which module alone names a crate.
+//! The house keeps its shape: who may use whom, which module alone names a crate, and how long a file and a function are.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod imports;
+mod source;
+
+use imports::Imports;
+use source::{Source, item_length, sources};
+
+/// The longest file below `src/`, in lines, its tests beside it counted.
+const MAX_FILE: usize = 400;
+/// The longest function that ships, in lines of code from its name to its last brace.
+const MAX_FUNCTION: usize = 60;
 
 /// What each module below `src/` may use of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -65,52 +73,25 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lzma_rust2::", &["archive"]),
 ];
 
-fn sources() -> Vec<(String, PathBuf, String)> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths = Vec::new();
-    walk(&root, &mut paths);
-    paths
-        .into_iter()
-        .map(|path| {
-            let inside = path.strip_prefix(&root).unwrap().to_owned();
-            let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-            (module.to_owned(), inside, fs::read_to_string(&path).unwrap())
-        })
-        .collect()
-}
+/// Rooms inside a module, and what each may use of the same module: other rooms, or by the module's own name its files
+/// that are in no room.
+const ROOMS: &[(&str, &[&str])] = &[("registry/wire", &[])];
 
-/// The part of a file that ships: what stands before its unit tests, without comments.
-fn product(text: &str) -> impl Iterator<Item = &str> {
-    text.split("#[cfg(test)]")
-        .next()
-        .unwrap_or_default()
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-}
+/// Modules whose files still use one another in circles. This list only shrinks.
+const CIRCULAR: &[&str] = &["archive", "commands", "image", "registry", "server", "store", "ui"];
 
 #[test]
 fn modules_use_only_what_is_below_them() {
+    let files = sources();
+    let imports = Imports::of(&files);
     let mut wrong = Vec::new();
-    for (module, path, text) in sources() {
-        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
-            panic!("src/{} belongs to no layer: add it to MAY_USE", path.display());
+    for (at, file) in shipped(&files) {
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == file.house()) else {
+            panic!("src/{} belongs to no layer: add it to MAY_USE", file.path);
         };
-        for line in product(&text) {
-            for used in line.split("crate::").skip(1) {
-                let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !name.is_empty() && name != module && !allowed.contains(&name.as_str()) {
-                    wrong.push(format!("src/{}: {}", path.display(), line.trim()));
-                }
+        for used in imports.named_by(at).iter().flatten().map(|&used| &files[used]) {
+            if used.house() != file.house() && !allowed.contains(&used.house()) {
+                wrong.push(format!("src/{} uses src/{}", file.path, used.path));
             }
         }
     }
@@ -118,17 +99,77 @@ fn modules_use_only_what_is_below_them() {
 }
 
 #[test]
-fn each_foreign_crate_has_its_doors() {
+fn rooms_use_only_what_they_may() {
+    let files = sources();
+    let imports = Imports::of(&files);
     let mut wrong = Vec::new();
-    for (module, path, text) in sources() {
-        for line in product(&text) {
+    for (room, allowed) in ROOMS {
+        let within: Vec<_> = shipped(&files).filter(|(_, file)| room_of(file) == *room).collect();
+        assert!(!within.is_empty(), "there is no room src/{room}");
+        for (at, file) in within {
+            for used in imports.named_by(at).iter().flatten().map(|&used| &files[used]) {
+                let theirs = room_of(used);
+                if used.house() == file.house() && theirs != *room && !allowed.contains(&theirs.as_str()) {
+                    wrong.push(format!("src/{} uses src/{}", file.path, used.path));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "against the rooms:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_leads_back_to_itself() {
+    let files = sources();
+    let circles = Imports::of(&files).circles();
+    let is_known = |circle: &[&Source]| CIRCULAR.contains(&circle[0].house());
+    let mended = CIRCULAR
+        .iter()
+        .filter(|known| circles.iter().all(|circle| circle[0].house() != **known));
+    let mut wrong: Vec<String> = mended
+        .map(|mended| format!("none in src/{mended} any more: take it off CIRCULAR"))
+        .collect();
+    for circle in circles.iter().filter(|circle| !is_known(circle)) {
+        let paths: Vec<&str> = circle.iter().map(|file| &*file.path).collect();
+        wrong.push(paths.join(" "));
+    }
+    assert!(
+        wrong.is_empty(),
+        "files use one another in circles:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        if file.lines > MAX_FILE {
+            wrong.push(format!("src/{} has {} lines", file.path, file.lines));
+        }
+        if !file.is_test {
+            let long = functions(&file.code)
+                .into_iter()
+                .filter(|(_, lines)| *lines > MAX_FUNCTION);
+            wrong.extend(long.map(|(name, lines)| format!("{name} in src/{} has {lines} lines", file.path)));
+        }
+    }
+    assert!(wrong.is_empty(), "too long to be read:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_foreign_crate_has_its_doors() {
+    let files = sources();
+    let mut wrong = Vec::new();
+    for (_, file) in shipped(&files) {
+        for line in file.code.lines() {
             for (name, places) in DOORS {
                 let names_it = line.split(name).next().is_some_and(|before| {
                     before.len() < line.len()
                         && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
                 });
-                if names_it && !places.contains(&module.as_str()) {
-                    wrong.push(format!("src/{}: {}", path.display(), line.trim()));
+                if names_it && !places.contains(&file.house()) {
+                    wrong.push(format!("src/{}: {}", file.path, line.trim()));
                 }
             }
         }
@@ -138,4 +179,64 @@ fn each_foreign_crate_has_its_doors() {
         "a crate is named outside its module:\n{}",
         wrong.join("\n")
     );
+}
+
+fn shipped(files: &[Source]) -> impl Iterator<Item = (usize, &Source)> {
+    files.iter().enumerate().filter(|(_, file)| !file.is_test)
+}
+
+/// The room that a file is in, else its module.
+fn room_of(file: &Source) -> String {
+    let is_within = |room: &&str| {
+        let room: Vec<&str> = room.split('/').collect();
+        file.module.len() >= room.len() && file.module.iter().zip(&room).all(|(a, b)| a == b)
+    };
+    let room = ROOMS.iter().map(|(room, _)| *room).find(is_within);
+    room.unwrap_or(file.house()).to_owned()
+}
+
+#[test]
+fn what_is_against_the_rules_is_seen() {
+    let files = [
+        Source::new("a.rs", "mod b;\nmod c;\npub use b::Thing;\npub struct Own;"),
+        Source::new("a/b.rs", "use super::c;\n// use super::d;\npub struct Thing;"),
+        Source::new(
+            "a/c.rs",
+            "fn f(it: &super::Thing) -> &str { \"crate::d::G\" }\n#[cfg(test)]\nuse crate::d::G;",
+        ),
+        Source::new("d.rs", "use crate::{a::{Own as It, self}, d::G};"),
+    ];
+    let imports = Imports::of(&files);
+    let named = |file: usize| -> Vec<Vec<usize>> { imports.named_by(file).into_iter().collect() };
+    assert_eq!(named(0), [[1]]);
+    assert_eq!(named(1), [[2]]);
+    assert_eq!(named(2), [[0, 1]]);
+    assert_eq!(named(3), [[0], [3]]);
+    let circles = imports.circles();
+    assert_eq!(circles.len(), 1);
+    assert_eq!(
+        circles[0].iter().map(|file| &*file.path).collect::<Vec<_>>(),
+        ["a/b.rs", "a/c.rs"]
+    );
+    let long = format!(
+        "impl A {{ fn short() {{}}\nfn long(\n) {{\n{}}} }}",
+        "x;\n\n// y\n".repeat(70)
+    );
+    assert_eq!(
+        functions(&Source::new("x.rs", &long).code),
+        [("short", 1), ("long", 73)]
+    );
+}
+
+/// The functions of a file, each with its lines of code.
+fn functions(code: &str) -> Vec<(&str, usize)> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let starts = code.match_indices("fn ").map(|(at, _)| at);
+    let starts = starts.filter(|&at| !code[..at].ends_with(is_part));
+    let measured = starts.map(|at| {
+        let function = &code[at..at + item_length(&code[at..])];
+        let name = function[3..].split(|c| !is_part(c)).next().unwrap_or_default();
+        (name, function.lines().filter(|line| !line.trim().is_empty()).count())
+    });
+    measured.collect()
 }
