@@ -7,30 +7,10 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>
 
-mod access;
-mod blobs;
-mod body;
-mod certificate;
-mod connection;
-mod dismissal;
-mod htpasswd;
-mod journal;
-mod keeper;
-mod listing;
-mod manifests;
-mod metrics;
-mod names;
-mod patience;
-mod query;
-mod range;
-mod referrers;
-mod refusal;
-mod route;
-mod search;
-mod sessions;
-mod token;
-mod uploads;
-mod upstream;
+mod api;
+mod auth;
+mod http;
+mod retention;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -41,32 +21,28 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::sleep;
 
 use crate::error::Result;
 use crate::registry::Registry;
 use crate::store::Store;
 
-use access::Access;
-use body::Body;
-use keeper::Keeper;
-use metrics::Metrics;
-use names::Names;
-use referrers::Subjects;
-use refusal::{Code, Refusal};
-use route::Route;
-use sessions::Sessions;
-use upstream::Upstream;
+use api::referrers::Subjects;
+use api::repository_names::RepositoryNames;
+use api::route::Route;
+use api::search;
+use api::upload_sessions::UploadSessions;
+use api::upstream::Upstream;
+use auth::access::{Access, Need};
+use http::body::{self, Body};
+use http::connection::Connections;
+use http::metrics::Metrics;
+use http::refusal::{Code, Refusal};
+use http::reply::{Answer, Reply, json, text};
+use retention::Retention;
 
-pub use certificate::{Identity, SelfSigned, self_signed};
-pub use connection::bind;
-pub use patience::Patience;
-
-/// An answer that is no refusal.
-type Reply = Response<Body>;
-type Answer = Result<Reply, Refusal>;
-
-/// Takes a line without its end.
-pub type Log = Rc<dyn Fn(&str)>;
+pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, self_signed};
 
 /// How the registry behaves.
 #[derive(Default)]
@@ -84,7 +60,7 @@ pub struct Options {
     /// How long what nothing names is kept.
     pub kept_for: Option<Duration>,
     /// How long a client may take.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     /// Takes the lines of the access log and what went wrong.
     pub log: Option<Log>,
 }
@@ -95,18 +71,18 @@ const KEPT_FOR: Duration = Duration::from_hours(1);
 /// One registry. It answers on the thread it was made on.
 pub struct Server {
     store: Store,
-    names: Names,
+    names: RepositoryNames,
     is_read_only: bool,
     access: Access,
-    keeper: Rc<Keeper>,
-    sessions: Sessions,
+    retention: Rc<Retention>,
+    sessions: UploadSessions,
     subjects: Subjects,
     /// Repositories that have lost their last manifest here: they are empty, not unknown.
     emptied: RefCell<HashSet<String>>,
     upstream: Option<Upstream>,
     metrics: Rc<Metrics>,
     has_metrics: bool,
-    patience: Patience,
+    timeouts: Timeouts,
     log: Log,
 }
 
@@ -119,15 +95,17 @@ impl Server {
             drop(store.begin()?);
         }
         let kept_for = options.kept_for.unwrap_or(KEPT_FOR);
-        let keeper = Rc::new(Keeper::new(store.clone(), kept_for));
+        let retention = Rc::new(Retention::new(store.clone(), kept_for));
         let log = options.log.unwrap_or_else(|| Rc::new(|_| {}));
         Ok(Rc::new(Self {
             names: options
                 .upstream
                 .as_ref()
-                .map_or_else(Names::of_hub, |registry| Names::of(registry.domain())),
+                .map_or_else(RepositoryNames::of_hub, |registry| {
+                    RepositoryNames::of(registry.domain())
+                }),
             access: Access::new(options.htpasswd, options.token_realm)?,
-            sessions: Sessions::new(store.clone(), kept_for, options.patience.body),
+            sessions: UploadSessions::new(store.clone(), kept_for, options.timeouts.body),
             upstream: options
                 .upstream
                 .map(|registry| Upstream::new(registry, store.clone(), Rc::clone(&log))),
@@ -135,21 +113,68 @@ impl Server {
             emptied: RefCell::default(),
             is_read_only: options.is_read_only,
             has_metrics: options.has_metrics,
-            patience: options.patience,
+            timeouts: options.timeouts,
             metrics: Rc::default(),
-            keeper,
+            retention,
             store,
             log,
         }))
     }
 
+    /// Serves until `stop` is ready, then lets answers that are under way finish for some seconds.
+    pub async fn serve(self: Rc<Self>, listener: Listener, identity: Option<Identity>, stop: impl Future<Output = ()>) {
+        let answering = Rc::clone(&self);
+        let connections = Rc::new(Connections {
+            answer: async move |request| answering.answer(request).await,
+            timeouts: self.timeouts,
+            log: Rc::clone(&self.log),
+            metrics: Rc::clone(&self.metrics),
+        });
+        let serving = async {
+            let housekeeping = spawn_local(self.keep_house());
+            connections.serve(listener, identity, stop).await;
+            housekeeping.abort();
+        };
+        LocalSet::new().run_until(serving).await;
+    }
+
+    /// Frees what nobody names, from time to time.
+    async fn keep_house(self: Rc<Self>) {
+        if self.is_read_only {
+            return;
+        }
+        loop {
+            sleep(self.retention.pace()).await;
+            self.sessions.expire();
+            match self.retention.collect().await {
+                Ok(freed) => self.metrics.freed(freed.unwrap_or_default()),
+                Err(e) => (self.log)(&format!("error: freeing blobs: {e}")),
+            }
+        }
+    }
+
+    fn show_metrics(&self) -> Reply {
+        let repositories = self.store.repositories();
+        let repositories = repositories.map_or(0, |repositories| repositories.names().count() as u64);
+        let page = self.metrics.page(&[
+            ("rdock_uploads_open", self.sessions.count() as u64),
+            ("rdock_repositories", repositories),
+        ]);
+        let mut reply = Response::new(Body::of(page));
+        let value = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        reply.headers_mut().insert(CONTENT_TYPE, value);
+        reply
+    }
+
     /// Answers one request. Nothing here panics on what a client sends.
     async fn answer(&self, request: Request<Incoming>) -> (Reply, String) {
         let route = Route::of(request.method(), request.uri(), &self.names);
-        let user = match self.access.admit(&request, route.as_ref().ok()).await {
+        // What is no page of the registry is not for everybody either.
+        let need = route.as_ref().map_or(Need::Login, Route::need);
+        let user = match self.access.admit(&request, need).await {
             Ok(user) => user,
             Err(mut refusal) => {
-                if let Some(challenge) = self.access.challenge(route.as_ref().ok()) {
+                if let Some(challenge) = self.access.challenge(need) {
                     refusal = refusal.with(WWW_AUTHENTICATE, challenge);
                 }
                 return (refuse(refusal, Some(request)).await, String::new());
@@ -253,27 +278,4 @@ async fn refuse(refusal: Refusal, request: Option<Request<Incoming>>) -> Reply {
         body::drain(request.into_body()).await;
     }
     refusal.into_reply()
-}
-
-fn text(text: &'static str) -> Reply {
-    let mut reply = Response::new(Body::of(text));
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    reply
-}
-
-fn json(text: impl Into<bytes::Bytes>) -> Reply {
-    let mut reply = Response::new(Body::of(text));
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply
-}
-
-/// An answer without a body.
-fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Body::of(""));
-    *reply.status_mut() = status;
-    reply
 }

@@ -59,10 +59,7 @@ pub async fn run(_: DemoArgs, context: &Context) -> Result<Status> {
     let stage = Stage::set()?;
     sample::put(&stage.registry()).await?;
     let listener = server::bind("127.0.0.1:0").await?;
-    let host = listener
-        .local_addr()
-        .during("asking where the registry listens")?
-        .to_string();
+    let host = listener.local_addr()?.to_string();
     let options = Options {
         htpasswd: Some(stage.users()),
         ..Options::default()

@@ -87,7 +87,7 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
     let folder = store.root().to_owned();
     let server = Server::new(store, options)?;
     let listener = server::bind(&address(&args.address)?).await?;
-    let local = listener.local_addr().during("asking where the registry listens")?;
+    let local = listener.local_addr()?;
     let identity = identity(&args, context, &folder, local)?;
     for warning in warnings(&args, local, has_upstream) {
         context.screen.note(&format!("WARNING! {warning}"));

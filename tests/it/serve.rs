@@ -6,5 +6,5 @@ mod conformance;
 mod doors;
 mod hostile;
 mod operation;
-mod patience;
+mod timeouts;
 mod upkeep;

@@ -6,21 +6,28 @@ use hyper::header::{
 };
 use hyper::{Method, Response, StatusCode};
 
-use super::body::Body;
-use super::range::{Wanted, wanted};
-use super::refusal::{Code, Refusal};
+use super::super::Server;
+use super::super::http::body::Body;
+use super::super::http::range::{Wanted, wanted};
+use super::super::http::refusal::{Code, Refusal};
+use super::super::http::reply::{Answer, Reply, empty};
 use super::route::Name;
-use super::{Answer, Reply, Server, empty};
 use crate::error::{During as _, Kind};
 use crate::image::Digest;
 
-pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+pub(in crate::server) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 impl Server {
-    pub(super) async fn blob(&self, name: &Name, digest: &Digest, method: &Method, headers: &HeaderMap) -> Answer {
+    pub(in crate::server) async fn blob(
+        &self,
+        name: &Name,
+        digest: &Digest,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Answer {
         if method == Method::HEAD && !self.is_read_only && self.upstream.is_none() {
             // Who asks so is about to push, and will not send what is here.
-            let _held = self.keeper.hold().await?;
+            let _held = self.retention.hold().await?;
             if !self.store.touch(digest)? {
                 return Err(Refusal::no_blob(digest));
             }
@@ -66,12 +73,12 @@ impl Server {
         Ok(reply)
     }
 
-    pub(super) async fn delete_blob(&self, digest: &Digest) -> Answer {
+    pub(in crate::server) async fn delete_blob(&self, digest: &Digest) -> Answer {
         if !self.store.has_blob(digest) {
             return Err(Refusal::no_blob(digest));
         }
         let of = digest.clone();
-        let is_gone = self.keeper.alone(move |store| store.free_blob(&of)).await?;
+        let is_gone = self.retention.alone(move |store| store.free_blob(&of)).await?;
         if is_gone {
             return Ok(empty(StatusCode::ACCEPTED));
         }
@@ -84,7 +91,7 @@ impl Server {
 }
 
 /// A blob's answer but for its range; for HEAD the length without the body.
-pub(super) fn blob_reply(digest: &Digest, length: u64, body: Body) -> Reply {
+pub(in crate::server) fn blob_reply(digest: &Digest, length: u64, body: Body) -> Reply {
     let is_empty = body.size_hint().exact() == Some(0);
     let mut reply = Response::new(body);
     describe(&mut reply, digest, "application/octet-stream");
@@ -97,7 +104,7 @@ pub(super) fn blob_reply(digest: &Digest, length: u64, body: Body) -> Reply {
 }
 
 /// What it is and which.
-pub(super) fn describe(reply: &mut Reply, digest: &Digest, media_type: &str) {
+pub(in crate::server) fn describe(reply: &mut Reply, digest: &Digest, media_type: &str) {
     let headers = reply.headers_mut();
     for (header, value) in [
         (CONTENT_TYPE, media_type),
@@ -110,12 +117,12 @@ pub(super) fn describe(reply: &mut Reply, digest: &Digest, media_type: &str) {
     }
 }
 
-pub(super) fn etag(digest: &Digest) -> String {
+pub(in crate::server) fn etag(digest: &Digest) -> String {
     format!("\"{digest}\"")
 }
 
 /// Whether the client says that it has this already.
-pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+pub(in crate::server) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers
         .get_all(IF_NONE_MATCH)
         .iter()
@@ -126,7 +133,7 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         .any(|tag| tag == etag || tag == "*")
 }
 
-pub(super) fn not_modified(digest: &Digest) -> Reply {
+pub(in crate::server) fn not_modified(digest: &Digest) -> Reply {
     let mut reply = empty(StatusCode::NOT_MODIFIED);
     if let Ok(value) = HeaderValue::try_from(etag(digest)) {
         reply.headers_mut().insert(ETAG, value);

@@ -10,26 +10,33 @@ use hyper::Request;
 use hyper::body::{Body as HyperBody, Frame, SizeHint};
 use jiff::Timestamp;
 
-use super::Log;
 use super::body::Body;
 use super::metrics::Metrics;
 use crate::error::Error;
 
+/// Takes a line without its end.
+pub type Log = Rc<dyn Fn(&str)>;
+
 /// One request, until its answer has gone out or broken off.
-pub(super) struct Entry {
+pub(in crate::server) struct Entry {
     peer: SocketAddr,
     method: String,
     /// The request line.
     request: String,
-    pub(super) user: String,
-    pub(super) status: u16,
-    pub(super) sent: u64,
+    pub(in crate::server) user: String,
+    pub(in crate::server) status: u16,
+    pub(in crate::server) sent: u64,
     log: Log,
     metrics: Rc<Metrics>,
 }
 
 impl Entry {
-    pub(super) fn begin<B>(request: &Request<B>, peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
+    pub(in crate::server) fn begin<B>(
+        request: &Request<B>,
+        peer: SocketAddr,
+        log: &Log,
+        metrics: &Rc<Metrics>,
+    ) -> Self {
         let method = request.method().to_string();
         // Without the query: no token or password that a client puts there is written down.
         let (target, version) = (quoted(request.uri().path()), request.version());
@@ -38,7 +45,7 @@ impl Entry {
     }
 
     /// For a request that did not come to the end of its head: what came of it may be anything.
-    pub(super) fn unheard(peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
+    pub(in crate::server) fn unheard(peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
         Self::of(String::new(), "-".to_owned(), peer, log, metrics)
     }
 
@@ -79,9 +86,9 @@ fn quoted(text: &str) -> String {
 }
 
 /// A body that ends its entry.
-pub(super) struct Logged {
-    pub(super) body: Body,
-    pub(super) entry: Entry,
+pub(in crate::server) struct Logged {
+    pub(in crate::server) body: Body,
+    pub(in crate::server) entry: Entry,
 }
 
 impl HyperBody for Logged {

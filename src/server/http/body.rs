@@ -24,7 +24,7 @@ const PIECE: u64 = 128 << 10;
 const DRAINED: usize = 16 << 20;
 const DRAINING: Duration = Duration::from_secs(2);
 
-pub(super) struct Body(Kind);
+pub(in crate::server) struct Body(Kind);
 
 enum Kind {
     Whole(Bytes),
@@ -33,12 +33,12 @@ enum Kind {
 }
 
 impl Body {
-    pub(super) fn of(bytes: impl Into<Bytes>) -> Self {
+    pub(in crate::server) fn of(bytes: impl Into<Bytes>) -> Self {
         Self(Kind::Whole(bytes.into()))
     }
 
     /// This part of the file.
-    pub(super) fn file(file: File, part: Range<u64>) -> io::Result<Self> {
+    pub(in crate::server) fn file(file: File, part: Range<u64>) -> io::Result<Self> {
         let mut file = file;
         file.seek(SeekFrom::Start(part.start))?;
         Ok(Self(Kind::File(FileBody {
@@ -50,7 +50,7 @@ impl Body {
     }
 
     /// A stream that has `left` bytes.
-    pub(super) fn stream(stream: ByteStream, left: u64) -> Self {
+    pub(in crate::server) fn stream(stream: ByteStream, left: u64) -> Self {
         Self(Kind::Stream { stream, left })
     }
 }
@@ -142,7 +142,7 @@ impl HyperBody for Body {
 }
 
 /// Reads what a client sends though it is not wanted, up to a point.
-pub(super) async fn drain(mut body: Incoming) {
+pub(in crate::server) async fn drain(mut body: Incoming) {
     let mut drained = 0;
     let read = async {
         while let Some(Ok(frame)) = body.frame().await {
@@ -156,14 +156,14 @@ pub(super) async fn drain(mut body: Incoming) {
 }
 
 /// Why a small body could not be read.
-pub(super) enum Unread {
+pub(in crate::server) enum Unread {
     TooLarge,
     Broken,
     Late,
 }
 
 /// A body of at most `limit` bytes, whole.
-pub(super) async fn read(body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, Unread> {
+pub(in crate::server) async fn read(body: Incoming, limit: usize, limit_of_silence: Duration) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > limit as u64 {
         drain(body).await;
         return Err(Unread::TooLarge);
@@ -171,7 +171,7 @@ pub(super) async fn read(body: Incoming, limit: usize, patience: Duration) -> Re
     let mut body = body;
     let mut whole = Vec::new();
     loop {
-        match timeout(patience, body.frame()).await {
+        match timeout(limit_of_silence, body.frame()).await {
             Ok(None) => return Ok(whole.into()),
             Ok(Some(Ok(frame))) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
             Ok(Some(Err(_))) => return Err(Unread::Broken),

@@ -9,28 +9,37 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use super::body::{self, Unread};
+use super::super::http::body::{self, Unread};
+use super::super::http::query::Query;
+use super::super::http::refusal::{Code, Refusal};
+use super::super::http::reply::{Answer, json};
 use super::htpasswd::Htpasswd;
-use super::query::Query;
-use super::refusal::{Code, Refusal};
-use super::route::Route;
-use super::token::{Tokens, Worth};
-use super::{Answer, json};
+use super::tokens::{Tokens, Worth};
 use crate::error::{Error, Kind, Result};
 
 const MAX_FORM: usize = 64 << 10;
-const PATIENCE: Duration = Duration::from_secs(10);
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the token endpoint calls this registry.
 const SERVICE: &str = "rdock";
 
-pub(super) struct Access {
+/// What a request must be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Need<'a> {
+    Nothing,
+    /// Any user will do.
+    Login,
+    /// In the words of docker's token spec: type, name, actions.
+    Scope(&'static str, &'a str, &'static str),
+}
+
+pub(in crate::server) struct Access {
     htpasswd: Option<Htpasswd>,
     realm: Option<String>,
     tokens: Tokens,
 }
 
 impl Access {
-    pub(super) fn new(htpasswd: Option<PathBuf>, realm: Option<String>) -> Result<Self> {
+    pub(in crate::server) fn new(htpasswd: Option<PathBuf>, realm: Option<String>) -> Result<Self> {
         if let Some(realm) = &realm {
             let is_url = realm.starts_with("http://") || realm.starts_with("https://");
             if !is_url || realm.contains(['"', '\\', ' ']) || realm.chars().any(char::is_control) {
@@ -50,13 +59,12 @@ impl Access {
         })
     }
 
-    /// The user who asks, or nobody where everybody may; an error for one who may not. `route` is none for what is no
-    /// page of the registry.
-    pub(super) async fn admit<B>(&self, request: &Request<B>, route: Option<&Route>) -> Result<String, Refusal> {
+    /// The user who asks, or nobody where everybody may; an error for one who may not.
+    pub(in crate::server) async fn admit<B>(&self, request: &Request<B>, need: Need<'_>) -> Result<String, Refusal> {
         let Some(htpasswd) = &self.htpasswd else {
             return Ok(String::new());
         };
-        if matches!(route, Some(Route::Health | Route::Token)) {
+        if need == Need::Nothing {
             return Ok(String::new());
         }
         let header = request
@@ -74,8 +82,7 @@ impl Access {
             return Ok(user);
         }
         if scheme.eq_ignore_ascii_case("bearer") && self.realm.is_some() {
-            let needed = route.and_then(Route::scope);
-            return match self.tokens.worth(proof.trim(), needed) {
+            return match self.tokens.worth(proof.trim(), need) {
                 Worth::Enough { user } => Ok(user),
                 Worth::TooLittle | Worth::Nothing => Err(unauthorized()),
             };
@@ -84,24 +91,23 @@ impl Access {
     }
 
     /// How somebody may prove who he is.
-    pub(super) fn challenge(&self, route: Option<&Route>) -> Option<HeaderValue> {
+    pub(in crate::server) fn challenge(&self, need: Need<'_>) -> Option<HeaderValue> {
         self.htpasswd.as_ref()?;
         let challenge = match &self.realm {
             None => "Basic realm=\"rdock\"".to_owned(),
             Some(realm) => {
-                let scope = route.and_then(Route::scope);
-                let scope = scope.map(|(kind, name, actions)| format!(",scope=\"{kind}:{name}:{actions}\""));
-                format!(
-                    "Bearer realm=\"{realm}\",service=\"{SERVICE}\"{}",
-                    scope.unwrap_or_default()
-                )
+                let scope = match need {
+                    Need::Scope(kind, name, actions) => format!(",scope=\"{kind}:{name}:{actions}\""),
+                    Need::Nothing | Need::Login => String::new(),
+                };
+                format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}")
             }
         };
         HeaderValue::try_from(challenge).ok()
     }
 
     /// The token endpoint: GET with Basic, or POST with a form.
-    pub(super) async fn token(&self, request: Request<Incoming>) -> Answer {
+    pub(in crate::server) async fn token(&self, request: Request<Incoming>) -> Answer {
         let Some(htpasswd) = self.htpasswd.as_ref().filter(|_| self.realm.is_some()) else {
             return Err(Refusal::not_found("this registry gives no tokens"));
         };
@@ -114,7 +120,7 @@ impl Access {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
             .and_then(|(_, proof)| basic(proof));
         let (login, scopes) = if *request.method() == Method::POST {
-            let form = body::read(request.into_body(), MAX_FORM, PATIENCE).await;
+            let form = body::read(request.into_body(), MAX_FORM, FORM_TIMEOUT).await;
             let form = form.map_err(|why| match why {
                 Unread::Late => Refusal::late(Code::Unsupported, "the form does not go on"),
                 Unread::TooLarge | Unread::Broken => Refusal::bad(Code::Unsupported, "the form cannot be read"),

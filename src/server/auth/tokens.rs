@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::sessions::random_id;
+use super::access::Need;
+use super::random::random_id;
 use crate::error::Result;
 
 /// As Docker Hub's.
@@ -18,7 +19,7 @@ const MOST: usize = 10_000;
 
 /// The tokens that have been given and not run out.
 #[derive(Default)]
-pub(super) struct Tokens(RefCell<HashMap<String, Token>>);
+pub(in crate::server) struct Tokens(RefCell<HashMap<String, Token>>);
 
 struct Token {
     user: String,
@@ -28,7 +29,7 @@ struct Token {
 
 /// What a token is worth for a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(in crate::server) enum Worth {
     Enough { user: String },
     TooLittle,
     Nothing,
@@ -36,7 +37,7 @@ pub(super) enum Worth {
 
 impl Tokens {
     /// A new token for this user, as the token endpoint's answer. Scopes are of the form `TYPE:NAME:ACTIONS`.
-    pub(super) fn give(&self, user: &str, scopes: Vec<String>) -> Result<Value> {
+    pub(in crate::server) fn give(&self, user: &str, scopes: Vec<String>) -> Result<Value> {
         let word = random_id()? + &random_id()?;
         let mut tokens = self.0.borrow_mut();
         if tokens.len() >= MOST {
@@ -64,14 +65,16 @@ impl Tokens {
         }))
     }
 
-    /// Whether the token allows this: type, name, actions.
-    pub(super) fn worth(&self, word: &str, needed: Option<(&str, &str, &str)>) -> Worth {
+    /// Whether the token allows this.
+    pub(in crate::server) fn worth(&self, word: &str, need: Need<'_>) -> Worth {
         let tokens = self.0.borrow();
         let Some(token) = tokens.get(word).filter(|token| token.until > Instant::now()) else {
             return Worth::Nothing;
         };
-        let is_allowed = needed
-            .is_none_or(|(kind, name, actions)| actions.split(',').all(|action| token.allows(kind, name, action)));
+        let is_allowed = match need {
+            Need::Nothing | Need::Login => true,
+            Need::Scope(kind, name, actions) => actions.split(',').all(|action| token.allows(kind, name, action)),
+        };
         if !is_allowed {
             return Worth::TooLittle;
         }
@@ -107,13 +110,19 @@ mod tests {
             .unwrap();
         let word = given["token"].as_str().unwrap();
         let alice = || Worth::Enough { user: "alice".into() };
-        assert_eq!(tokens.worth(word, None), alice());
-        assert_eq!(tokens.worth(word, Some(("repository", "a/b", "pull,push"))), alice());
+        assert_eq!(tokens.worth(word, Need::Login), alice());
         assert_eq!(
-            tokens.worth(word, Some(("repository", "a/b", "delete"))),
+            tokens.worth(word, Need::Scope("repository", "a/b", "pull,push")),
+            alice()
+        );
+        assert_eq!(
+            tokens.worth(word, Need::Scope("repository", "a/b", "delete")),
             Worth::TooLittle
         );
-        assert_eq!(tokens.worth(word, Some(("repository", "a", "pull"))), Worth::TooLittle);
-        assert_eq!(tokens.worth("guess", None), Worth::Nothing);
+        assert_eq!(
+            tokens.worth(word, Need::Scope("repository", "a", "pull")),
+            Worth::TooLittle
+        );
+        assert_eq!(tokens.worth("guess", Need::Login), Worth::Nothing);
     }
 }

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 2;
 /// Right pairs of user and password that are remembered, as hashes.
 const REMEMBERED: usize = 1000;
 
-pub(super) struct Htpasswd {
+pub(in crate::server) struct Htpasswd {
     path: PathBuf,
     read: Cell<Option<SystemTime>>,
     users: RefCell<HashMap<String, String>>,
@@ -28,13 +28,13 @@ pub(super) struct Htpasswd {
 }
 
 impl Htpasswd {
-    pub(super) fn open(path: PathBuf) -> Result<Self> {
+    pub(in crate::server) fn open(path: PathBuf) -> Result<Self> {
         let file = Self {
             path,
             read: Cell::default(),
             users: RefCell::default(),
             known: RefCell::default(),
-            salt: super::sessions::random_id()?,
+            salt: super::random::random_id()?,
             slots: Semaphore::new(AT_ONCE),
         };
         file.read()?;
@@ -74,7 +74,7 @@ impl Htpasswd {
     }
 
     /// Whether this is the user's password.
-    pub(super) async fn knows(&self, user: &str, password: &str) -> bool {
+    pub(in crate::server) async fn knows(&self, user: &str, password: &str) -> bool {
         // A file that is being edited counts as it was.
         let _ = self.read();
         let proof = Digest::of(format!("{}\0{user}\0{password}", self.salt).as_bytes());

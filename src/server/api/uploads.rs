@@ -10,13 +10,15 @@ use hyper::{Request, StatusCode};
 use serde_json::json;
 use tokio::task::spawn_local;
 
+use super::super::Server;
+use super::super::http::body::drain;
+use super::super::http::query::Query;
+use super::super::http::refusal::{Code, Refusal};
+use super::super::http::reply::{Answer, Reply, empty};
+use super::super::retention::off_thread;
 use super::blobs::CONTENT_DIGEST;
-use super::keeper::off_thread;
-use super::query::Query;
-use super::refusal::{Code, Refusal};
 use super::route::{Name, digest_of};
-use super::sessions::{Claim, Ended, Session};
-use super::{Answer, Reply, Server, empty};
+use super::upload_sessions::{Claim, Ended, UploadSession};
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
@@ -26,9 +28,14 @@ const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 impl Server {
     /// `POST`: a mount, a whole blob, or a new session.
-    pub(super) async fn start_upload(&self, name: &Name, query: &Query, request: Request<Incoming>) -> Answer {
+    pub(in crate::server) async fn start_upload(
+        &self,
+        name: &Name,
+        query: &Query,
+        request: Request<Incoming>,
+    ) -> Answer {
         if let Some(digest) = query.first("mount").map(digest_of).transpose()? {
-            let _held = self.keeper.hold().await?;
+            let _held = self.retention.hold().await?;
             // The blobs of all names are one shelf: from where does not matter.
             if self.store.touch(&digest)? {
                 return Ok(created(name, &digest));
@@ -42,7 +49,7 @@ impl Server {
             (None, Some("sha512")) => Algorithm::Sha512,
             (None, Some(_)) => return Err(Refusal::bad(Code::DigestInvalid, "unsupported digest algorithm")),
         };
-        drop(self.keeper.hold().await?);
+        drop(self.retention.hold().await?);
         let session = self.sessions.begin(name, algorithm).await?;
         match digest {
             Some(digest) => self.finish(name, session, &digest, request).await,
@@ -51,15 +58,15 @@ impl Server {
     }
 
     /// `GET`: how far it came. Whoever asks is not sending: a request that still is has lost its client.
-    pub(super) async fn upload_status(&self, name: &Name, id: &str) -> Answer {
+    pub(in crate::server) async fn upload_status(&self, name: &Name, id: &str) -> Answer {
         let session = self.sessions.find(name, id).await?;
         let len = session.claim().await.upload()?.len();
         Ok(progress(StatusCode::NO_CONTENT, name, id, len))
     }
 
     /// `PATCH`: more bytes.
-    pub(super) async fn patch_upload(&self, name: &Name, id: &str, request: Request<Incoming>) -> Answer {
-        drop(self.keeper.hold().await?);
+    pub(in crate::server) async fn patch_upload(&self, name: &Name, id: &str, request: Request<Incoming>) -> Answer {
+        drop(self.retention.hold().await?);
         let session = self.sessions.find(name, id).await?;
         let name = name.clone();
         // A task of its own, since a connection that breaks drops the request's.
@@ -73,7 +80,7 @@ impl Server {
     }
 
     /// `PUT`: perhaps the last bytes, and the digest.
-    pub(super) async fn finish_upload(
+    pub(in crate::server) async fn finish_upload(
         &self,
         name: &Name,
         id: &str,
@@ -88,7 +95,13 @@ impl Server {
         self.finish(name, session, &digest, request).await
     }
 
-    async fn finish(&self, name: &Name, session: Rc<Session>, digest: &Digest, request: Request<Incoming>) -> Answer {
+    async fn finish(
+        &self,
+        name: &Name,
+        session: Rc<UploadSession>,
+        digest: &Digest,
+        request: Request<Incoming>,
+    ) -> Answer {
         let (of, filled) = (name.clone(), Rc::clone(&session));
         let filled: Result<Upload, Refusal> = spawn_local(async move {
             let mut claim = filled.claim().await;
@@ -99,7 +112,7 @@ impl Server {
         .map_err(|_| lost())?;
         let upload = filled?;
         self.sessions.forget(&session);
-        let _held = self.keeper.hold().await?;
+        let _held = self.retention.hold().await?;
         let wanted = digest.clone();
         off_thread(move || upload.finish(&wanted))
             .await
@@ -113,7 +126,7 @@ impl Server {
     }
 
     /// `DELETE`: the client wants it no more.
-    pub(super) async fn cancel_upload(&self, name: &Name, id: &str) -> Answer {
+    pub(in crate::server) async fn cancel_upload(&self, name: &Name, id: &str) -> Answer {
         let session = self.sessions.find(name, id).await?;
         let upload = session.claim().await.take()?;
         self.sessions.forget(&session);
@@ -123,7 +136,12 @@ impl Server {
 }
 
 /// Adds the body where its `Content-Range`, if it has one, says that it belongs.
-async fn add(claim: &mut Claim<'_>, name: &Name, session: &Session, request: Request<Incoming>) -> Result<(), Refusal> {
+async fn add(
+    claim: &mut Claim<'_>,
+    name: &Name,
+    session: &UploadSession,
+    request: Request<Incoming>,
+) -> Result<(), Refusal> {
     let body = request.body();
     if body.is_end_stream() {
         return claim.upload().map(|_| ());
@@ -133,14 +151,14 @@ async fn add(claim: &mut Claim<'_>, name: &Name, session: &Session, request: Req
     let chunk = match content_range(request.headers()) {
         Ok(chunk) => chunk,
         Err(refusal) => {
-            super::body::drain(request.into_body()).await;
+            drain(request.into_body()).await;
             return Err(refusal);
         }
     };
     if let Some((from, _)) = chunk
         && from != start
     {
-        super::body::drain(request.into_body()).await;
+        drain(request.into_body()).await;
         return Err(out_of_order(name, session, start));
     }
     let size = chunk.map(|(from, to)| to - from + 1);
@@ -148,7 +166,7 @@ async fn add(claim: &mut Claim<'_>, name: &Name, session: &Session, request: Req
     if let (Some(size), Some(announced)) = (size, announced)
         && size != announced
     {
-        super::body::drain(request.into_body()).await;
+        drain(request.into_body()).await;
         return Err(wrong_size(size, announced));
     }
     match claim.fill(request.into_body()).await? {
@@ -188,7 +206,7 @@ fn content_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>, Refusal> {
     })
 }
 
-fn out_of_order(name: &Name, session: &Session, len: u64) -> Refusal {
+fn out_of_order(name: &Name, session: &UploadSession, len: u64) -> Refusal {
     let refusal = Refusal::new(
         StatusCode::RANGE_NOT_SATISFIABLE,
         Code::BlobUploadInvalid,

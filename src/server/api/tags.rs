@@ -5,13 +5,14 @@
 use hyper::header::{HeaderValue, LINK};
 use serde_json::json;
 
-use super::query::{Query, encode};
-use super::refusal::{Code, Refusal};
+use super::super::Server;
+use super::super::http::query::{Query, encode};
+use super::super::http::refusal::{Code, Refusal};
+use super::super::http::reply::{Answer, Reply, json as json_reply};
 use super::route::Name;
-use super::{Answer, Reply, Server, json as json_reply};
 
 impl Server {
-    pub(super) async fn tags(&self, name: &Name, query: &Query) -> Answer {
+    pub(in crate::server) async fn tags(&self, name: &Name, query: &Query) -> Answer {
         if let Some(upstream) = &self.upstream
             && let Some(tags) = upstream.tags(name).await
         {
@@ -28,7 +29,7 @@ impl Server {
         tags_page(name, tags, query)
     }
 
-    pub(super) fn catalog(&self, query: &Query) -> Answer {
+    pub(in crate::server) fn catalog(&self, query: &Query) -> Answer {
         let repositories = self.store.repositories()?;
         let paths = repositories
             .each()

@@ -4,7 +4,7 @@ use hyper::header::{HeaderMap, IF_RANGE, RANGE};
 
 /// What of `size` bytes a client wants.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(in crate::server) enum Wanted {
     All,
     /// From the first byte up to the second, which is not included.
     Part(u64, u64),
@@ -12,7 +12,7 @@ pub(super) enum Wanted {
 }
 
 /// Several ranges at once, and what is no range, may be ignored: RFC 9110, section 14.2.
-pub(super) fn wanted(headers: &HeaderMap, size: u64, etag: &str) -> Wanted {
+pub(in crate::server) fn wanted(headers: &HeaderMap, size: u64, etag: &str) -> Wanted {
     if headers
         .get(IF_RANGE)
         .is_some_and(|value| value.as_bytes() != etag.as_bytes())

@@ -4,8 +4,9 @@
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::json;
 
-use super::query::Query;
-use super::{Answer, Reply, Server, json as json_reply};
+use super::super::Server;
+use super::super::http::query::Query;
+use super::super::http::reply::{Answer, Reply, json as json_reply};
 use crate::store::Named;
 
 /// Docker asks for 25 unless told otherwise, and for 100 at most.
@@ -14,7 +15,7 @@ const MOST: usize = 100;
 /// Tags that a description shows.
 const SHOWN: usize = 5;
 
-pub(super) fn ping() -> Reply {
+pub(in crate::server) fn ping() -> Reply {
     let mut reply = json_reply(r#"{"standalone":true}"#);
     let headers = reply.headers_mut();
     for name in ["x-docker-registry-version", "x-docker-registry-standalone"] {
@@ -26,7 +27,7 @@ pub(super) fn ping() -> Reply {
 
 impl Server {
     /// Repositories whose path contains the term.
-    pub(super) fn search(&self, query: &Query) -> Answer {
+    pub(in crate::server) fn search(&self, query: &Query) -> Answer {
         let term = query.first("q").unwrap_or_default();
         let wanted = term.to_lowercase();
         let number = |key| query.first(key).and_then(|text| text.parse::<usize>().ok());

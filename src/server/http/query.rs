@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 /// `key=value` pairs, decoded, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(in crate::server) struct Query(Vec<(String, String)>);
 
 impl Query {
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::server) fn parse(text: &str) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty());
         Self(
             pairs
@@ -20,12 +20,12 @@ impl Query {
     }
 
     /// The first value of this key.
-    pub(super) fn first(&self, key: &str) -> Option<&str> {
+    pub(in crate::server) fn first(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(in crate::server) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(name, _)| name == key)
@@ -35,7 +35,7 @@ impl Query {
 
 /// Decodes `%XX`; what is no such code stays, and bytes that are no UTF-8 become what no name contains. `space` is the
 /// character that stands for one.
-pub(super) fn decode(text: &str, space: char) -> String {
+pub(in crate::server) fn decode(text: &str, space: char) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -59,7 +59,7 @@ pub(super) fn decode(text: &str, space: char) -> String {
 }
 
 /// Encodes all that might mean something in a query.
-pub(super) fn encode(text: &str) -> String {
+pub(in crate::server) fn encode(text: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rdock::server::{Options, Patience, Server, bind, self_signed};
+use rdock::server::{Options, Server, Timeouts, bind, self_signed};
 use rdock::store::Store;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -27,7 +27,7 @@ use crate::support::sandbox::LIMIT;
 const SHORT: Duration = Duration::from_millis(300);
 const BEGUN: &[u8] = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n";
 
-/// A registry with little patience.
+/// A registry that waits not long.
 struct Impatient {
     host: String,
     log: Receiver<String>,
@@ -37,7 +37,7 @@ struct Impatient {
 }
 
 impl Impatient {
-    fn start(patience: Patience, is_secret: bool) -> Self {
+    fn start(timeouts: Timeouts, is_secret: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (log, logged) = channel();
         let (stop, stopped) = oneshot::channel();
@@ -46,7 +46,7 @@ impl Impatient {
         let thread = thread::spawn(move || {
             let options = Options {
                 has_metrics: true,
-                patience,
+                timeouts,
                 log: Some(Rc::new(move |line| drop(log.send(line.to_owned())))),
                 ..Options::default()
             };
@@ -70,11 +70,11 @@ impl Impatient {
     }
 
     fn with_heads() -> Self {
-        let patience = Patience {
+        let timeouts = Timeouts {
             head: SHORT,
-            ..Patience::default()
+            ..Timeouts::default()
         };
-        Self::start(patience, false)
+        Self::start(timeouts, false)
     }
 
     fn connect(&self) -> TcpStream {
@@ -194,11 +194,11 @@ fn a_connection_on_which_nothing_was_begun_is_closed_without_a_word() {
 
 #[test]
 fn over_tls_a_stalled_handshake_is_closed_and_a_stalled_head_answered() {
-    let patience = Patience {
+    let timeouts = Timeouts {
         head: SHORT * 3,
-        ..Patience::default()
+        ..Timeouts::default()
     };
-    let registry = Impatient::start(patience, true);
+    let registry = Impatient::start(timeouts, true);
     let mut stalled = registry.connect();
     stalled
         .write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
@@ -223,11 +223,11 @@ fn secret(authority: &Path, stream: TcpStream) -> StreamOwned<ClientConnection, 
 
 #[test]
 fn a_body_that_does_not_go_on_is_answered_with_408_and_what_came_is_kept() {
-    let patience = Patience {
+    let timeouts = Timeouts {
         body: SHORT,
-        ..Patience::default()
+        ..Timeouts::default()
     };
-    let registry = Impatient::start(patience, false);
+    let registry = Impatient::start(timeouts, false);
     let place = registry.begin_upload();
     let (mut patch, mut put) = (registry.connect(), registry.connect());
     let length = "HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhello";

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy, sink};
 use tokio::time::timeout;
 
-use super::journal::Entry;
+use super::access_log::Entry;
 use super::refusal::{Code, Refusal};
 
 /// How long the client may take to read it and to close its end.
@@ -17,17 +17,14 @@ const LINGERING: Duration = Duration::from_secs(2);
 /// Whether a request has begun. A connection that is kept open for the next one is closed without a word: it could be
 /// taken for the answer to what the client sends just now. Empty lines in front of a request are no part of it
 /// (<https://www.rfc-editor.org/rfc/rfc9112.html#section-2.2>).
-pub(super) fn is_due(unread: &[u8]) -> bool {
+pub(super) fn has_begun(unread: &[u8]) -> bool {
     unread.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
-/// Says that it took longer than `patience`. What the client is still sending is read for a moment: closed at once, the
+/// Says that it took longer than `limit`. What the client is still sending is read for a moment: closed at once, the
 /// connection would be reset and the answer lost (<https://www.rfc-editor.org/rfc/rfc9112.html#section-9.6>).
-pub(super) async fn dismiss(mut stream: impl AsyncRead + AsyncWrite + Unpin, patience: Duration, mut entry: Entry) {
-    let message = format!(
-        "the head of the request did not come within {} s",
-        patience.as_secs_f64()
-    );
+pub(super) async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration, mut entry: Entry) {
+    let message = format!("the head of the request did not come within {} s", limit.as_secs_f64());
     let (mut head, body) = Refusal::late(Code::Unknown, message).into_reply().into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return;

@@ -16,7 +16,7 @@ use crate::store::{Store, StoreWriter};
 const RAREST: Duration = Duration::from_mins(10);
 const OFTENEST: Duration = Duration::from_millis(250);
 
-pub(super) struct Keeper {
+pub(super) struct Retention {
     store: Store,
     kept_for: Duration,
     /// Held shared by those who rely on a blob, exclusively while blobs are freed.
@@ -27,7 +27,7 @@ pub(super) struct Keeper {
     is_due: Cell<bool>,
 }
 
-impl Keeper {
+impl Retention {
     pub(super) fn new(store: Store, kept_for: Duration) -> Self {
         Self {
             store,
@@ -69,7 +69,7 @@ impl Keeper {
     }
 
     /// Says that names have gone.
-    pub(super) fn is_needed(&self) {
+    pub(super) fn names_have_gone(&self) {
         self.is_due.set(true);
     }
 

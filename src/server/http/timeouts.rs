@@ -1,4 +1,5 @@
-//! A client that keeps the registry waiting is let go, since every connection holds a slot and a piece of a blob.
+//! How long a client may keep the registry waiting: it is let go then, since every connection holds a slot and a piece of
+//! a blob.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// How long a client may keep the registry waiting.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// For a TLS handshake, and between two requests until the next one's head is whole.
     pub head: Duration,
     /// For any byte of a body.
@@ -19,7 +20,7 @@ pub struct Patience {
     pub answer: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(30),
@@ -30,32 +31,32 @@ impl Default for Patience {
 }
 
 /// A connection whose client must take what it is sent.
-pub(super) struct Patient<S> {
+pub(in crate::server) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
+    limit: Duration,
     timer: Pin<Box<Sleep>>,
     is_waiting: bool,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+impl<S> WriteTimeout<S> {
+    pub(in crate::server) fn new(stream: S, limit: Duration) -> Self {
         Self {
             stream,
-            patience,
-            timer: Box::pin(sleep(patience)),
+            limit,
+            timer: Box::pin(sleep(limit)),
             is_waiting: false,
         }
     }
 
     /// Passes a write's outcome on, unless it has been waited for too long.
-    fn judge(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn check(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.is_waiting = false;
             return written;
         }
         if !self.is_waiting {
             self.is_waiting = true;
-            self.timer.as_mut().reset(Instant::now() + self.patience);
+            self.timer.as_mut().reset(Instant::now() + self.limit);
         }
         self.timer
             .as_mut()
@@ -64,16 +65,16 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.judge(written, cx)
+        self.check(written, cx)
     }
 
     fn poll_write_vectored(
@@ -82,7 +83,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.judge(written, cx)
+        self.check(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -112,7 +113,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (near, mut far) = duplex(64);
-            let mut near = Patient::new(near, Duration::from_millis(200));
+            let mut near = WriteTimeout::new(near, Duration::from_millis(200));
             let slow = async {
                 let mut taken = vec![0; 1000];
                 for piece in taken.chunks_mut(50) {

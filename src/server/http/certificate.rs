@@ -16,7 +16,7 @@ use crate::error::{During as _, Error, Kind, Result};
 
 /// What a server shows to its clients.
 pub struct Identity {
-    pub(super) config: Arc<ServerConfig>,
+    pub(in crate::server) config: Arc<ServerConfig>,
 }
 
 impl Identity {

@@ -1,28 +1,28 @@
 //! The path of a repository on this registry and its name in the store.
 
-use super::refusal::{Code, Refusal};
+use super::super::http::refusal::{Code, Refusal};
 use crate::image::Reference;
 use crate::image::reference::HUB;
 
 /// Whose names go without a host: Docker Hub's, or for a cache those of the registry behind it.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(in crate::server) struct RepositoryNames {
     home: String,
 }
 
-impl Names {
-    pub(super) fn of_hub() -> Self {
+impl RepositoryNames {
+    pub(in crate::server) fn of_hub() -> Self {
         Self::of(HUB)
     }
 
-    pub(super) fn of(domain: &str) -> Self {
+    pub(in crate::server) fn of(domain: &str) -> Self {
         Self {
             home: domain.to_owned(),
         }
     }
 
     /// The repository that a client means by this path.
-    pub(super) fn repository(&self, path: &str) -> Result<Reference, Refusal> {
+    pub(in crate::server) fn repository(&self, path: &str) -> Result<Reference, Refusal> {
         let invalid = |why: &str| Refusal::bad(Code::NameInvalid, format!("invalid repository name: {why}"));
         if path.contains([':', '@', '[']) || path.chars().any(char::is_uppercase) {
             return Err(invalid("it holds what no name of a repository may"));
@@ -36,7 +36,7 @@ impl Names {
 
     /// The path under which a repository is served, as docker shows its name: `nginx`, `quay.io/a/b`. None for one
     /// that cannot be: its host has a port, or is not the one behind the cache.
-    pub(super) fn path(&self, name: &Reference) -> Option<String> {
+    pub(in crate::server) fn path(&self, name: &Reference) -> Option<String> {
         let path = match self.home.as_str() {
             HUB => name.familiar_name(),
             home if name.domain() == home => name.path(),
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn paths_and_names_go_both_ways() {
-        let names = Names::of_hub();
+        let names = RepositoryNames::of_hub();
         for (served, stored) in [
             ("nginx", "docker.io/library/nginx"),
             ("alice/app", "docker.io/alice/app"),
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_cache_names_what_is_behind_it() {
-        let names = Names::of("127.0.0.1:5000");
+        let names = RepositoryNames::of("127.0.0.1:5000");
         let name = names.repository("a/b").unwrap();
         assert_eq!(name.name(), "127.0.0.1:5000/a/b");
         assert_eq!(names.path(&name).unwrap(), "a/b");
@@ -97,8 +97,8 @@ mod tests {
             "Host/a",
             "a/%2e",
         ] {
-            assert!(Names::of_hub().repository(bad).is_err(), "{bad}");
-            assert!(Names::of("quay.io").repository(bad).is_err(), "{bad}");
+            assert!(RepositoryNames::of_hub().repository(bad).is_err(), "{bad}");
+            assert!(RepositoryNames::of("quay.io").repository(bad).is_err(), "{bad}");
         }
     }
 }

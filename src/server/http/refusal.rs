@@ -6,14 +6,14 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::Reply;
 use super::body::Body;
+use super::reply::Reply;
 use crate::error::{Error, Kind};
 
 /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes>, and docker's
 /// `PAGINATION_NUMBER_INVALID` and `UNKNOWN`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
+pub(in crate::server) enum Code {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
@@ -55,7 +55,7 @@ impl Code {
 
 /// Small, since it is carried through everything; what it says is behind a pointer.
 #[derive(Debug)]
-pub(super) struct Refusal(Box<Said>);
+pub(in crate::server) struct Refusal(Box<Said>);
 
 #[derive(Debug)]
 struct Said {
@@ -68,7 +68,7 @@ struct Said {
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+    pub(in crate::server) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self(Box::new(Said {
             status,
             code,
@@ -80,32 +80,32 @@ impl Refusal {
     }
 
     #[cfg(test)]
-    pub(super) fn status(&self) -> StatusCode {
+    pub(in crate::server) fn status(&self) -> StatusCode {
         self.0.status
     }
 
     /// What is not the client's fault, for the log alone: it may name files.
-    pub(super) fn cause(&self) -> Option<&Error> {
+    pub(in crate::server) fn cause(&self) -> Option<&Error> {
         self.0.cause.as_ref()
     }
 
     /// 400
-    pub(super) fn bad(code: Code, message: impl Into<String>) -> Self {
+    pub(in crate::server) fn bad(code: Code, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     /// 408 for a client that does not go on
     /// (<https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.9>).
-    pub(super) fn late(code: Code, message: impl Into<String>) -> Self {
+    pub(in crate::server) fn late(code: Code, message: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, code, message).with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// 404 for a page that is none of the API's.
-    pub(super) fn not_found(message: impl Into<String>) -> Self {
+    pub(in crate::server) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::Unsupported, message)
     }
 
-    pub(super) fn no_repository(name: &str) -> Self {
+    pub(in crate::server) fn no_repository(name: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             Code::NameUnknown,
@@ -114,29 +114,29 @@ impl Refusal {
         .about(json!({ "name": name }))
     }
 
-    pub(super) fn no_manifest(version: impl fmt::Display) -> Self {
+    pub(in crate::server) fn no_manifest(version: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::ManifestUnknown, "manifest unknown")
             .about(json!({ "reference": version.to_string() }))
     }
 
-    pub(super) fn no_blob(digest: impl fmt::Display) -> Self {
+    pub(in crate::server) fn no_blob(digest: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::BlobUnknown, "blob unknown to registry")
             .about(json!({ "digest": digest.to_string() }))
     }
 
     #[must_use]
-    pub(super) fn about(mut self, detail: Value) -> Self {
+    pub(in crate::server) fn about(mut self, detail: Value) -> Self {
         self.0.detail = detail;
         self
     }
 
     #[must_use]
-    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(in crate::server) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }
 
-    pub(super) fn into_reply(self) -> Reply {
+    pub(in crate::server) fn into_reply(self) -> Reply {
         let said = self.0;
         let error = json!({ "code": said.code.text(), "message": said.message, "detail": said.detail });
         let mut reply = Response::new(Body::of(json!({ "errors": [error] }).to_string()));

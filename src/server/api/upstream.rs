@@ -17,12 +17,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::super::http::access_log::Log;
+use super::super::http::body::Body;
+use super::super::http::refusal::Refusal;
+use super::super::http::reply::Answer;
+use super::super::retention::off_thread;
 use super::blobs::blob_reply;
-use super::body::Body;
-use super::keeper::off_thread;
-use super::refusal::Refusal;
 use super::route::{At, Name};
-use super::{Answer, Log};
 use crate::content::{BlobReader, ByteStream, Opener, Sink as _, Source as _};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body as Contents, Descriptor, Digest, Manifest, Reference, Version};
@@ -40,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Tags whose last look is remembered.
 const MOST: usize = 10_000;
 
-pub(super) struct Upstream {
+pub(in crate::server) struct Upstream {
     registry: Registry,
     store: Store,
     log: Log,
@@ -52,7 +53,7 @@ pub(super) struct Upstream {
 type Fetch = watch::Receiver<Option<bool>>;
 
 impl Upstream {
-    pub(super) fn new(registry: Registry, store: Store, log: Log) -> Self {
+    pub(in crate::server) fn new(registry: Registry, store: Store, log: Log) -> Self {
         Self {
             registry,
             store,
@@ -72,7 +73,7 @@ impl Upstream {
     }
 
     /// Brings the manifest here if it is not, or if the tag has moved.
-    pub(super) async fn refresh(&self, name: &Name, version: &At) -> Result<(), Refusal> {
+    pub(in crate::server) async fn refresh(&self, name: &Name, version: &At) -> Result<(), Refusal> {
         if !self.knows(name) {
             return Ok(());
         }
@@ -131,7 +132,7 @@ impl Upstream {
     }
 
     /// The tags over there; none when it does not tell.
-    pub(super) async fn tags(&self, name: &Name) -> Option<Vec<String>> {
+    pub(in crate::server) async fn tags(&self, name: &Name) -> Option<Vec<String>> {
         if !self.knows(name) {
             return None;
         }
@@ -139,7 +140,7 @@ impl Upstream {
     }
 
     /// A blob that is not here: passed on as it comes, and kept.
-    pub(super) async fn blob(&self, name: &Name, digest: &Digest, method: &Method) -> Answer {
+    pub(in crate::server) async fn blob(&self, name: &Name, digest: &Digest, method: &Method) -> Answer {
         let blob = self.describe(name, digest).filter(|_| self.knows(name));
         let blob = blob.ok_or_else(|| Refusal::no_blob(digest))?;
         if *method == Method::HEAD {

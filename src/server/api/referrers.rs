@@ -10,10 +10,11 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::query::Query;
-use super::refusal::Refusal;
+use super::super::Server;
+use super::super::http::query::Query;
+use super::super::http::refusal::Refusal;
+use super::super::http::reply::{Answer, json as json_reply};
 use super::route::Name;
-use super::{Answer, Server, json as json_reply};
 use crate::image::manifest::{OCI_INDEX, OCI_MANIFEST};
 use crate::image::{Descriptor, Digest, Reference, null};
 use crate::store::{Named, Store};
@@ -25,19 +26,19 @@ const DEEPEST: u8 = 4;
 
 /// What matters of manifests here, by digest. They never change, so neither does this.
 #[derive(Default)]
-pub(super) struct Subjects(RefCell<HashMap<Digest, Rc<Facts>>>);
+pub(in crate::server) struct Subjects(RefCell<HashMap<Digest, Rc<Facts>>>);
 
 /// What one document says of itself.
 #[derive(Deserialize)]
-pub(super) struct Facts {
+pub(in crate::server) struct Facts {
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
     #[serde(rename = "artifactType")]
     artifact_type: Option<String>,
     config: Option<Config>,
     #[serde(default, deserialize_with = "null::or_default")]
-    pub(super) manifests: Vec<Descriptor>,
-    pub(super) subject: Option<Descriptor>,
+    pub(in crate::server) manifests: Vec<Descriptor>,
+    pub(in crate::server) subject: Option<Descriptor>,
     annotations: Option<Map<String, Value>>,
     #[serde(skip)]
     size: u64,
@@ -51,7 +52,7 @@ struct Config {
 
 impl Subjects {
     /// The facts of a manifest that is here and can be read.
-    pub(super) fn of(&self, digest: &Digest, store: &Store) -> Option<Rc<Facts>> {
+    pub(in crate::server) fn of(&self, digest: &Digest, store: &Store) -> Option<Rc<Facts>> {
         if let Some(known) = self.0.borrow().get(digest) {
             return Some(Rc::clone(known));
         }
@@ -70,7 +71,7 @@ impl Subjects {
     }
 
     /// Whether one of these names leads to the manifest.
-    pub(super) fn lead(&self, named: &[Named], digest: &Digest, store: &Store) -> bool {
+    pub(in crate::server) fn lead(&self, named: &[Named], digest: &Digest, store: &Store) -> bool {
         documents(named).any(|document| document == digest)
             || documents(named).any(|document| self.has_child(document, digest, store, DEEPEST))
     }
@@ -87,7 +88,7 @@ impl Subjects {
 }
 
 impl Facts {
-    pub(super) fn media_type(&self) -> &str {
+    pub(in crate::server) fn media_type(&self) -> &str {
         match &self.media_type {
             Some(media_type) => media_type,
             None if self.config.is_none() => OCI_INDEX,
@@ -117,7 +118,7 @@ impl Facts {
 }
 
 /// The manifests that names stand for: what was pulled by the digest of an index stands for one image of it.
-pub(super) fn documents(named: &[Named]) -> impl Iterator<Item = &Digest> {
+pub(in crate::server) fn documents(named: &[Named]) -> impl Iterator<Item = &Digest> {
     named
         .iter()
         .flat_map(|it| it.name.digest().into_iter().chain([&it.manifest.digest]))
@@ -125,7 +126,7 @@ pub(super) fn documents(named: &[Named]) -> impl Iterator<Item = &Digest> {
 
 impl Server {
     /// What is here about this manifest, whether that is here or not.
-    pub(super) fn referrers(&self, name: &Name, digest: &Digest, query: &Query) -> Answer {
+    pub(in crate::server) fn referrers(&self, name: &Name, digest: &Digest, query: &Query) -> Answer {
         if self.upstream.is_some() {
             // What is here is not all there is; without this page clients ask for the tag that stands in for it.
             return Err(Refusal::not_found("a cache does not list referrers"));
@@ -155,7 +156,7 @@ impl Server {
     }
 
     /// Names of an index's children that say no more than the index itself will: pushed by digest, about nothing.
-    pub(super) fn covered(&self, repository: &Reference, children: &[Descriptor]) -> Vec<Reference> {
+    pub(in crate::server) fn covered(&self, repository: &Reference, children: &[Descriptor]) -> Vec<Reference> {
         let is_about = |child: &Descriptor| {
             let facts = self.subjects.of(&child.digest, &self.store);
             facts.is_some_and(|facts| facts.subject.is_some())

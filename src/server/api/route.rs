@@ -3,27 +3,28 @@
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode, Uri};
 
-use super::names::Names;
-use super::query::{Query, decode};
-use super::refusal::{Code, Refusal};
+use super::super::auth::access::Need;
+use super::super::http::query::{Query, decode};
+use super::super::http::refusal::{Code, Refusal};
+use super::repository_names::RepositoryNames;
 use crate::image::{Digest, Reference};
 
 /// A repository as the client spells it and as the store does.
 #[derive(Debug, Clone)]
-pub(super) struct Name {
-    pub(super) path: String,
-    pub(super) repository: Reference,
+pub(in crate::server) struct Name {
+    pub(in crate::server) path: String,
+    pub(in crate::server) repository: Reference,
 }
 
 /// A tag or a digest in the place of a manifest's name.
 #[derive(Debug)]
-pub(super) enum At {
+pub(in crate::server) enum At {
     Tag(String),
     Digest(Digest),
 }
 
 #[derive(Debug)]
-pub(super) enum Route {
+pub(in crate::server) enum Route {
     Welcome,
     Health,
     Metrics,
@@ -47,7 +48,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) fn of(method: &Method, uri: &Uri, names: &Names) -> Result<Self, Refusal> {
+    pub(in crate::server) fn of(method: &Method, uri: &Uri, names: &RepositoryNames) -> Result<Self, Refusal> {
         let path = decode(uri.path(), '\0');
         let query = Query::parse(uri.query().unwrap_or_default());
         match path.strip_prefix("/v2/") {
@@ -58,7 +59,7 @@ impl Route {
     }
 
     /// Whether it changes what is here.
-    pub(super) fn writes(&self) -> bool {
+    pub(in crate::server) fn writes(&self) -> bool {
         matches!(
             self,
             Route::PutManifest { .. }
@@ -72,24 +73,25 @@ impl Route {
         )
     }
 
-    /// What a token must allow, in the words of docker's token spec: type, name, actions.
-    pub(super) fn scope(&self) -> Option<(&'static str, &str, &'static str)> {
+    /// What it must be allowed.
+    pub(in crate::server) fn need(&self) -> Need<'_> {
         match self {
+            Route::Health | Route::Token => Need::Nothing,
             Route::Tags { name, .. }
             | Route::Referrers { name, .. }
             | Route::Manifest { name, .. }
-            | Route::Blob { name, .. } => Some(("repository", &name.path, "pull")),
+            | Route::Blob { name, .. } => Need::Scope("repository", &name.path, "pull"),
             Route::DeleteManifest { name, .. } | Route::DeleteBlob { name, .. } => {
-                Some(("repository", &name.path, "delete"))
+                Need::Scope("repository", &name.path, "delete")
             }
             Route::PutManifest { name, .. }
             | Route::StartUpload { name, .. }
             | Route::UploadStatus { name, .. }
             | Route::PatchUpload { name, .. }
             | Route::FinishUpload { name, .. }
-            | Route::CancelUpload { name, .. } => Some(("repository", &name.path, "pull,push")),
-            Route::Catalog { .. } => Some(("registry", "catalog", "*")),
-            _ => None,
+            | Route::CancelUpload { name, .. } => Need::Scope("repository", &name.path, "pull,push"),
+            Route::Catalog { .. } => Need::Scope("registry", "catalog", "*"),
+            Route::Welcome | Route::Metrics | Route::OldPing | Route::Search { .. } | Route::Ping => Need::Login,
         }
     }
 }
@@ -109,7 +111,7 @@ fn beside_v2(method: &Method, path: &str, query: Query) -> Result<Route, Refusal
 }
 
 /// A repository may itself have a part that is called `blobs` or `tags`: what counts is the end of the path.
-fn below_v2(method: &Method, path: &str, query: Query, names: &Names) -> Result<Route, Refusal> {
+fn below_v2(method: &Method, path: &str, query: Query, names: &RepositoryNames) -> Result<Route, Refusal> {
     let parse = |path: &str| parse(path, names);
     if path == "_catalog" {
         return reading(method, Route::Catalog { query });
@@ -183,13 +185,13 @@ fn upload(method: &Method, name: Name, id: &str, query: Query) -> Result<Route, 
     }
 }
 
-fn parse(path: &str, names: &Names) -> Result<Name, Refusal> {
+fn parse(path: &str, names: &RepositoryNames) -> Result<Name, Refusal> {
     let repository = names.repository(path)?;
     let path = path.to_owned();
     Ok(Name { path, repository })
 }
 
-pub(super) fn digest_of(text: &str) -> Result<Digest, Refusal> {
+pub(in crate::server) fn digest_of(text: &str) -> Result<Digest, Refusal> {
     Digest::parse(text).map_err(|e| Refusal::bad(Code::DigestInvalid, e.to_string()))
 }
 
@@ -214,7 +216,7 @@ mod tests {
     use super::*;
 
     fn route(method: &Method, path: &str) -> Result<Route, (u16, String)> {
-        Route::of(method, &path.parse().unwrap(), &Names::of_hub()).map_err(|refusal| {
+        Route::of(method, &path.parse().unwrap(), &RepositoryNames::of_hub()).map_err(|refusal| {
             let status = refusal.status().as_u16();
             (status, format!("{refusal:?}"))
         })

@@ -7,13 +7,14 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 use serde_json::json;
 
+use super::super::Server;
+use super::super::http::body::{self, Body, Unread};
+use super::super::http::query::Query;
+use super::super::http::refusal::{Code, Refusal};
+use super::super::http::reply::{Answer, Reply, empty};
+use super::super::retention::off_thread;
 use super::blobs::{CONTENT_DIGEST, describe, etag, is_known, not_modified};
-use super::body::{self, Body, Unread};
-use super::keeper::off_thread;
-use super::query::Query;
-use super::refusal::{Code, Refusal};
 use super::route::{At, Name};
-use super::{Answer, Reply, Server, empty};
 use crate::error::Kind;
 use crate::image::{Body as Contents, Descriptor, Digest, Digester, Manifest, Reference};
 use crate::store::{Named, Store};
@@ -27,7 +28,7 @@ const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 impl Server {
-    pub(super) async fn manifest(&self, name: &Name, version: &At, headers: &HeaderMap) -> Answer {
+    pub(in crate::server) async fn manifest(&self, name: &Name, version: &At, headers: &HeaderMap) -> Answer {
         if let Some(upstream) = &self.upstream {
             upstream.refresh(name, version).await?;
         }
@@ -71,7 +72,7 @@ impl Server {
         }
     }
 
-    pub(super) async fn put_manifest(
+    pub(in crate::server) async fn put_manifest(
         &self,
         name: &Name,
         version: &At,
@@ -83,7 +84,7 @@ impl Server {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let media_type = media_type.map(str::to_owned);
-        let raw = body::read(request.into_body(), MAX_SIZE, self.patience.body)
+        let raw = body::read(request.into_body(), MAX_SIZE, self.timeouts.body)
             .await
             .map_err(|why| match why {
                 Unread::TooLarge => Refusal::new(
@@ -112,7 +113,7 @@ impl Server {
         let mut manifest = Manifest::parse(raw, media_type.as_deref(), expected)
             .map_err(|e| Refusal::bad(Code::ManifestInvalid, e.to_string()))?;
         let (names, tags) = given_names(name, version, query, manifest.digest())?;
-        let _held = self.keeper.hold().await?;
+        let _held = self.retention.hold().await?;
         let children = check(&manifest, &self.store)?;
         add_platform(&mut manifest, &self.store);
         let gone = self.covered(&name.repository, &children);
@@ -124,7 +125,7 @@ impl Server {
         Ok(created(name, &digest, subject.as_ref(), &tags))
     }
 
-    pub(super) async fn delete_manifest(&self, name: &Name, version: &At) -> Answer {
+    pub(in crate::server) async fn delete_manifest(&self, name: &Name, version: &At) -> Answer {
         let repositories = self.store.repositories()?;
         let Some(named) = repositories.of(&name.repository) else {
             return Err(Refusal::no_repository(&name.path));
@@ -136,7 +137,7 @@ impl Server {
         let store = self.store.clone();
         off_thread(move || store.rename(&gone, &given)).await?;
         self.emptied.borrow_mut().insert(name.repository.name().to_owned());
-        self.keeper.is_needed();
+        self.retention.names_have_gone();
         Ok(empty(StatusCode::ACCEPTED))
     }
 

@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +14,12 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::body::drain;
-use super::keeper::off_thread;
-use super::refusal::{Code, Refusal};
+use super::super::auth::random::{ID_LEN, random_id};
+use super::super::http::body::drain;
+use super::super::http::refusal::{Code, Refusal};
+use super::super::retention::off_thread;
 use super::route::Name;
-use crate::error::{During, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
 use crate::store::{Store, Upload};
@@ -32,36 +31,36 @@ const BATCH: usize = 512 << 10;
 /// How long a session that nobody writes to stays in memory; from its file it can be taken up again.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-pub(super) struct Sessions {
+pub(in crate::server) struct UploadSessions {
     store: Store,
     remembered: Duration,
-    patience: Duration,
+    silence: Duration,
     /// By the name of the file.
-    open: RefCell<HashMap<String, Rc<Session>>>,
+    open: RefCell<HashMap<String, Rc<UploadSession>>>,
 }
 
 /// What one client sends to one repository.
-pub(super) struct Session {
-    pub(super) id: String,
+pub(in crate::server) struct UploadSession {
+    pub(in crate::server) id: String,
     file: String,
     upload: Mutex<Option<Upload>>,
     /// Counts those who want to write; the newest one gets to.
     claims: watch::Sender<u64>,
-    patience: Duration,
+    silence: Duration,
     touched: Cell<Instant>,
 }
 
 /// The right to write, until somebody newer wants it: a client whose connection broke comes back before the registry
 /// has noticed.
-pub(super) struct Claim<'a> {
-    session: &'a Session,
+pub(in crate::server) struct Claim<'a> {
+    session: &'a UploadSession,
     upload: MutexGuard<'a, Option<Upload>>,
     newer: watch::Receiver<u64>,
 }
 
 /// How a body ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(in crate::server) enum Ended {
     Whole,
     /// The connection broke, or a newer request took over. What has come is kept.
     Cut,
@@ -69,18 +68,22 @@ pub(super) enum Ended {
     Silent,
 }
 
-impl Sessions {
-    /// Clients may send nothing for as long as `patience`.
-    pub(super) fn new(store: Store, kept_for: Duration, patience: Duration) -> Self {
+impl UploadSessions {
+    /// Clients may send nothing for as long as `silence`.
+    pub(in crate::server) fn new(store: Store, kept_for: Duration, silence: Duration) -> Self {
         Self {
             store,
-            patience,
+            silence,
             remembered: kept_for.min(REMEMBERED),
             open: RefCell::default(),
         }
     }
 
-    pub(super) async fn begin(&self, name: &Name, algorithm: Algorithm) -> Result<Rc<Session>, Refusal> {
+    pub(in crate::server) async fn begin(
+        &self,
+        name: &Name,
+        algorithm: Algorithm,
+    ) -> Result<Rc<UploadSession>, Refusal> {
         if self.open.borrow().len() >= MOST {
             let refusal = Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -97,7 +100,7 @@ impl Sessions {
     }
 
     /// The session of this ID in this repository: under another one's name there is none.
-    pub(super) async fn find(&self, name: &Name, id: &str) -> Result<Rc<Session>, Refusal> {
+    pub(in crate::server) async fn find(&self, name: &Name, id: &str) -> Result<Rc<UploadSession>, Refusal> {
         let unknown = || {
             Refusal::new(
                 StatusCode::NOT_FOUND,
@@ -123,39 +126,39 @@ impl Sessions {
             .ok_or_else(unknown)
     }
 
-    fn insert(&self, id: String, file: String, upload: Upload) -> Rc<Session> {
-        let session = Rc::new(Session {
+    fn insert(&self, id: String, file: String, upload: Upload) -> Rc<UploadSession> {
+        let session = Rc::new(UploadSession {
             id,
             file: file.clone(),
             upload: Mutex::new(Some(upload)),
             claims: watch::Sender::new(0),
-            patience: self.patience,
+            silence: self.silence,
             touched: Cell::new(Instant::now()),
         });
         self.open.borrow_mut().insert(file, Rc::clone(&session));
         session
     }
 
-    pub(super) fn forget(&self, session: &Session) {
+    pub(in crate::server) fn forget(&self, session: &UploadSession) {
         self.open.borrow_mut().remove(&session.file);
     }
 
     /// Forgets those that nobody has written to for too long; a sweep of the store removes their files in the end.
-    pub(super) fn expire(&self) {
-        let is_fresh = |session: &Session| session.touched.get().elapsed() < self.remembered;
+    pub(in crate::server) fn expire(&self) {
+        let is_fresh = |session: &UploadSession| session.touched.get().elapsed() < self.remembered;
         self.open
             .borrow_mut()
             .retain(|_, session| is_fresh(session) || session.upload.try_lock().is_err());
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::server) fn count(&self) -> usize {
         self.open.borrow().len()
     }
 }
 
-impl Session {
+impl UploadSession {
     /// Waits for whoever writes to it, who is told to stop.
-    pub(super) async fn claim(&self) -> Claim<'_> {
+    pub(in crate::server) async fn claim(&self) -> Claim<'_> {
         self.claims.send_modify(|count| *count += 1);
         let newer = self.claims.subscribe();
         let upload = self.upload.lock().await;
@@ -169,16 +172,16 @@ impl Session {
 
 impl Claim<'_> {
     /// The upload; an error when another request has ended it.
-    pub(super) fn upload(&mut self) -> Result<&mut Upload, Refusal> {
+    pub(in crate::server) fn upload(&mut self) -> Result<&mut Upload, Refusal> {
         self.upload.as_mut().ok_or_else(ended)
     }
 
-    pub(super) fn take(&mut self) -> Result<Upload, Refusal> {
+    pub(in crate::server) fn take(&mut self) -> Result<Upload, Refusal> {
         self.upload.take().ok_or_else(ended)
     }
 
     /// Adds the body. Must not be cancelled: the upload travels to the threads that write.
-    pub(super) async fn fill(&mut self, mut body: Incoming) -> Result<Ended, Refusal> {
+    pub(in crate::server) async fn fill(&mut self, mut body: Incoming) -> Result<Ended, Refusal> {
         let mut upload = self.take()?;
         let mut batch = Vec::new();
         let mut ended = None;
@@ -219,7 +222,7 @@ impl Claim<'_> {
             let frame = tokio::select! {
                 biased;
                 _ = self.newer.changed() => return (batch, Some(Ended::Cut)),
-                frame = timeout(self.session.patience, body.frame()) => frame,
+                frame = timeout(self.session.silence, body.frame()) => frame,
             };
             match frame {
                 Ok(Some(Ok(frame))) => {
@@ -255,17 +258,6 @@ fn file_of(name: &Name, id: &str) -> String {
     format!("{id}-{}", &owner.hex()[..16])
 }
 
-const ID_LEN: usize = 32;
-
 fn is_id(text: &str) -> bool {
     text.len() == ID_LEN && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// 128 bits that nobody can guess, in hex.
-pub(super) fn random_id() -> Result<String> {
-    let mut bytes = [0; ID_LEN / 2];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .during("reading /dev/urandom")?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }

@@ -1,0 +1,19 @@
+//! HTTP alone: connections, bodies, ranges, the access log. Nothing in here knows a registry.
+
+pub(in crate::server) mod access_log;
+pub(in crate::server) mod body;
+mod certificate;
+pub(in crate::server) mod connection;
+mod listener;
+pub(in crate::server) mod metrics;
+pub(in crate::server) mod query;
+pub(in crate::server) mod range;
+pub(in crate::server) mod refusal;
+pub(in crate::server) mod reply;
+mod request_timeout;
+mod timeouts;
+
+pub use access_log::Log;
+pub use certificate::{Identity, SelfSigned, self_signed};
+pub use listener::{Listener, bind};
+pub use timeouts::Timeouts;
