@@ -6,6 +6,7 @@ pub mod config;
 pub mod descriptor;
 pub mod digest;
 pub mod glob;
+pub mod go_duration;
 pub mod go_json;
 pub mod history;
 pub mod inspection;

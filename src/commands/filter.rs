@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Reference, glob};
+use crate::image::{Body, Reference, glob, go_duration};
 use crate::store::{Image, Store};
 
 /// One `NAME=VALUE` of the command line. Docker takes an empty text for no condition at all.
@@ -198,7 +197,7 @@ fn created(name: &str, store: &Store) -> Result<Timestamp> {
 /// seconds since 1970. Without a zone it is local.
 fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
     let zone = || jiff::tz::TimeZone::system();
-    let ago = || now.checked_sub(go_duration(text)?).ok();
+    let ago = || now.checked_sub(go_duration::parse(text)?).ok();
     let seconds = || {
         let (seconds, nanos) = text.split_once('.').unwrap_or((text, "0"));
         Timestamp::new(seconds.parse().ok()?, format!("{nanos:0<9}").parse().ok()?).ok()
@@ -215,34 +214,6 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
             let wanted = "a duration like 24h, a date like 2026-01-31T12:00:00Z, or seconds since 1970";
             Error::new(Kind::Usage, format!("invalid until {text:?}: it must be {wanted}"))
         })
-}
-
-/// Go's `time.ParseDuration`: `1h30m`, `90s`, `1.5h`.
-fn go_duration(text: &str) -> Option<Duration> {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let unit = rest[number..]
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .map_or(rest.len(), |end| number + end);
-        let seconds = match &rest[number..unit] {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        let amount: f64 = rest[..number].parse().ok()?;
-        total = total.checked_add(Duration::try_from_secs_f64(amount * seconds).ok()?)?;
-        rest = &rest[unit..];
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 #[cfg(test)]

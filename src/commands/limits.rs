@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::TransferArgs;
 use crate::error::{Error, Kind, Result};
+use crate::image::go_duration;
 use crate::transfer::Limits;
 
 impl TransferArgs {
@@ -64,25 +65,14 @@ pub(super) fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
 /// A time as Go writes it, `1m30s`; a bare number is seconds.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("invalid duration {text:?}: use a number with a unit, such as 30s, 10m or 1h30m");
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let unit_at = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let (number, after) = rest.split_at(unit_at);
-        let next = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(next);
-        let seconds = match unit {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "" if number.len() == text.len() => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return Err(wrong()),
-        };
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        total += Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
-        rest = after;
-    }
+    let is_bare = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let total = if is_bare {
+        let seconds = text.parse().ok();
+        seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    } else {
+        go_duration::parse(text)
+    };
+    let total = total.ok_or_else(wrong)?;
     // Longer than a year is a slip of the finger, and clocks cannot count it.
     if total.is_zero() || total > Duration::from_hours(24 * 366) {
         return Err(wrong());

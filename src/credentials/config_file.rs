@@ -9,11 +9,12 @@ use std::path::Path;
 
 use serde_json::value::RawValue;
 
-use super::members::{Fault, Members, indented};
+use super::members::{Fault, Members};
 use super::replace::Place;
 use super::server::{Nearness, is_web_login, nearness};
 use super::{Credential, entry};
 use crate::error::{Clue, During, Error, Kind, Result};
+use crate::image::go_json;
 
 /// The file as it was when it was read; a missing or empty one holds nothing.
 #[derive(Default)]
@@ -254,7 +255,7 @@ impl ConfigFile {
 
     fn text(&mut self) -> serde_json::Result<String> {
         self.top.put_first("auths", &self.auths)?;
-        Ok(indented(&serde_json::to_string(&self.top)?))
+        Ok(go_json::indented(&serde_json::to_string(&self.top)?, "\t"))
     }
 }
 

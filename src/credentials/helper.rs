@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 
 use super::{Credential, Secret, entry};
 use crate::error::{Error, Kind};
+use crate::image::go_json;
 
 /// Long enough to type a passphrase for a key, short enough for a machine without anybody.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -160,13 +161,13 @@ impl Helper {
             secret: secret.expose().to_owned(),
         };
         let json = match serde_json::to_string(&login) {
-            Ok(json) => as_go_writes(&json),
+            Ok(json) => go_json::embedded(&json),
             Err(e) => return Err(failure(doing, e.to_string(), &[], &[])),
         };
         match self.run("store", format!("{json}\n").as_bytes()).await {
             Ok(_) => Ok(()),
             Err((error, out)) => {
-                let quoted = as_go_writes(&serde_json::Value::from(secret.expose()).to_string());
+                let quoted = go_json::embedded(&serde_json::Value::from(secret.expose()).to_string());
                 let encoded = entry::encode(username, secret);
                 // The longer forms first: none may be broken up by a shorter one.
                 let hidden = [encoded.as_str(), quoted.trim_matches('"'), secret.expose()];
@@ -260,19 +261,6 @@ fn failure(doing: &'static str, error: String, out: &[u8], hidden: &[&str]) -> F
         "***".clone_into(&mut out);
     }
     Failure { doing, error, out }
-}
-
-/// Go's encoder escapes what would matter inside HTML; the helper gets the bytes that Docker would send.
-fn as_go_writes(json: &str) -> String {
-    let escape = |json: String, (plain, escaped): (char, &str)| json.replace(plain, escaped);
-    let escapes = [
-        ('<', "\\u003c"),
-        ('>', "\\u003e"),
-        ('&', "\\u0026"),
-        ('\u{2028}', "\\u2028"),
-        ('\u{2029}', "\\u2029"),
-    ];
-    escapes.into_iter().fold(json.to_owned(), escape)
 }
 
 fn as_go_says(status: ExitStatus) -> String {

@@ -138,70 +138,18 @@ impl Serialize for Members {
     }
 }
 
-/// Valid JSON laid out as Docker does: tabs, `": "`, `{}` for nothing, no final newline. Only white space changes.
-pub(super) fn indented(json: &str) -> String {
-    let mut out = String::with_capacity(json.len() * 2);
-    let mut depth = 0;
-    let mut chars = json.chars();
-    let mut last = ' ';
-    while let Some(c) = chars.next() {
-        match c {
-            _ if c.is_ascii_whitespace() => continue,
-            '}' | ']' => {
-                depth -= 1;
-                if !matches!(last, '{' | '[') {
-                    new_line(&mut out, depth);
-                }
-                out.push(c);
-            }
-            _ => {
-                if matches!(last, '{' | '[' | ',') {
-                    new_line(&mut out, depth);
-                }
-                out.push(c);
-                match c {
-                    '{' | '[' => depth += 1,
-                    ':' => out.push(' '),
-                    '"' => copy_string(&mut chars, &mut out),
-                    _ => {}
-                }
-            }
-        }
-        last = c;
-    }
-    out
-}
-
-fn new_line(out: &mut String, depth: usize) {
-    out.push('\n');
-    out.extend(std::iter::repeat_n('\t', depth));
-}
-
-/// Copies the rest of a string and its closing quote.
-fn copy_string(chars: &mut std::str::Chars<'_>, out: &mut String) {
-    while let Some(c) = chars.next() {
-        out.push(c);
-        match c {
-            '\\' => out.extend(chars.next()),
-            '"' => return,
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::go_json;
 
     #[test]
-    fn the_layout_is_docker_s_and_the_rest_is_untouched() {
+    fn what_passes_through_is_as_it_was_written() {
         let odd = r#"{ "a" :{},"b":[ ],"c":[1.10, 1e3,{"d":"x\"{,:\\"}],
             "e":12345678901234567890123,"f":"\u003c"}"#;
         let neat = "{\n\t\"a\": {},\n\t\"b\": [],\n\t\"c\": [\n\t\t1.10,\n\t\t1e3,\n\t\t{\n\t\t\t\"d\": \"x\\\"{,:\\\\\"\n\t\t}\n\t],\n\t\"e\": 12345678901234567890123,\n\t\"f\": \"\\u003c\"\n}";
-        assert_eq!(indented(odd), neat);
-        assert_eq!(indented(neat), neat);
         let read = Members::parse(odd.as_bytes()).ok().unwrap();
-        assert_eq!(indented(&serde_json::to_string(&read).unwrap()), neat);
+        assert_eq!(go_json::indented(&serde_json::to_string(&read).unwrap(), "\t"), neat);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{array, wrong};
 use crate::error::Result;
+use crate::image::go_duration;
 
 /// Times in nanoseconds; 0 is docker's default.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -75,42 +76,12 @@ impl Health {
 
 /// A duration as Go writes it: `1m30s`, `500ms`, `1.5h`.
 fn nanoseconds(name: &str, text: &str) -> Result<u64> {
-    let parsed = parts(text).filter(|total| *total == 0 || *total >= 1_000_000);
+    let parsed = go_duration::parse(text).map(|length| length.as_nanos());
+    let parsed = parsed.filter(|total| *total == 0 || *total >= 1_000_000);
+    let parsed = parsed.and_then(|total| u64::try_from(total).ok());
     parsed.ok_or_else(|| {
         wrong(format!(
             "Interval {name:?} must be a duration of at least 1ms, such as 30s, not {text:?}"
         ))
     })
-}
-
-fn parts(text: &str) -> Option<u64> {
-    const UNITS: [(&str, f64); 7] = [
-        ("ns", 1.0),
-        ("us", 1e3),
-        ("µs", 1e3),
-        ("ms", 1e6),
-        ("s", 1e9),
-        ("m", 60e9),
-        ("h", 3600e9),
-    ];
-    if text == "0" {
-        return Some(0);
-    }
-    let mut rest = text;
-    let mut total = 0.0;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(end);
-        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(letters);
-        let (_, size) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        total += number.parse::<f64>().ok()? * size;
-        rest = after;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive, and checked to fit"
-    )]
-    (total.is_finite() && total < 9e18 && !text.is_empty()).then_some(total as u64)
 }

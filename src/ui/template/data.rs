@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gotmpl::Value;
 use serde_json::Value as Json;
 
-use crate::ui::json::{for_html, printable};
+use crate::image::go_json;
+use crate::ui::json::printable;
 use crate::ui::sanitize::sanitize;
 
 /// One line of a listing: fields that are texts, as docker has them.
@@ -73,7 +74,7 @@ fn row_json(fields: &BTreeMap<Arc<str>, Value>, other: &BTreeMap<Arc<str>, Optio
         }
         json.extend([&quoted(field), ":", &text]);
     }
-    for_html(&(json + "}"))
+    go_json::embedded(&(json + "}"))
 }
 
 /// The dot of a template.
