@@ -190,17 +190,16 @@ fn value(document: &Json, name: &str, origins: &mut HashMap<usize, Origin>) -> V
             (None, Some(number)) => Value::Uint(number),
             (None, None) => Value::Float(number.as_f64().unwrap_or_default()),
         },
-        Json::String(text) if TIMES.contains(&name) => Value::from(go_time(text)),
+        Json::String(text) if TIMES.contains(&name) => Value::from(go_time(&sanitize(text))),
         Json::String(text) => Value::from(&*sanitize(text)),
         Json::Array(items) => Value::from(items.iter().map(|item| value(item, "", origins)).collect::<Vec<_>>()),
         Json::Object(members) if name == ELEMENT && members.is_empty() => Value::from("{}"),
         Json::Object(members) => {
             let is_set = SETS.contains(&name);
             let members = members.iter().map(|(key, member)| {
-                let key = Arc::<str>::from(&**key);
-                let name = if is_set { ELEMENT } else { &*key };
+                let name = if is_set { ELEMENT } else { key };
                 let member = value(member, name, origins);
-                (key, member)
+                (Arc::from(&*sanitize(key)), member)
             });
             Value::Map(Arc::new(members.collect::<BTreeMap<Arc<str>, Value>>()))
         }

@@ -109,6 +109,21 @@ fn values_cannot_steer_the_terminal_but_templates_can() {
     let print = |template: &str| Template::parse(template).unwrap().render(&document).unwrap();
     assert_eq!(print("{{.Comment}}"), "a\u{fffd}\u{fffd}\u{fffd}b");
     assert_eq!(print("{{json .}}"), r#"{"Comment":"a\u001b\u009b\u202eb"}"#);
+    let labels = serde_json::json!({"Labels": {"a\u{1b}\u{202e}": "b\u{7}", "LastTagTime": "\u{1b}TZ"}});
+    let document = Data::document(&labels);
+    let print = |template: &str| Template::parse(template).unwrap().render(&document).unwrap();
+    assert_eq!(
+        print("{{.Labels}}"),
+        "map[LastTagTime:\u{fffd}  +0000 UTC a\u{fffd}\u{fffd}:b\u{fffd}]"
+    );
+    assert_eq!(
+        print("{{range $name, $text := .Labels}}{{$name}}={{$text}};{{end}}"),
+        "LastTagTime=\u{fffd}  +0000 UTC;a\u{fffd}\u{fffd}=b\u{fffd};"
+    );
+    assert_eq!(
+        print("{{json .Labels}}"),
+        r#"{"a\u001b\u202e":"b\u0007","LastTagTime":"\u001bTZ"}"#
+    );
 }
 
 #[test]
