@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::image::Platform;
 use crate::image::reference::HUB;
 use crate::registry::Insecure;
+use crate::ui::one_line;
 use crate::ui::template::Data;
 
 /// Display information about rdock, its store and its registries
@@ -100,7 +101,7 @@ impl Facts {
             self.root
         );
         if !self.user.is_empty() {
-            let _ = writeln!(text, " Username: {}", self.user);
+            let _ = writeln!(text, " Username: {}", one_line(&self.user));
         }
         text += " Insecure Registries:\n";
         for rule in self.insecure_hosts.iter().chain(&self.insecure_networks) {
