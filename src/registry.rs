@@ -1,7 +1,7 @@
 //! The distribution protocol over HTTP (<https://github.com/opencontainers/distribution-spec>).
 //!
-//! A [`Wire`] is the process's way out, a [`Registry`] is a host, a [`Repository`] is a name on it: a source and a sink
-//! of content. Below them `wire` speaks HTTP and knows nothing of the protocol.
+//! A [`Wire`] is the process's way out, [`Registries`] are the hosts of a run, a [`Registry`] is a host, a
+//! [`Repository`] is a name on it: a source and a sink of content. Below them `wire` speaks HTTP and knows nothing of the protocol.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,6 +20,7 @@ mod listing;
 mod login;
 mod manifests;
 mod referrers;
+mod registries;
 mod removal;
 mod repository;
 mod search;
@@ -28,6 +29,7 @@ mod upload;
 mod wire;
 
 pub use login::Login;
+pub use registries::Registries;
 pub use repository::Repository;
 pub use search::Hit;
 pub use wire::{Insecure, Mirror, Trust, Wire};

@@ -15,8 +15,7 @@ use super::truth;
 use super::limits;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
-use crate::image::reference::HUB;
-use crate::registry::{Insecure, Mirror, Registry, Trust, Wire};
+use crate::registry::{Insecure, Registries, Registry, Trust, Wire};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::ui::failure::{self, Places};
@@ -107,6 +106,7 @@ pub struct Context {
     pub settings: Settings,
     pub screen: Screen,
     credentials: OnceCell<Rc<Credentials>>,
+    registries: OnceCell<Registries>,
 }
 
 impl Context {
@@ -115,6 +115,7 @@ impl Context {
             settings,
             screen,
             credentials: OnceCell::new(),
+            registries: OnceCell::new(),
         }
     }
 
@@ -170,15 +171,15 @@ impl Context {
 
     /// The registry of a reference's domain, trusted as daemon.json and the flags say.
     pub fn registry(&self, domain: &str, args: &RegistryArgs) -> Result<Registry> {
-        self.registry_over(domain, args, Wire::new)
+        self.registries(args, None)?.at(domain)
     }
 
-    /// The same, for a job that moves blobs.
-    pub fn registry_for(&self, domain: &str, args: &RegistryArgs, transfer: &TransferArgs) -> Result<Registry> {
-        self.registry_over(domain, args, |trust| Wire::patient(trust, transfer.stall_timeout))
-    }
-
-    fn registry_over(&self, domain: &str, args: &RegistryArgs, wire: impl FnOnce(Trust) -> Wire) -> Result<Registry> {
+    /// The registries of this run, which has one set of flags: the first call's count. Whoever moves blobs says how
+    /// long a silence of the other side is borne.
+    pub fn registries(&self, args: &RegistryArgs, stall_timeout: Option<Duration>) -> Result<&Registries> {
+        if let Some(known) = self.registries.get() {
+            return Ok(known);
+        }
         let daemon = self.settings.daemon();
         for warning in &daemon.warnings {
             self.screen.note(warning);
@@ -192,19 +193,11 @@ impl Context {
             insecure_everywhere: args.insecure,
             certificate_folders: self.settings.certificate_folders.clone(),
         };
-        let mirrors: Vec<Mirror> = match domain {
-            HUB => daemon
-                .registry_mirrors
-                .iter()
-                .map(|url| url.parse())
-                .collect::<Result<_>>()?,
-            _ => Vec::new(),
+        let wire = match stall_timeout {
+            Some(patience) => Wire::patient(trust, patience),
+            None => Wire::new(trust),
         };
-        Ok(Registry::new(
-            domain,
-            &Rc::new(wire(trust)),
-            self.credentials(),
-            &mirrors,
-        ))
+        let made = Registries::new(wire, self.credentials().clone(), daemon.registry_mirrors.clone());
+        Ok(self.registries.get_or_init(|| made))
     }
 }

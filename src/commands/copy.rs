@@ -253,6 +253,8 @@ impl<'a> Job<'a> {
     }
 
     fn registry(&self, domain: &str) -> Result<Registry> {
-        self.context.registry(domain, &self.args.registry)
+        let patience = self.args.transfer.stall_timeout;
+        let registries = self.context.registries(&self.args.registry, Some(patience))?;
+        registries.at(domain)
     }
 }

@@ -81,7 +81,8 @@ async fn pull(name: &str, args: &PullArgs, context: &Context) -> Result<()> {
     let platform = args.platform.as_ref().or(context.settings.default_platform.as_ref());
     let platform = platform.map(|text| Platform::parse(text)).transpose()?;
     let repository = context
-        .registry_for(typed.domain(), &args.registry, &args.transfer)?
+        .registries(&args.registry, Some(args.transfer.stall_timeout))?
+        .at(typed.domain())?
         .repository(&typed);
     let pull = Pull {
         context,

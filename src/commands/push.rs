@@ -69,7 +69,8 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
         context,
         args,
         registry: context
-            .registry_for(typed.domain(), &args.registry, &args.transfer)?
+            .registries(&args.registry, Some(args.transfer.stall_timeout))?
+            .at(typed.domain())?
             .bounded_by(store.body_limit(typed.domain())),
         locations: store.locations(typed.domain())?,
         store,

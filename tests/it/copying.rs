@@ -232,6 +232,56 @@ fn a_whole_registry_moves_below_a_path() {
 }
 
 #[test]
+fn all_repositories_of_a_run_share_a_few_connections() {
+    let scene = Scene::new();
+    let small = Image::small().write(&scene.sandbox.root().join("small"));
+    for number in 0..12 {
+        scene.source.push(&format!("hello/{number}"), "1", &small);
+    }
+    scene.copy(&["-q", "--all", "--max-concurrent", "1", "FROM", "TO"]).ok();
+    let there = format!("{}/hello/11:1", scene.to.host());
+    assert_eq!(
+        scene.sandbox.rdock(&["digest", &there]).ok().stdout.trim(),
+        small.digest
+    );
+    let connections = [scene.from.connections(), scene.to.connections()];
+    assert!(connections.iter().all(|count| *count <= 8), "{connections:?}");
+}
+
+#[test]
+fn a_warning_is_told_once_whatever_number_of_repositories_are_met() {
+    let scene = Scene::new();
+    let small = Image::small().write(&scene.sandbox.root().join("small"));
+    scene.source.push("hello", "1", &small);
+    let config = scene.sandbox.home().join(".config/docker");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("daemon.json"), "{\"insecure-registries\": 1}").unwrap();
+    let run = scene.copy(&["-q", "--all", "FROM", "TO"]).ok();
+    assert_eq!(run.stderr.matches("daemon.json").count(), 1, "{run}");
+}
+
+#[test]
+fn a_copy_whose_source_falls_silent_reconnects_and_goes_on() {
+    let scene = Scene::new();
+    let big = Image::new().layer(Layer::files(1, 3_000_000)).uncompressed();
+    let big = big.write(&scene.sandbox.root().join("big"));
+    scene.source.push("team/big", "1", &big);
+    let layer = big.layers[0].digest.clone();
+    scene.from.on_path("GET", &layer).times(2).stall_after(1_000_000);
+    scene
+        .copy(&[
+            "--stall-timeout",
+            "300ms",
+            "--timeout",
+            "25s",
+            "FROM/team/big:1",
+            "TO/team/big:1",
+        ])
+        .ok();
+    assert_eq!(remote_digest(&scene.to.host(), "team/big:1"), big.digest);
+}
+
+#[test]
 fn a_dry_run_tells_the_bytes_and_writes_nothing() {
     let scene = Scene::new();
     let first = &scene.index.children[0];

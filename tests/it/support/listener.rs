@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -40,6 +41,7 @@ pub(crate) const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 pub(crate) struct Listener {
     address: SocketAddr,
     accepting: JoinHandle<()>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Listener {
@@ -52,13 +54,24 @@ impl Listener {
     pub(crate) fn start_at(address: SocketAddr, tls: Option<Arc<ServerConfig>>, handler: Handler) -> Self {
         let listener = runtime().block_on(TcpListener::bind(address)).unwrap();
         let address = listener.local_addr().unwrap();
-        let accepting = runtime().spawn(accept(listener, tls.map(TlsAcceptor::from), handler));
-        Self { address, accepting }
+        let accepted = Arc::<AtomicUsize>::default();
+        let counter = Arc::clone(&accepted);
+        let accepting = runtime().spawn(accept(listener, tls.map(TlsAcceptor::from), handler, counter));
+        Self {
+            address,
+            accepting,
+            accepted,
+        }
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections came so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 }
 
@@ -68,9 +81,10 @@ impl Drop for Listener {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, handler: Handler) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, handler: Handler, accepted: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        accepted.fetch_add(1, Ordering::Relaxed);
         while connections.try_join_next().is_some() {}
         connections.spawn(serve(stream, tls.clone(), Arc::clone(&handler)));
     }

@@ -160,6 +160,11 @@ impl Recorder {
         self.requests().iter().filter(|entry| fits(entry)).count()
     }
 
+    /// How many connections came so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.listener.connections()
+    }
+
     /// How many bytes of response bodies went out so far.
     pub(crate) fn body_bytes_down(&self) -> u64 {
         self.requests().iter().map(|entry| entry.sent).sum()
