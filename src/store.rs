@@ -13,20 +13,36 @@
 //! ingest/job-*      what a job has read from an archive and not judged yet
 //! lock              held shared by jobs that add content, exclusively while blobs are freed
 //! index.lock        held while index.json changes
+//! unsynced          BOOT DIGEST: blobs that were named before the disk had them, and in which boot of the machine
 //! sizes             SIZE DIGEST: what layers unpack to
 //! summaries         what `images` and `rmi` ask of each image, and by which signs it is still true
 //! locations         DOMAIN PATH DIGEST: which repositories are known to hold a blob
 //! body-limits       HOST BYTES SECONDS: the longest body that a host takes, and since when that is known
 //! ```
+//!
+//! What a power cut may cost, moment by moment:
+//! - while blobs come in: what arrived in the last seconds. A partial blob with a hole is fetched anew from its start.
+//! - after a pull has named a blob, before the disk has it: that blob. It is noted in `unsynced`, and the note is on the
+//!   disk before the name is. The first job after another boot verifies what is noted, drops what is wrong and syncs the
+//!   rest; the next pull fetches what is missing. Until then no such blob is believed.
+//! - while `index.json` changes: nothing; the old one or the new one is there. A pull's new name may then lead to blobs
+//!   that were dropped: the image is told as incomplete, and a pull completes it.
+//! - after `load`, `import`, a copy to a layout or a push that `serve` has taken: nothing. Blobs are on the disk before
+//!   they are named, and so is what was noted and their image is built on.
+//! - at any moment: the last lines of `sizes`, `summaries`, `locations` and `body-limits`. They cost time, no more.
+//!
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
 
+mod append_log;
 mod blobs;
 mod bytes;
+mod files;
 mod images;
 mod layout;
 mod lock;
 mod memory_share;
 mod notes;
+mod unsynced;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +65,7 @@ pub use images::lookup::Found;
 pub use images::prune::Pruned;
 pub use images::removal::{Force, Removed};
 pub use images::repositories::{Named, Repositories};
+pub use unsynced::Recovery;
 
 use crate::content::{BlobReader, BodyLimit, Kept, Memory, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
@@ -63,6 +80,7 @@ use images::{catalog, index, lookup, naming, repositories, sweep, usage};
 use layout::Layout;
 use lock::Lock;
 use notes::{body_limits, locations, push_sessions};
+use unsynced::Waiting;
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
@@ -95,12 +113,39 @@ impl Store {
     /// Makes the store if need be and begins a job that adds content: until the writer is dropped, no process
     /// frees blobs, not even those that nothing names yet.
     pub fn begin(&self) -> Result<StoreWriter> {
+        self.begin_waiting(Waiting::ForTheBlob)
+    }
+
+    /// The same for a job that brings only what can be fetched again: blobs get their names before the disk has them.
+    /// What a power cut damages is found and dropped by the first job after it.
+    pub fn begin_fetching(&self) -> Result<StoreWriter> {
+        self.begin_waiting(self.layout.unsynced().waiting())
+    }
+
+    fn begin_waiting(&self, waiting: Waiting) -> Result<StoreWriter> {
         self.layout.create()?;
+        self.recover(&|_| {});
+        if self.layout.unsynced().is_ripe()
+            && let Some(_alone) = Lock::try_exclusive(&self.layout.lock())?
+        {
+            // What cannot be synced now stays noted.
+            let _ = self.layout.unsynced().settle();
+        }
+        if matches!(waiting, Waiting::ForTheBlob) {
+            self.layout.unsettle();
+        }
         Ok(StoreWriter {
             lock: Lock::shared(&self.layout.lock())?,
-            ingest: Ingest::new(Arc::clone(&self.layout)),
+            ingest: Ingest::new(Arc::clone(&self.layout), waiting.clone()),
+            waiting,
             store: self.clone(),
         })
+    }
+
+    /// Verifies what was not on the disk yet when the machine went down. Whoever looks at a blob does so first in any
+    /// case; here, how long it takes and what was found is told.
+    pub fn recover(&self, tell: &dyn Fn(Recovery)) {
+        self.layout.unsynced().recover(tell);
     }
 
     /// The same, after what killed jobs left of their archives is gone, if no other job is under way.
@@ -237,7 +282,8 @@ impl Store {
 
     /// The same, and keeps the `nameless` images in that step: the commit of a load.
     pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<()> {
-        let _writer = self.begin()?;
+        self.layout.create()?;
+        let _lock = Lock::shared(&self.layout.lock())?;
         let mut edit = Edit::begin(&self.layout)?;
         if let Some((name, _)) = names.iter().find(|(_, manifest)| !self.has_blob(&manifest.digest)) {
             let name = name.familiar();
@@ -313,6 +359,7 @@ impl Source for Store {
 pub struct StoreWriter {
     store: Store,
     ingest: Ingest,
+    waiting: Waiting,
     #[expect(dead_code, reason = "held, not used")]
     lock: Lock,
 }
@@ -321,6 +368,13 @@ impl StoreWriter {
     /// A place for what has yet to be judged. It lasts no longer than the writer may.
     pub fn scratch(&self) -> Result<ScratchHolder> {
         Scratch::new(&self.store.layout).map(ScratchHolder::from)
+    }
+
+    /// Says which blobs and manifests will come: for those that can be fetched again, nothing has to be waited for then.
+    pub fn expect<'a>(&self, blobs: impl IntoIterator<Item = &'a Descriptor>) {
+        let missing = blobs.into_iter().filter(|blob| !self.store.has_whole(blob));
+        let missing: Vec<Digest> = missing.map(|blob| blob.digest.clone()).collect();
+        self.waiting.expect(&missing);
     }
 
     /// Makes what a scratch place keeps the blob of its digest, unless that is there.
@@ -338,6 +392,6 @@ impl Sink for StoreWriter {
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        blobs::put(&self.store.layout, manifest.digest(), &manifest.raw)
+        blobs::put(&self.store.layout, manifest.digest(), &manifest.raw, &self.waiting)
     }
 }

@@ -17,9 +17,9 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Insecure, Registries, Registry, Trust, Wire};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Recovery, Store};
 use crate::ui::failure::{self, Places};
-use crate::ui::{ProgressMode, Screen};
+use crate::ui::{ProgressMode, Screen, human};
 
 /// How a command ended that did not end with an [`Error`](crate::error::Error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,8 +165,24 @@ impl Context {
         status
     }
 
+    /// The user's store, after what a power cut may have damaged was looked at.
     pub fn store(&self) -> Store {
-        Store::at(self.settings.store_folder.clone())
+        let store = Store::at(self.settings.store_folder.clone());
+        store.recover(&|found| self.tell(found));
+        store
+    }
+
+    fn tell(&self, found: Recovery) {
+        let text = match found {
+            Recovery::Verifying { blobs, bytes } => {
+                let size = human::size(bytes);
+                format!("Verifying {blobs} blobs ({size}) that the disk may have lost when this machine went down ...")
+            }
+            Recovery::Dropped { blobs } => format!(
+                "WARNING: {blobs} blobs were damaged when this machine went down and are removed: pull their images again"
+            ),
+        };
+        self.screen.note(&text);
     }
 
     /// The registry of a reference's domain, trusted as daemon.json and the flags say.

@@ -1,34 +1,39 @@
 //! Finished blobs: looking, opening, reading small ones whole, writing small ones.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use bytes::Bytes;
-use rustix::fs::{self, AtFlags, FileType, OFlags};
+use rustix::fs::{self, AtFlags, FileType};
 use rustix::io::Errno;
 
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Digest, Digester};
-use crate::store::layout::{self, Layout};
+use crate::store::files;
+use crate::store::layout::Layout;
+use crate::store::unsynced::Waiting;
 
 /// The largest blob that is read into memory whole: 8 MiB, far above any config or manifest.
 const MAX_WHOLE: u64 = 8 << 20;
 
 /// The blob's size in bytes, if it is there. A symbolic link is not a blob.
 pub(super) fn size(layout: &Layout, digest: &Digest) -> Option<u64> {
+    if layout.unsynced().is_doubted(digest) {
+        return None;
+    }
     let metadata = layout.blob(digest).symlink_metadata().ok()?;
     metadata.is_file().then_some(metadata.len())
 }
 
 /// The folder of all blobs: from there thousands of them are found in half the time.
 pub(super) fn folder(layout: &Layout) -> io::Result<File> {
+    layout.unsynced().recover(&|_| {});
     File::open(layout.blobs())
 }
 
 /// The blob's size in bytes, and when its file was last written to, in nanoseconds since 1970.
 pub(super) fn stamp(folder: &File, digest: &Digest) -> Option<(u64, i128)> {
-    let stat = fs::statat(folder, layout::blob_name(digest), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let stat = fs::statat(folder, files::blob_name(digest), AtFlags::SYMLINK_NOFOLLOW).ok()?;
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let written = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
     is_file.then_some((stat.st_size.try_into().ok()?, written))
@@ -36,15 +41,14 @@ pub(super) fn stamp(folder: &File, digest: &Digest) -> Option<(u64, i128)> {
 
 /// Opens the blob and says how many bytes it has.
 pub(super) fn open(layout: &Layout, digest: &Digest) -> Result<(File, u64)> {
-    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(no_link)
-        .open(layout.blob(digest))
-        .and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    if layout.unsynced().is_doubted(digest) {
+        return Err(damaged(digest, "a power cut has cut it off"));
+    }
+    let opened =
+        files::open_read(&layout.blob(digest)).and_then(|file| file.metadata().map(|metadata| (file, metadata.len())));
     match opened {
-        Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
-        Ok(_) => Err(damaged(digest, "it is not a file")),
+        Ok(opened) => Ok(opened),
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Err(damaged(digest, "it is not a file")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::new(
             Kind::NotFound,
             format!("blob {digest} is missing from the store: remove the image and pull it again"),
@@ -76,9 +80,12 @@ pub(super) fn read(layout: &Layout, digest: &Digest) -> Result<Bytes> {
 }
 
 /// Puts bytes that were checked against `digest` in their place, unless they are there already.
-pub(super) fn put(layout: &Layout, digest: &Digest, raw: &[u8]) -> Result<()> {
+pub(super) fn put(layout: &Layout, digest: &Digest, raw: &[u8], waiting: &Waiting) -> Result<()> {
     if read(layout, digest).is_ok() {
         return Ok(());
+    }
+    if waiting.may_skip(digest) {
+        return layout.place(&layout.blob(digest), raw);
     }
     layout.replace(&layout.blob(digest), raw)
 }

@@ -4,13 +4,17 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 
 use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
+use crate::store::files;
 use crate::store::memory_share::MemoryShares;
+use crate::store::unsynced::{Unsynced, Waiting};
 
 const VERSION: &str = "1.0.0";
 const LOCK: &str = "lock";
@@ -25,6 +29,9 @@ const SESSION: &str = "push-";
 pub(super) struct Layout {
     root: PathBuf,
     shares: MemoryShares,
+    unsynced: Unsynced,
+    /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
+    is_unsettled: AtomicBool,
 }
 
 #[derive(Deserialize)]
@@ -35,13 +42,22 @@ struct Marker {
 
 impl Layout {
     pub(super) fn new(root: PathBuf) -> Self {
-        let shares = MemoryShares::default();
-        Self { root, shares }
+        Self {
+            shares: MemoryShares::default(),
+            unsynced: Unsynced::new(&root),
+            is_unsettled: AtomicBool::default(),
+            root,
+        }
     }
 
     /// The blobs that are on their way in or out.
     pub(super) fn shares(&self) -> &MemoryShares {
         &self.shares
+    }
+
+    /// The blobs that a power cut may take away.
+    pub(super) fn unsynced(&self) -> &Unsynced {
+        &self.unsynced
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -101,7 +117,7 @@ impl Layout {
     }
 
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
-        self.blobs().join(blob_name(digest))
+        self.blobs().join(files::blob_name(digest))
     }
 
     fn blob_folder(&self, algorithm: Algorithm) -> PathBuf {
@@ -132,7 +148,7 @@ impl Layout {
     }
 
     fn has_marker(&self) -> Result<bool> {
-        match fs::read(self.marker()) {
+        match files::read(&self.marker()) {
             Ok(raw) => self.check_version(&raw).map(|()| true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
@@ -187,38 +203,61 @@ impl Layout {
 
     /// Puts these bytes at `path` in one step: whoever reads sees the old file or the new one, even after a power cut.
     pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        self.try_replace(path, bytes)
-            .map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
+        let replace = || {
+            let file = self.write_new(bytes)?;
+            file.as_file().sync_all()?;
+            let parent = self.persist(file, path)?;
+            sync_folder(parent)
+        };
+        replace().map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
     }
 
-    fn try_replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// The same without waiting for the disk: after a power cut anything may be there.
+    pub(super) fn place(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let place = || self.persist(self.write_new(bytes)?, path).map(drop);
+        place().map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
+    }
+
+    fn write_new(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         fs::create_dir_all(self.ingest())?;
         let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(self.ingest())?;
         file.write_all(bytes)?;
-        settle(file.as_file())?;
+        open_up(file.as_file())?;
+        Ok(file)
+    }
+
+    fn persist<'a>(&'a self, file: NamedTempFile, path: &'a Path) -> io::Result<&'a Path> {
         let parent = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent)?;
         file.persist(path).map_err(|e| e.error)?;
-        sync_folder(parent)
+        Ok(parent)
     }
 
-    /// Turns the finished partial file into the blob. That it is called so outlasts a power cut only after
-    /// [`Layout::sync_blobs`].
-    pub(super) fn publish(&self, partial: &File, digest: &Digest) -> io::Result<()> {
-        self.publish_from(&self.partial(digest), partial, digest)
-    }
-
-    /// The same for a finished file at another place of the ingest area.
-    pub(super) fn publish_from(&self, path: &Path, file: &File, digest: &Digest) -> io::Result<()> {
-        settle(file)?;
+    /// Turns a finished file of the ingest area into the blob. That it is called so outlasts a power cut only after
+    /// [`Layout::sync_blobs`]; what need not be waited for may be gone or damaged after one.
+    pub(super) fn publish(&self, path: &Path, file: &File, digest: &Digest, waiting: &Waiting) -> io::Result<()> {
+        open_up(file)?;
+        if !waiting.may_skip(digest) {
+            file.sync_all()?;
+            self.unsettle();
+        }
         let folder = self.blob_folder(digest.algorithm());
         fs::create_dir_all(&folder)?;
         fs::rename(path, self.blob(digest))
     }
 
-    /// Makes sure that all blobs are on the disk by name.
+    /// From now on what this process names is to outlast a power cut.
+    pub(super) fn unsettle(&self) {
+        self.is_unsettled.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes sure that all blobs are on the disk by name, unless this process has brought only what can be fetched again.
     pub(super) fn sync_blobs(&self) -> Result<()> {
+        if !self.is_unsettled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let sync = || {
+            self.unsynced.sync_noted()?;
             for folder in fs::read_dir(self.blobs())? {
                 sync_folder(&folder?.path())?;
             }
@@ -238,15 +277,9 @@ impl Layout {
     }
 }
 
-/// Where the blob lies in the folder of all blobs.
-pub(super) fn blob_name(digest: &Digest) -> String {
-    [digest.algorithm().name(), "/", digest.hex()].concat()
-}
-
-/// Finished content: on the disk, and readable by whom the root folder lets in.
-fn settle(file: &File) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(0o644))?;
-    file.sync_all()
+/// Finished content is readable by whom the root folder lets in.
+fn open_up(file: &File) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o644))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -1,10 +1,11 @@
 //! Advisory file locks between processes. The system frees a dead process's locks.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
 use crate::error::{During, Result};
+use crate::store::files;
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ impl Lock {
         let lock = || {
             let file = open(path).or_else(|e| match e.kind() {
                 // Even a store that may only be read is read under a lock.
-                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => File::open(path),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => files::open_read(path),
                 _ => Err(e),
             })?;
             file.lock_shared()?;
@@ -50,10 +51,5 @@ impl Lock {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    files::open_write(path, 0o666)
 }

@@ -5,7 +5,9 @@ mod ingest;
 mod ranges;
 mod removal;
 mod sharing;
+mod unsynced;
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::time::Duration;
 
@@ -14,9 +16,9 @@ use futures_util::stream;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::*;
 use crate::content::ByteStream;
 use crate::image::manifest::OCI_MANIFEST;
+use crate::store::*;
 
 fn new_store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();

@@ -55,7 +55,7 @@ impl Pull<'_> {
             Err(e) => return Err(with_nearest_tags(e, &self.repository, name).await),
         };
         self.announce(name);
-        let writer = self.store.begin()?;
+        let writer = self.store.begin_fetching()?;
         let brought = match &root.body {
             Body::Index(_) if self.args.all_platforms => self.bring_all(&root, &writer).await?,
             _ => self.bring_one(name, &root, &writer).await?,
@@ -77,6 +77,7 @@ impl Pull<'_> {
             return Err(Error::new(Kind::Corrupt, format!("{name} is an index of indexes")));
         };
         let plan = Plan::for_image(body, None, |blob| self.store.has_whole(blob));
+        writer.expect(plan.blobs.iter().chain([&image.descriptor, &root.descriptor]));
         self.transfer(&plan, writer).await?;
         let platform = self.store.config(body)?.platform;
         for manifest in [&image, root] {
@@ -100,6 +101,8 @@ impl Pull<'_> {
         };
         let has = |blob: &Descriptor| self.store.has_whole(blob);
         let plan = Plan::for_tree(&source, root, |_| Ok(ImageConfig::default()), has).await?;
+        let manifests = plan.children.iter().chain([root]).map(|it| &it.descriptor);
+        writer.expect(plan.blobs.iter().chain(manifests));
         self.transfer(&plan, writer).await?;
         writer.put_manifest(root).await?;
         let images = plan.children.iter().filter_map(|child| match &child.body {

@@ -19,7 +19,9 @@ use crate::image::{Descriptor, Digest};
 use crate::store::blobs;
 use crate::store::bytes::partial::{Partial, Progress};
 use crate::store::bytes::ranges::{Came, QUEUE, Ranges};
+use crate::store::bytes::writeback::Writeback;
 use crate::store::layout::Layout;
+use crate::store::unsynced::Waiting;
 
 /// How often to look whether another process has finished the same blob.
 const POLL: Duration = Duration::from_millis(20);
@@ -27,14 +29,16 @@ const POLL: Duration = Duration::from_millis(20);
 /// The blobs of one job.
 pub(in crate::store) struct Ingest {
     layout: Arc<Layout>,
+    waiting: Waiting,
     /// How far the tries that failed came, so that the next one need not read the partial file again.
     failed: Mutex<HashMap<Digest, Progress>>,
 }
 
 impl Ingest {
-    pub(in crate::store) fn new(layout: Arc<Layout>) -> Self {
+    pub(in crate::store) fn new(layout: Arc<Layout>, waiting: Waiting) -> Self {
         Self {
             layout,
+            waiting,
             failed: Mutex::default(),
         }
     }
@@ -49,7 +53,8 @@ impl Ingest {
             let kept;
             (partial, kept) = self.fill(partial, open).await?;
             if partial.is_right() {
-                self.on_disk(move || partial.publish())
+                let waiting = self.waiting.clone();
+                self.on_disk(move || partial.publish(&waiting))
                     .await
                     .map_err(|e| said(e, &doing))?;
                 return Ok(Outcome::Copied);
@@ -72,7 +77,7 @@ impl Ingest {
             if is_present() {
                 return Ok(None);
             }
-            match Partial::lock(&self.layout, blob).map_err(|e| self.layout.failure(e))? {
+            match Partial::lock(&self.layout, blob, self.writeback()).map_err(|e| self.layout.failure(e))? {
                 Some(partial) => break partial,
                 None => time::sleep(POLL).await,
             }
@@ -81,6 +86,7 @@ impl Ingest {
             self.on_disk(move || partial.discard()).await?;
             return Ok(None);
         }
+        self.waiting.expect(std::slice::from_ref(&blob.digest));
         let known = self.failed().remove(&blob.digest);
         // Nearly always: no thread has to be waited for before the blob is asked for.
         if partial.is_new().map_err(|e| self.layout.failure(e))? {
@@ -91,6 +97,11 @@ impl Ingest {
             partial.catch_up(known).map(|()| partial)
         };
         self.on_disk(catch_up).await.map(Some)
+    }
+
+    /// Only what is waited for in the end is worth an early start.
+    fn writeback(&self) -> Option<Writeback> {
+        matches!(self.waiting, Waiting::ForTheBlob).then(Writeback::default)
     }
 
     /// Adds the bytes that are missing, and says how many there were before.

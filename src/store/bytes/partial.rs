@@ -1,18 +1,19 @@
 //! One partial blob on disk: locked, hashed as it grows, kept for resuming until it is whole.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::OFlags;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::image::{Descriptor, Digest, Digester};
 use crate::store::bytes::extents::{Extents, MAP_LEN};
 use crate::store::bytes::writeback::Writeback;
+use crate::store::files;
 use crate::store::layout::Layout;
+use crate::store::unsynced::Waiting;
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
@@ -79,7 +80,7 @@ pub(in crate::store) struct Partial {
     /// Whether the file has its full length and a map behind it.
     is_mapped: bool,
     buffer: Vec<u8>,
-    writeback: Writeback,
+    writeback: Option<Writeback>,
 }
 
 /// Which bytes of a blob are on disk, and the hash of the first of them.
@@ -102,16 +103,14 @@ impl Progress {
 
 impl Partial {
     /// The blob's partial file, made where there is none; `None` while somebody else writes to it.
-    pub(in crate::store) fn lock(layout: &Arc<Layout>, blob: &Descriptor) -> io::Result<Option<Self>> {
+    pub(in crate::store) fn lock(
+        layout: &Arc<Layout>,
+        blob: &Descriptor,
+        writeback: Option<Writeback>,
+    ) -> io::Result<Option<Self>> {
         let path = layout.partial(&blob.digest);
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-                .open(&path)?;
+            let file = files::open_write(&path, 0o666)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -129,7 +128,7 @@ impl Partial {
                     progress: Progress::none(&blob.digest),
                     is_mapped: false,
                     buffer: Vec::new(),
-                    writeback: Writeback::default(),
+                    writeback,
                 }));
             }
         }
@@ -209,7 +208,9 @@ impl Partial {
             self.is_mapped = true;
         }
         write_all(&self.file, chunks, offset)?;
-        self.writeback.wrote(offset..end, &self.file);
+        if let Some(writeback) = &mut self.writeback {
+            writeback.wrote(offset..end, &self.file);
+        }
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
@@ -265,11 +266,12 @@ impl Partial {
     }
 
     /// Makes the whole and right partial file the blob.
-    pub(in crate::store) fn publish(self) -> io::Result<()> {
+    pub(in crate::store) fn publish(self, waiting: &Waiting) -> io::Result<()> {
         if self.is_mapped {
             self.file.set_len(self.size)?;
         }
-        self.layout.publish(&self.file, &self.digest)
+        let path = self.layout.partial(&self.digest);
+        self.layout.publish(&path, &self.file, &self.digest, waiting)
     }
 
     /// Removes the file.
@@ -298,6 +300,8 @@ fn write_all(file: &File, chunks: &[Bytes], mut offset: u64) -> io::Result<()> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
     use crate::error::{Clue, Kind};
 
@@ -336,7 +340,7 @@ mod tests {
             digest,
             is_mapped: false,
             buffer: Vec::new(),
-            writeback: Writeback::default(),
+            writeback: None,
         };
         let (sender, mut batches) = mpsc::channel(1);
         let mut batch = Batch::at(0);

@@ -20,6 +20,7 @@ use crate::image::{Descriptor, Digester};
 use crate::store::bytes::reader;
 use crate::store::bytes::unpacked;
 use crate::store::layout::Layout;
+use crate::store::unsynced::Waiting;
 
 /// How much is read, hashed and written at once.
 const PIECE: usize = 256 << 10;
@@ -162,7 +163,7 @@ pub(in crate::store) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
     let doing = || format!("storing blob {}", kept.digest);
     let file = File::open(&kept.path).during(doing())?;
     layout
-        .publish_from(&kept.path, &file, &kept.digest)
+        .publish(&kept.path, &file, &kept.digest, &Waiting::ForTheBlob)
         .map_err(|e| layout.failure(e).during(doing()))
 }
 

@@ -3,18 +3,17 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use bytes::Bytes;
-use rustix::fs::OFlags;
 
 use crate::error::{During, Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Digest, Digester};
 use crate::store::Store;
+use crate::store::files;
 use crate::store::layout::Layout;
+use crate::store::unsynced::Waiting;
+use bytes::Bytes;
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
@@ -50,13 +49,9 @@ impl Store {
 
     fn open_upload(&self, name: &str, create: bool) -> io::Result<File> {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(create)
-            .truncate(false)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(self.layout.upload(name))
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(create).truncate(false);
+        files::open(&self.layout.upload(name), &options)
     }
 }
 
@@ -134,7 +129,9 @@ impl Upload {
                 format!("the {} bytes hash to {actual}, not to {digest}", self.len),
             ));
         }
-        let published = self.layout.publish_from(&self.path, &self.file, digest);
+        let published = self
+            .layout
+            .publish(&self.path, &self.file, digest, &Waiting::ForTheBlob);
         published
             .map_err(|e| self.layout.failure(e))
             .during(format!("storing blob {digest}"))

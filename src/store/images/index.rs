@@ -14,6 +14,7 @@ use crate::error::{Clue, Error, Kind, Result};
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Descriptor, Reference};
+use crate::store::files;
 use crate::store::layout::Layout;
 use crate::store::lock::Lock;
 
@@ -229,7 +230,7 @@ impl Edit {
 }
 
 fn read_raw(layout: &Layout) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(layout.index()) {
+    match files::read(&layout.index()) {
         Ok(raw) => Ok(Some(raw)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => {

@@ -16,6 +16,7 @@ use crate::store::images::index::{Edit, Index, stored_form};
 use crate::store::images::naming;
 use crate::store::images::sweep::{self, Reach};
 use crate::store::lock::Lock;
+use crate::store::unsynced::Waiting;
 
 /// A tag or a digest, and the manifest that it stands for here: under the digest of an index that was pulled stands
 /// the one image that was wanted of it.
@@ -89,7 +90,7 @@ impl Store {
     /// they pointed to is reached through the manifest.
     pub fn put_named(&self, manifest: &Manifest, names: &[Reference], gone: &[Reference]) -> Result<()> {
         let _writer = self.begin()?;
-        blobs::put(&self.layout, manifest.digest(), &manifest.raw)?;
+        blobs::put(&self.layout, manifest.digest(), &manifest.raw, &Waiting::ForTheBlob)?;
         let mut edit = Edit::begin(&self.layout)?;
         let entries: Vec<_> = names
             .iter()

@@ -7,12 +7,12 @@ use std::thread;
 
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
+use crate::store::append_log;
 use crate::store::blobs;
 use crate::store::bytes::unpacked;
 use crate::store::images::catalog::Image;
 use crate::store::images::manifest_cache::ManifestCache;
 use crate::store::layout::Layout;
-use crate::store::notes::append_log;
 use crate::store::notes::summaries::Summary;
 
 /// Layers that are unpacked at once.

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::{During, Result};
 use crate::image::Digest;
+use crate::store::append_log;
 use crate::store::layout::Layout;
-use crate::store::notes::append_log;
 
 /// Notes that the repository `domain`/`path` holds these blobs.
 pub(in crate::store) fn remember(layout: &Layout, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
@@ -17,6 +17,7 @@ pub(in crate::store) fn remember(layout: &Layout, domain: &str, path: &str, blob
         .filter(|blob| !known.contains(&(fact.clone(), (*blob).clone())));
     append_log::append(&layout.locations(), new.map(|blob| (fact.clone(), blob)))
         .during(format!("writing {}", layout.locations().display()))
+        .map(drop)
 }
 
 /// For each blob the paths of the repositories on this registry that hold it, the latest noted first.

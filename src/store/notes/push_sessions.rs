@@ -2,14 +2,13 @@
 //!
 //! Such a file holds the URL of the session and nothing else. URLs may be signed, so only their owner may read it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-
-use rustix::fs::OFlags;
+use std::os::unix::fs::FileExt as _;
 
 use crate::content::Remembered;
 use crate::image::Digest;
+use crate::store::files;
 use crate::store::layout::Layout;
 
 /// Longer than any URL that servers take.
@@ -21,14 +20,7 @@ pub(in crate::store) fn claim(layout: &Layout, domain: &str, path: &str, blob: &
     let place = Digest::of(format!("{domain} {path} {blob}").as_bytes());
     let at = layout.session(&place);
     let open = || {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&at)?;
+        let file = files::open_write(&at, 0o600)?;
         file.try_lock()?;
         let mut session = String::new();
         (&file).take(LONGEST).read_to_string(&mut session)?;

@@ -2,7 +2,7 @@
 //! manifests and configs.
 //!
 //! A line of the file is `CHECKSUM TYPE STAMP CONFIG STAMP CREATED LAYERS DIFFIDS DIGEST`, the latter being the
-//! manifest's; see [`append_log`](super::append_log) for what becomes of a torn one. It holds as long as manifest and config
+//! manifest's; see [`append_log`](crate::store::append_log) for what becomes of a torn one. It holds as long as manifest and config
 //! are the files they were: a blob that is gone or was written to is read again, and a damaged one told. Lost, the file
 //! is made anew. Layers are `DIGEST=SIZE` with commas between.
 
@@ -16,9 +16,9 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest};
+use crate::store::append_log;
 use crate::store::blobs;
 use crate::store::layout::Layout;
-use crate::store::notes::append_log;
 
 /// Lines of images that are no more may be so many more than those that are in use.
 const SPARE_LINES: usize = 1000;

@@ -2,28 +2,29 @@
 //!
 //! Each line must end in a digest: a line that a killed process left torn then never reads as a whole one.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
 use crate::image::Digest;
+use crate::store::files;
 
 /// The facts in the file: what stands before the digest, and the digest. Lines that are none are passed over.
-pub(in crate::store) fn read(path: &Path) -> Vec<(String, Digest)> {
+pub(super) fn read(path: &Path) -> Vec<(String, Digest)> {
     let text = text(path);
     let facts = facts(&text).map(|(fact, digest)| (text[fact].to_owned(), digest));
     facts.collect()
 }
 
 /// The whole file; nothing where it cannot be read.
-pub(in crate::store) fn text(path: &Path) -> String {
-    let raw = fs::read(path).unwrap_or_default();
+pub(super) fn text(path: &Path) -> String {
+    let raw = files::read(path).unwrap_or_default();
     String::from_utf8(raw).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// Where in such a text the facts stand, and their digests.
-pub(in crate::store) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> {
+pub(super) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> {
     let mut end = 0;
     text.split_inclusive('\n').filter_map(move |line| {
         let begin = end;
@@ -33,17 +34,17 @@ pub(in crate::store) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>,
     })
 }
 
-/// Adds facts in one write.
-pub(in crate::store) fn append<'a>(
+/// Adds facts in one write; the file, unless there was nothing to add.
+pub(super) fn append<'a>(
     path: &Path,
     facts: impl IntoIterator<Item = (String, &'a Digest)>,
-) -> io::Result<()> {
+) -> io::Result<Option<File>> {
     let lines = facts.into_iter().map(|(fact, digest)| format!("{fact} {digest}\n"));
     let mut text: String = lines.collect();
     if text.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut file = files::open(path, OpenOptions::new().read(true).append(true).create(true))?;
     file.lock()?;
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(-1)).is_ok() {
@@ -52,13 +53,15 @@ pub(in crate::store) fn append<'a>(
     if last != [b'\n'] {
         text.insert(0, '\n');
     }
-    file.write_all(text.as_bytes())
+    file.write_all(text.as_bytes())?;
+    file.unlock()?;
+    Ok(Some(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread;
+    use std::{fs, thread};
 
     #[test]
     fn a_torn_line_is_lost_alone() {

@@ -1,0 +1,87 @@
+//! Opening the files of a store: never through a link, and nothing but plain files. A store may have come from somebody
+//! else, as an archive or a checkout; its files are not believed to be what they should be.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::image::Digest;
+
+/// The longest file of the store that is read whole beside blobs: 256 MiB, of which half a million images need a half.
+const LONGEST: u64 = 256 << 20;
+
+/// Opens the file with these options. A link is an error; so is a folder, a pipe, a socket or a device, and nothing
+/// waits for the other end of one.
+pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = options.clone().custom_flags(flags.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(not_plain(path))
+}
+
+/// Opens the file to read it.
+pub(super) fn open_read(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().read(true))
+}
+
+/// Opens the file to read and write it, and makes it where there is none. Nobody else may read a file made with
+/// `mode` 0o600.
+pub(super) fn open_write(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(mode);
+    open(path, &options)
+}
+
+/// The whole file, which must not be endless.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open_read(path)?;
+    let mut raw = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut raw)?;
+    if raw.len() as u64 > LONGEST {
+        let why = format!("it has more than {} MiB", LONGEST >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(raw)
+}
+
+/// Where the blob lies in the folder of all blobs.
+pub(super) fn blob_name(digest: &Digest) -> String {
+    [digest.algorithm().name(), "/", digest.hex()].concat()
+}
+
+fn not_plain(path: &Path) -> io::Error {
+    let why = format!("{} is not a plain file", path.display());
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_pipes_devices_and_folders_are_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("plain"), "x").unwrap();
+        symlink(at("plain"), at("link")).unwrap();
+        symlink("/dev/zero", at("device")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        assert_eq!(read(&at("plain")).unwrap(), b"x");
+        for name in ["link", "device", "pipe", "folder"] {
+            assert!(read(&at(name)).is_err(), "{name}");
+            assert!(open_write(&at(name), 0o600).is_err(), "{name}");
+        }
+        assert_eq!(fs::read(at("plain")).unwrap(), b"x");
+        let why = read(Path::new("/dev/zero")).unwrap_err();
+        assert!(why.to_string().contains("is not a plain file"), "{why}");
+    }
+}
