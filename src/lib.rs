@@ -30,7 +30,8 @@
 //!   `registry-mirrors`. See [`settings`].
 //! - `certs.d/HOST[:PORT]/` in the same two folders: read only, `*.crt` and `*.cert` with `*.key`.
 //! - the image store in `$RDOCK_HOME`, else the user's data folder (`~/.local/share/rdock`): an OCI image layout with
-//!   a few files beside it. See [`store`], which also says what a power cut can cost at each moment. `serve --tls self-signed` adds a folder `tls` to the one that it serves.
+//!   a few files beside it. See [`store`], which also says what a power cut can cost at each moment. `serve --tls
+//!   self-signed` adds a folder `tls` to the one that it serves.
 //! - `rdock-demo-*` in the system's temporary folder: all that `demo` makes, gone when it ends. See [`commands::demo`].
 //! - what the command line names: layouts and archives of `copy`, `save` and `load`.
 
