@@ -1,21 +1,19 @@
 //! The distribution protocol over HTTP (<https://github.com/opencontainers/distribution-spec>).
 //!
 //! A [`Wire`] is the process's way out, [`Registries`] are the hosts of a run, a [`Registry`] is a host, a
-//! [`Repository`] is a name on it: a source and a sink of content. Below them `wire` speaks HTTP and knows nothing of the protocol.
+//! [`Repository`] is a name on it: a source and a sink of content. What a repository holds has a file each: manifests,
+//! tags, blobs, referrers, uploads; they share `requests`. Below them `wire` speaks HTTP and knows nothing of the
+//! protocol.
 
-use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::StreamExt;
-
-use crate::content::{BodyLimit, ByteStream};
-use crate::credentials::Credentials;
+use crate::content::BodyLimit;
+use crate::credentials::{Credential, Credentials, Secret};
+use crate::error::Result;
 use crate::image::Reference;
 
 mod blobs;
-mod exists;
+mod hosts;
 mod listing;
 mod login;
 mod manifests;
@@ -23,9 +21,11 @@ mod referrers;
 mod registries;
 mod removal;
 mod repository;
+mod requests;
 mod search;
-mod session;
-mod upload;
+mod upload_notes;
+mod upload_sessions;
+mod uploads;
 mod wire;
 
 pub use login::Login;
@@ -34,46 +34,12 @@ pub use repository::Repository;
 pub use search::Hit;
 pub use wire::{Insecure, Mirror, Trust, Wire};
 
-use wire::{Host, Keys};
+use hosts::Hosts;
+use wire::Keys;
 
 /// A host that holds repositories. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct Registry(Rc<Hosts>);
-
-#[derive(Debug)]
-struct Hosts {
-    domain: String,
-    wire: Rc<Wire>,
-    main: Host,
-    mirrors: Vec<MirrorHost>,
-}
-
-/// A server that is asked before the Hub, until it fails.
-#[derive(Debug)]
-struct MirrorHost {
-    host: Host,
-    /// Shared with the streams that it feeds.
-    failed: Arc<AtomicBool>,
-}
-
-impl MirrorHost {
-    /// Leaves it alone from now on: the Hub has all that it has.
-    fn give_up(&self) {
-        self.failed.store(true, Ordering::Relaxed);
-    }
-
-    fn watch(&self, stream: ByteStream) -> ByteStream {
-        let failed = self.failed.clone();
-        Box::pin(stream.inspect(move |item| {
-            if item.is_err() {
-                failed.store(true, Ordering::Relaxed);
-            }
-        }))
-    }
-}
-
-#[cfg(test)]
-mod tests;
 
 impl Registry {
     /// The registry of a domain as references spell it. Mirrors are asked first, for what is pulled only.
@@ -83,22 +49,13 @@ impl Registry {
     }
 
     fn with_keys(domain: &str, wire: &Rc<Wire>, keys: &dyn Fn() -> Keys, mirrors: &[Mirror]) -> Self {
-        let mirrors = mirrors.iter().map(|mirror| MirrorHost {
-            host: Host::new(wire.mirror(mirror), keys()),
-            failed: Arc::default(),
-        });
-        Self(Rc::new(Hosts {
-            domain: domain.to_owned(),
-            wire: wire.clone(),
-            main: Host::new(wire.endpoint(domain), keys()),
-            mirrors: mirrors.collect(),
-        }))
+        Self(Rc::new(Hosts::new(domain, wire, keys, mirrors)))
     }
 
     /// The same registry, with what earlier runs learned of how long a body it takes.
     #[must_use]
     pub fn bounded_by(self, limit: BodyLimit) -> Self {
-        self.main().endpoint.body_limits.remember(limit);
+        self.0.main.endpoint.body_limits.remember(limit);
         self
     }
 
@@ -109,18 +66,34 @@ impl Registry {
 
     /// The repository of this name; its tag and digest do not matter.
     pub fn repository(&self, name: &Reference) -> Repository {
-        Repository::new(self.clone(), name.without_version(), HashMap::new())
+        Repository::new(&self.0, name)
     }
 
-    fn main(&self) -> &Host {
-        &self.0.main
+    /// The names of all repositories, where the registry offers such a list.
+    pub async fn catalog(&self) -> Result<Vec<String>> {
+        listing::catalog(&self.0).await
     }
 
-    /// The mirrors that have not failed so far.
-    fn mirrors(&self) -> impl Iterator<Item = &MirrorHost> {
-        self.0
-            .mirrors
-            .iter()
-            .filter(|mirror| !mirror.failed.load(Ordering::Relaxed))
+    /// What the registry finds, in its order, at most `limit`; none when it offers no search. Errors are docker's.
+    pub async fn search(&self, term: &str, limit: u32) -> Result<Option<Vec<Hit>>> {
+        search::find(&self.0, term, limit).await
+    }
+
+    /// Tries a user name and password as docker does. A registry that asks for nothing takes any.
+    pub async fn log_in(&self, username: &str, password: &Secret) -> Result<Login> {
+        let credential = Credential::Basic {
+            username: username.to_owned(),
+            password: Secret::new(password.expose().to_owned()),
+        };
+        login::try_out(&self.0, credential).await
+    }
+
+    /// Tries an identity token that an earlier login gave.
+    pub async fn log_in_with_token(&self, identity_token: &Secret) -> Result<Login> {
+        let token = Secret::new(identity_token.expose().to_owned());
+        login::try_out(&self.0, Credential::IdentityToken(token)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,47 @@
 //! Blobs, read from any offset.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::Range;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, StatusCode};
 
-use super::repository::Repository;
+use super::requests::Requests;
 use super::wire::{Host, headers};
 use crate::content::{ByteStream, Span};
 use crate::error::{Error, Kind, Result};
-use crate::image::Descriptor;
+use crate::image::{Descriptor, Digest};
 
-impl Repository {
+/// Whether the blob is there. A registry that does not say is taken to lack it: the upload will tell why. No mirror
+/// answers for what is about to be written.
+pub(super) async fn exists(requests: &Requests, digest: &Digest) -> Result<bool> {
+    let request = requests.writing(Method::HEAD, &format!("blobs/{digest}"));
+    let answer = requests.main().send(&request).await?;
+    Ok(answer.status.is_success())
+}
+
+/// What is read of one repository. Clones share what was read.
+#[derive(Clone)]
+pub(super) struct Blobs {
+    requests: Rc<Requests>,
+    /// Blobs that were read from their first byte.
+    read: Rc<RefCell<HashSet<Digest>>>,
+}
+
+impl Blobs {
+    pub(super) fn new(requests: &Rc<Requests>) -> Self {
+        Self {
+            requests: requests.clone(),
+            read: Rc::default(),
+        }
+    }
+
     /// A span of a blob. A server that knows no ranges gives it from its start to its end.
-    pub(super) async fn open_blob(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+    pub(super) async fn open(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
         if bytes.start > 0 && bytes.start == blob.size {
             // Asking for nothing is an error to HTTP.
             let stream = Box::pin(stream::empty());
@@ -23,7 +49,7 @@ impl Repository {
         }
         // A blob that is begun anew was not what its digest says: the mirror has had its chance.
         let is_again = bytes.start == 0 && !self.read.borrow_mut().insert(blob.digest.clone());
-        for mirror in self.registry.mirrors().filter(|_| !is_again) {
+        for mirror in self.requests.hosts.mirrors().filter(|_| !is_again) {
             match self.open_at(&mirror.host, blob, bytes.clone()).await {
                 Ok(Span { bytes, stream }) => {
                     let stream = mirror.watch(stream);
@@ -33,11 +59,12 @@ impl Repository {
                 Err(_) => mirror.give_up(),
             }
         }
-        self.open_at(self.registry.main(), blob, bytes).await
+        self.open_at(self.requests.main(), blob, bytes).await
     }
 
     async fn open_at(&self, host: &Host, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
         let mut request = self
+            .requests
             .reading(Method::GET, &format!("blobs/{}", blob.digest))
             // A digest is over the very bytes: nobody on the way may pack them.
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::Registry;
-use super::repository::Repository;
+use super::hosts::Hosts;
+use super::requests::Requests;
 use super::wire::{Failure, Host, Request, Scope, headers, same_origin};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Reference;
@@ -21,51 +21,47 @@ const MAX_BARREN_PAGES: usize = 100;
 /// As many tags a page as ECR allows; asking for more is an error there.
 const TAGS_A_PAGE: u32 = 1000;
 
-impl Registry {
-    /// The names of all repositories, where the registry offers such a list.
-    pub async fn catalog(&self) -> Result<Vec<String>> {
-        // Registry 2.8 refuses any page size above its own.
-        let request = Request::new(Method::GET, "/v2/_catalog").scopes([Scope::catalog()]);
-        let names = match all_pages(self.main(), request, "repositories").await? {
-            Ok(names) => names,
-            Err(failure) => return Err(self.no_catalog(&failure)),
-        };
-        let domain = self.domain();
-        let is_name = |name: &String| {
-            let parsed = Reference::parse(&format!("{domain}/{name}"));
-            parsed.is_ok_and(|parsed| parsed.path() == name)
-        };
-        Ok(names.into_iter().filter(is_name).collect())
-    }
+/// The names of all repositories, where the registry offers such a list.
+pub(super) async fn catalog(hosts: &Hosts) -> Result<Vec<String>> {
+    // Registry 2.8 refuses any page size above its own.
+    let request = Request::new(Method::GET, "/v2/_catalog").scopes([Scope::catalog()]);
+    let names = match all_pages(&hosts.main, request, "repositories").await? {
+        Ok(names) => names,
+        Err(failure) => return Err(no_catalog(hosts, &failure)),
+    };
+    let domain = &hosts.domain;
+    let is_name = |name: &String| {
+        let parsed = Reference::parse(&format!("{domain}/{name}"));
+        parsed.is_ok_and(|parsed| parsed.path() == name)
+    };
+    Ok(names.into_iter().filter(is_name).collect())
+}
 
-    fn no_catalog(&self, failure: &Failure) -> Error {
-        match failure.status {
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                let message = format!("{} does not list its repositories", self.domain());
-                Error::new(Kind::Unsupported, message)
-            }
-            _ => failure.first(),
+fn no_catalog(hosts: &Hosts, failure: &Failure) -> Error {
+    match failure.status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            let message = format!("{} does not list its repositories", hosts.domain);
+            Error::new(Kind::Unsupported, message)
         }
+        _ => failure.first(),
     }
 }
 
-impl Repository {
-    /// All tags, in the order of the registry.
-    pub async fn tags(&self) -> Result<Vec<String>> {
-        let paged = self.reading(Method::GET, &format!("tags/list?n={TAGS_A_PAGE}"));
-        let host = self.registry.main();
-        let tags = match all_pages(host, paged, "tags").await? {
-            // Some registries have a page size of their own and refuse a larger one.
-            Err(failure) if failure.status == StatusCode::BAD_REQUEST => {
-                all_pages(host, self.reading(Method::GET, "tags/list"), "tags").await?
-            }
-            result => result,
-        };
-        let tags = tags.map_err(|failure| self.refused_reading(&failure, None))?;
-        // Artifactory lists digests among the tags (skopeo#2346).
-        let is_tag = |tag: &String| self.name.at_tag(tag).is_ok();
-        Ok(tags.into_iter().filter(is_tag).collect())
-    }
+/// All tags, in the order of the registry.
+pub(super) async fn tags(requests: &Requests) -> Result<Vec<String>> {
+    let paged = requests.reading(Method::GET, &format!("tags/list?n={TAGS_A_PAGE}"));
+    let host = requests.main();
+    let tags = match all_pages(host, paged, "tags").await? {
+        // Some registries have a page size of their own and refuse a larger one.
+        Err(failure) if failure.status == StatusCode::BAD_REQUEST => {
+            all_pages(host, requests.reading(Method::GET, "tags/list"), "tags").await?
+        }
+        result => result,
+    };
+    let tags = tags.map_err(|failure| requests.refused_reading(&failure, None))?;
+    // Artifactory lists digests among the tags (skopeo#2346).
+    let is_tag = |tag: &String| requests.name.at_tag(tag).is_ok();
+    Ok(tags.into_iter().filter(is_tag).collect())
 }
 
 /// The texts under `member` on this page and all that follow.

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use super::Registry;
+use super::hosts::Hosts;
 use super::wire::{Host, Keys, Request, described, kind_of};
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
@@ -14,41 +14,25 @@ pub struct Login {
     pub identity_token: Option<Secret>,
 }
 
-impl Registry {
-    /// Tries a user name and password as docker does. A registry that asks for nothing takes any.
-    pub async fn log_in(&self, username: &str, password: &Secret) -> Result<Login> {
-        self.try_out(Credential::Basic {
-            username: username.to_owned(),
-            password: Secret::new(password.expose().to_owned()),
-        })
-        .await
+/// Whether the registry takes this credential.
+pub(super) async fn try_out(hosts: &Hosts, credential: Credential) -> Result<Login> {
+    // Proofs of an earlier login must not vouch for this one.
+    let host = Host::new(hosts.main.endpoint.clone(), Keys::Given(credential));
+    let answer = host.send(&Request::new(Method::GET, "/v2/")).await?;
+    if answer.status.is_success() {
+        answer.discard().await;
+        let identity_token = host.auth.take_identity();
+        return Ok(Login { identity_token });
     }
-
-    /// Tries an identity token that an earlier login gave.
-    pub async fn log_in_with_token(&self, identity_token: &Secret) -> Result<Login> {
-        let token = Secret::new(identity_token.expose().to_owned());
-        self.try_out(Credential::IdentityToken(token)).await
-    }
-
-    async fn try_out(&self, credential: Credential) -> Result<Login> {
-        // Proofs of an earlier login must not vouch for this one.
-        let host = Host::new(self.main().endpoint.clone(), Keys::Given(credential));
-        let answer = host.send(&Request::new(Method::GET, "/v2/")).await?;
-        if answer.status.is_success() {
-            answer.discard().await;
-            let identity_token = host.auth.take_identity();
-            return Ok(Login { identity_token });
-        }
-        let mut url = answer.url.clone();
-        url.set_query(None);
-        let status = answer.status;
-        let message = format!("login attempt to {url} failed with status: {}", described(status));
-        let error = Error::new(kind_of(status), message);
-        Err(match error.kind() {
-            Kind::NotFound => error.with_clue(Clue::NoRegistry {
-                host: self.domain().to_owned(),
-            }),
-            _ => error,
-        })
-    }
+    let mut url = answer.url.clone();
+    url.set_query(None);
+    let status = answer.status;
+    let message = format!("login attempt to {url} failed with status: {}", described(status));
+    let error = Error::new(kind_of(status), message);
+    Err(match error.kind() {
+        Kind::NotFound => error.with_clue(Clue::NoRegistry {
+            host: hosts.domain.clone(),
+        }),
+        _ => error,
+    })
 }

@@ -1,11 +1,13 @@
-//! Manifests: looked at, read, written.
+//! Manifests: looked at, read, written, taken away
+//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#content-management>).
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use tokio::time::sleep;
 
-use super::repository::{Repository, media_type};
+use super::requests::{OCTETS, Requests};
 use super::wire::{Host, Page, Request, Shown, headers, may_pass};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
@@ -16,12 +18,18 @@ use crate::image::{Digest, Manifest, Referral, Version};
 /// little later do not see it yet.
 const FOR_BLOBS: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-impl Repository {
+/// The manifests of one repository.
+#[derive(Clone, Copy)]
+pub(super) struct Manifests<'a> {
+    pub(super) requests: &'a Requests,
+}
+
+impl Manifests<'_> {
     /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
     /// registry does not tell.
-    pub async fn head(&self, version: Version<'_>) -> Result<Option<Digest>> {
-        let request = self.manifest_request(Method::HEAD, version);
-        for mirror in self.registry.mirrors() {
+    pub(super) async fn head(self, version: Version<'_>) -> Result<Option<Digest>> {
+        let request = self.request(Method::HEAD, version);
+        for mirror in self.requests.hosts.mirrors() {
             match mirror.host.ask(&request).await {
                 Ok(answer) if answer.status.is_success() => {
                     if let Some(digest) = headers::content_digest(&answer.headers) {
@@ -32,7 +40,7 @@ impl Repository {
                 Err(_) => mirror.give_up(),
             }
         }
-        let host = self.registry.main();
+        let host = self.requests.main();
         let answer = host.send(&request).await?;
         if answer.status.is_success() {
             return Ok(headers::content_digest(&answer.headers));
@@ -41,17 +49,17 @@ impl Repository {
             return Err(host.failure(answer).await.first());
         }
         // The answer to HEAD has no words; and some servers know GET only.
-        let manifest = self.resolve(version).await?;
+        let manifest = self.read(version).await?;
         Ok(Some(manifest.descriptor.digest))
     }
 
     /// The manifest or index of a tag or digest. Errors are in docker's final words for pull.
-    pub async fn resolve(&self, version: Version<'_>) -> Result<Manifest> {
-        let request = self.manifest_request(Method::GET, version);
-        for mirror in self.registry.mirrors() {
+    pub(super) async fn read(self, version: Version<'_>) -> Result<Manifest> {
+        let request = self.request(Method::GET, version);
+        for mirror in self.requests.hosts.mirrors() {
             match try_once(&mirror.host, &request).await {
                 Ok(Some(page)) => {
-                    if let Ok(manifest) = read(page, version) {
+                    if let Ok(manifest) = parsed(page, version) {
                         return Ok(manifest);
                     }
                 }
@@ -59,43 +67,40 @@ impl Repository {
                 Err(_) => mirror.give_up(),
             }
         }
-        match self.registry.main().fetch(&request, MAX_SIZE).await? {
+        match self.requests.main().fetch(&request, MAX_SIZE).await? {
             Ok(page) => {
                 let is_web_page = headers::content_type(&page.headers).is_some_and(|it| it.starts_with("text/html"));
-                read(page, version).map_err(|e| {
+                parsed(page, version).map_err(|e| {
                     if !is_web_page {
                         return e;
                     }
-                    let host = self.registry.domain().to_owned();
+                    let host = self.requests.hosts.domain.clone();
                     e.with_clue(Clue::NoRegistry { host })
                 })
             }
-            Err(failure) => Err(self.refused_reading(&failure, Some(version))),
+            Err(failure) => Err(self.requests.refused_reading(&failure, Some(version))),
         }
     }
 
     /// The manifest or index as the registry itself has it, asked for as `docker manifest` asks: no mirror, and failures
     /// in the registry's own words.
-    pub async fn document(&self, version: Version<'_>) -> Result<Manifest> {
-        let request = self.manifest_request(Method::GET, version).shown(Shown::AsSent);
-        match self.registry.main().fetch(&request, MAX_SIZE).await? {
-            Ok(page) => read(page, version),
+    pub(super) async fn read_from_registry(self, version: Version<'_>) -> Result<Manifest> {
+        let request = self.request(Method::GET, version).shown(Shown::AsSent);
+        match self.requests.main().fetch(&request, MAX_SIZE).await? {
+            Ok(page) => parsed(page, version),
             Err(failure) => Err(failure.whole()),
         }
     }
 
-    /// Gives a manifest a name: what makes a push count. Its blobs and children are there already.
-    pub async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
-        self.name.at_tag(tag)?;
-        self.put(manifest, tag).await
-    }
-
-    pub(super) async fn put(&self, manifest: &Manifest, at: &str) -> Result<()> {
+    /// Puts a manifest under a tag or its digest. The answer is what it refers to, where the registry does not list that by
+    /// itself: then its client has to.
+    pub(super) async fn put(self, manifest: &Manifest, at: &str) -> Result<Option<Referral>> {
         let request = self
+            .requests
             .writing(Method::PUT, &format!("manifests/{at}"))
             .shown(Shown::AsSent)
             .body(media_type(&manifest.descriptor.media_type), manifest.raw.clone());
-        let host = self.registry.main();
+        let host = self.requests.main();
         let mut waits = FOR_BLOBS.iter();
         let answer = loop {
             let answer = host.send(&request).await?;
@@ -117,28 +122,57 @@ impl Repository {
                 Kind::Corrupt,
                 format!("the registry stored the manifest {ours} as {theirs}"),
             )),
-            _ => match Referral::of(manifest) {
-                Some(referral) if !is_listed => self.list_referrer(&referral).await,
-                _ => Ok(()),
-            },
+            _ => Ok(Referral::of(manifest).filter(|_| !is_listed)),
         }
     }
 
-    /// The digest that a name stands for: by its manifest, where the registry does not tell it otherwise.
-    pub async fn digest(&self, version: Version<'_>) -> Result<Digest> {
-        match self.head(version).await? {
-            Some(digest) => Ok(digest),
-            None => self.resolve(version).await.map(|it| it.digest().clone()),
+    /// The digest that stands under a version; none where nothing does, or the registry does not say. No mirror
+    /// answers for what is about to be written.
+    pub(super) async fn standing(self, version: Version<'_>) -> Result<Option<Digest>> {
+        let (name, value) = headers::accept_manifests();
+        let request = self
+            .requests
+            .writing(Method::HEAD, &format!("manifests/{version}"))
+            .header(name, value);
+        let answer = self.requests.main().send(&request).await?;
+        if !answer.status.is_success() {
+            return Ok(None);
+        }
+        let claimed = headers::content_digest(&answer.headers);
+        Ok(match version {
+            Version::Digest(digest) => Some(claimed.unwrap_or_else(|| digest.clone())),
+            Version::Tag(_) => claimed,
+        })
+    }
+
+    /// Takes away a manifest, and with it every tag that stands for it.
+    pub(super) async fn remove(self, digest: &Digest) -> Result<()> {
+        let host = self.requests.main();
+        let request = self.requests.writing(Method::DELETE, &format!("manifests/{digest}"));
+        let answer = host.send(&request).await?;
+        match answer.status {
+            status if status.is_success() => {
+                answer.discard().await;
+                Ok(())
+            }
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
+                let domain = self.requests.hosts.domain.clone();
+                let said = host.failure(answer).await.first();
+                let error = Error::new(Kind::Unsupported, format!("{domain} does not let images be deleted"));
+                Err(error.caused_by(said).with_clue(Clue::NoDeletion { host: domain }))
+            }
+            _ => Err(host.failure(answer).await.first()),
         }
     }
 
-    fn manifest_request(&self, method: Method, version: Version<'_>) -> Request {
+    fn request(self, method: Method, version: Version<'_>) -> Request {
         let (name, value) = headers::accept_manifests();
         let shown = match version {
             Version::Tag(_) => Shown::AsHead,
             Version::Digest(_) => Shown::AsSent,
         };
-        self.reading(method, &format!("manifests/{version}"))
+        self.requests
+            .reading(method, &format!("manifests/{version}"))
             .header(name, value)
             .shown(shown)
     }
@@ -157,11 +191,16 @@ async fn try_once(host: &Host, request: &Request) -> Result<Option<Page>> {
 }
 
 /// Takes the bytes for what was asked for, or for what the registry says they are.
-fn read(page: Page, version: Version<'_>) -> Result<Manifest> {
+fn parsed(page: Page, version: Version<'_>) -> Result<Manifest> {
     let claimed = headers::content_digest(&page.headers);
     let expected = match version {
         Version::Digest(digest) => Some(digest),
         Version::Tag(_) => claimed.as_ref(),
     };
     Manifest::parse(page.body, headers::content_type(&page.headers), expected)
+}
+
+/// A media type as a header line; what cannot stand in one becomes the type of plain bytes.
+fn media_type(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(OCTETS)
 }

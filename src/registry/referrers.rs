@@ -6,16 +6,21 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::listing::MAX_PAGES;
-use super::repository::Repository;
+use super::manifests::Manifests;
 use super::wire::{Request, headers, same_origin};
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest::{MAX_SIZE, OCI_INDEX};
 use crate::image::referral::fallback_tag;
 use crate::image::{Body, Descriptor, Digest, Index, Manifest, Referral, Version};
 
-impl Repository {
+/// What speaks of the manifests of one repository.
+pub(super) struct Referrers<'a> {
+    pub(super) manifests: Manifests<'a>,
+}
+
+impl Referrers<'_> {
     /// The manifests that speak of `subject`.
-    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
+    pub(super) async fn list(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
         match self.listed_referrers(subject).await? {
             Some(listed) => Ok(listed),
             None => Ok(self
@@ -28,8 +33,11 @@ impl Repository {
 
     /// The registry's own list; none where it keeps none.
     async fn listed_referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
-        let host = self.registry.main();
-        let mut request = self.reading(Method::GET, &format!("referrers/{subject}"));
+        let host = self.manifests.requests.main();
+        let mut request = self
+            .manifests
+            .requests
+            .reading(Method::GET, &format!("referrers/{subject}"));
         let mut listed = Vec::new();
         for _ in 0..MAX_PAGES {
             let page = match host.fetch(&request, MAX_SIZE).await? {
@@ -54,7 +62,7 @@ impl Repository {
     /// The list under the fallback tag, with its document.
     async fn fallback_list(&self, subject: &Digest) -> Result<Option<(Manifest, Vec<Descriptor>)>> {
         let tag = fallback_tag(subject);
-        match self.resolve(Version::Tag(&tag)).await {
+        match self.manifests.read(Version::Tag(&tag)).await {
             Ok(manifest) => match &manifest.body {
                 Body::Index(index) => {
                     let list = index.manifests.clone();
@@ -72,7 +80,7 @@ impl Repository {
 
     /// Lists a manifest that was just put beside the others that speak of its subject: what the spec asks of the client
     /// of a registry that does not do it by itself.
-    pub(super) async fn list_referrer(&self, referral: &Referral) -> Result<()> {
+    pub(super) async fn add(&self, referral: &Referral) -> Result<()> {
         let known = self.fallback_list(&referral.subject).await?;
         let mut list = match &known {
             Some((_, list)) if list.iter().any(|it| it.digest == referral.referrer.digest) => return Ok(()),
@@ -89,7 +97,7 @@ impl Repository {
 
     /// Takes a manifest that was just removed from the list of its subject, where the registry keeps none by itself
     /// (<https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests>).
-    pub async fn unlist_referrer(&self, referral: &Referral) -> Result<()> {
+    pub(super) async fn remove(&self, referral: &Referral) -> Result<()> {
         let (subject, gone) = (&referral.subject, &referral.referrer.digest);
         if self.listed_referrers(subject).await?.is_some() {
             return Ok(());
@@ -107,10 +115,9 @@ impl Repository {
         self.put_list(&list, subject).await
     }
 
-    /// Not by `put`: this list speaks of no other manifest.
     async fn put_list(&self, list: &Value, subject: &Digest) -> Result<()> {
         let list = Manifest::parse(Bytes::from(list.to_string()), Some(OCI_INDEX), None)?;
-        Box::pin(self.put_tag(&list, &fallback_tag(subject))).await
+        self.manifests.put(&list, &fallback_tag(subject)).await.map(drop)
     }
 }
 

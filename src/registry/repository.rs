@@ -1,42 +1,40 @@
 //! A repository: the images of one name.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-use reqwest::Method;
-use reqwest::header::HeaderValue;
-
-use super::Registry;
-use super::session::Uploads;
-use super::wire::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN, Request, Scope, Shown};
+use super::blobs::{self, Blobs};
+use super::hosts::Hosts;
+use super::listing;
+use super::manifests::Manifests;
+use super::referrers::Referrers;
+use super::removal::remove_tag;
+use super::requests::Requests;
+use super::uploads::Uploads;
 use crate::content::{BlobReader, Memory, Opener, Outcome, Sink, Source, Span};
-use crate::error::{Error, Result};
-use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
+use crate::error::Result;
+use crate::image::{Descriptor, Digest, Manifest, Reference, Referral, Version};
 
 /// One name on a registry. Clones share what is known of half-done uploads.
 #[derive(Clone)]
 pub struct Repository {
-    pub(super) registry: Registry,
-    pub(super) name: Reference,
-    mounts: Rc<HashMap<Digest, Vec<String>>>,
-    /// Blobs that were read from their first byte.
-    pub(super) read: Rc<RefCell<HashSet<Digest>>>,
-    pub(super) begun: Rc<Uploads>,
-    pub(super) memory: Option<Memory>,
+    requests: Rc<Requests>,
+    blobs: Blobs,
+    uploads: Uploads,
 }
 
 impl Repository {
-    pub(super) fn new(registry: Registry, name: Reference, mounts: HashMap<Digest, Vec<String>>) -> Self {
+    pub(super) fn new(hosts: &Rc<Hosts>, name: &Reference) -> Self {
+        let requests = Rc::new(Requests {
+            hosts: hosts.clone(),
+            name: name.without_version(),
+        });
         Self {
-            registry,
-            name,
-            mounts: Rc::new(mounts),
-            read: Rc::default(),
-            begun: Rc::default(),
-            memory: None,
+            blobs: Blobs::new(&requests),
+            uploads: Uploads::new(&requests),
+            requests,
         }
     }
 
@@ -44,57 +42,101 @@ impl Repository {
     /// from there instead of sent, where the registry allows it.
     #[must_use]
     pub fn mounting_from(self, sources: HashMap<Digest, Vec<String>>) -> Self {
-        Self::new(self.registry, self.name, sources)
+        let uploads = self.uploads.mounting_from(sources);
+        Self { uploads, ..self }
     }
 
     /// The same repository, with half-done uploads that are remembered between runs: they are gone on with where the
     /// registry allows it.
     #[must_use]
     pub fn remembering(self, memory: Memory) -> Self {
-        let memory = Some(memory);
-        Self { memory, ..self }
+        let uploads = self.uploads.remembering(memory);
+        Self { uploads, ..self }
     }
 
-    /// Other repositories that hold this blob.
-    pub(super) fn sources_of<'a>(&'a self, digest: &Digest) -> impl Iterator<Item = &'a String> {
-        let known = self.mounts.get(digest).map(Vec::as_slice).unwrap_or_default();
-        known.iter().filter(|source| *source != self.name.path())
+    /// The manifest or index of a tag or digest. Errors are in docker's final words for pull.
+    pub async fn resolve(&self, version: Version<'_>) -> Result<Manifest> {
+        self.manifests().read(version).await
     }
 
-    /// A request to a path below this repository, by someone who reads.
-    pub(super) fn reading(&self, method: Method, path: &str) -> Request {
-        self.request(method, path).scopes([Scope::pull(self.name.path())])
+    /// The manifest or index as the registry itself has it, asked for as `docker manifest` asks: no mirror, and failures
+    /// in the registry's own words.
+    pub async fn document(&self, version: Version<'_>) -> Result<Manifest> {
+        self.manifests().read_from_registry(version).await
     }
 
-    /// A request to a path below this repository, by someone who writes.
-    pub(super) fn writing(&self, method: Method, path: &str) -> Request {
-        self.request(method, path)
-            .scopes([Scope::push(self.name.path())])
-            .shown(Shown::Not)
+    /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
+    /// registry does not tell.
+    pub async fn head(&self, version: Version<'_>) -> Result<Option<Digest>> {
+        self.manifests().head(version).await
     }
 
-    fn request(&self, method: Method, path: &str) -> Request {
-        Request::new(method, format!("/v2/{}/{path}", self.name.path()))
+    /// The digest that a name stands for: by its manifest, where the registry does not tell it otherwise.
+    pub async fn digest(&self, version: Version<'_>) -> Result<Digest> {
+        match self.head(version).await? {
+            Some(digest) => Ok(digest),
+            None => self.resolve(version).await.map(|it| it.digest().clone()),
+        }
     }
 
-    /// A refusal to someone who reads, in docker's final words.
-    pub(super) fn refused_reading(&self, failure: &Failure, version: Option<Version<'_>>) -> Error {
-        let name = self.name.familiar_name();
-        let said = failure.first_in_full();
-        match failure.code() {
-            Some(DENIED) if !failure.is_bare() => failure.error(format!(
-                "pull access denied for {name}, repository does not exist or may require 'docker login': {said}"
-            )),
-            Some(NAME_UNKNOWN) => failure.error(format!("repository {name} not found: {said}")),
-            Some(MANIFEST_UNKNOWN) => {
-                let which = match version {
-                    Some(Version::Tag(tag)) => format!("{name}:{tag}"),
-                    Some(Version::Digest(digest)) => format!("{name}@{digest}"),
-                    None => name.to_owned(),
-                };
-                failure.error(format!("manifest for {which} not found: {said}"))
-            }
-            _ => failure.first(),
+    /// The digest that stands under a version; none where nothing does, or the registry does not say.
+    pub async fn standing(&self, version: Version<'_>) -> Result<Option<Digest>> {
+        self.manifests().standing(version).await
+    }
+
+    /// Gives a manifest a name: what makes a push count. Its blobs and children are there already.
+    pub async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
+        self.requests.name.at_tag(tag)?;
+        self.put(manifest, tag).await
+    }
+
+    /// Takes away a manifest, and with it every tag that stands for it.
+    pub async fn remove_manifest(&self, digest: &Digest) -> Result<()> {
+        self.manifests().remove(digest).await
+    }
+
+    /// All tags, in the order of the registry.
+    pub async fn tags(&self) -> Result<Vec<String>> {
+        listing::tags(&self.requests).await
+    }
+
+    /// Takes away a tag and nothing else. False where the registry cannot do that: 2.8 can remove digests only.
+    pub async fn remove_tag(&self, tag: &str) -> Result<bool> {
+        remove_tag(&self.requests, tag).await
+    }
+
+    /// The manifests that speak of `subject`.
+    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
+        self.lists_of_referrers().list(subject).await
+    }
+
+    /// Takes a manifest that was just removed from the list of its subject, where the registry keeps none by itself
+    /// (<https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests>).
+    pub async fn unlist_referrer(&self, referral: &Referral) -> Result<()> {
+        self.lists_of_referrers().remove(referral).await
+    }
+
+    /// Whether the blob is there. A registry that does not say is taken to lack it: the upload will tell why.
+    pub async fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        blobs::exists(&self.requests, digest).await
+    }
+
+    fn manifests(&self) -> Manifests<'_> {
+        Manifests {
+            requests: &self.requests,
+        }
+    }
+
+    fn lists_of_referrers(&self) -> Referrers<'_> {
+        Referrers {
+            manifests: self.manifests(),
+        }
+    }
+
+    async fn put(&self, manifest: &Manifest, at: &str) -> Result<()> {
+        match self.manifests().put(manifest, at).await? {
+            Some(unlisted) => self.lists_of_referrers().add(&unlisted).await,
+            None => Ok(()),
         }
     }
 }
@@ -102,7 +144,7 @@ impl Repository {
 /// Its name alone: the URLs of half-done uploads may be signed.
 impl fmt::Debug for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Repository").field(&self.name).finish()
+        f.debug_tuple("Repository").field(&self.requests.name).finish()
     }
 }
 
@@ -112,7 +154,7 @@ impl Source for Repository {
     }
 
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
-        let Span { bytes, stream } = self.open_blob(blob, from..blob.size).await?;
+        let Span { bytes, stream } = self.blobs.open(blob, from..blob.size).await?;
         let offset = bytes.start;
         Ok(BlobReader { offset, stream })
     }
@@ -122,27 +164,20 @@ impl Source for Repository {
     }
 
     async fn open_span(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
-        self.open_blob(blob, bytes).await
+        self.blobs.open(blob, bytes).await
     }
 }
 
 impl Sink for Repository {
     async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
-        self.look_for(blob).await
+        self.uploads.look_for(blob).await
     }
 
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
-        self.receive_blob(blob, open).await
+        self.uploads.receive(blob, open).await
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
         self.put(manifest, manifest.digest().as_str()).await
     }
 }
-
-/// A media type as a header line; what cannot stand in one becomes the type of plain bytes.
-pub(super) fn media_type(text: &str) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or(OCTETS)
-}
-
-pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");

@@ -4,7 +4,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
-use super::Registry;
+use super::hosts::Hosts;
 use super::wire::{HUB_INDEX, Host, Keys, Request};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::null;
@@ -32,50 +32,48 @@ struct Reply {
     results: Vec<Hit>,
 }
 
-impl Registry {
-    /// What the registry finds, in its order, at most `limit`; none when it offers no search. Errors are docker's.
-    pub async fn search(&self, term: &str, limit: u32) -> Result<Option<Vec<Hit>>> {
-        let index;
-        let host = if self.domain() == HUB {
-            // The Hub's credentials are for its registry.
-            index = Host::new(self.0.wire.endpoint(HUB_INDEX), Keys::None);
-            &index
-        } else {
-            self.main()
-        };
-        let was_known = host.endpoint.has_answered();
-        let request = Request::new(Method::GET, path(term, limit)).header(
-            HeaderName::from_static("x-docker-token"),
-            HeaderValue::from_static("true"),
-        );
-        let refused = |status: u16| format!("Unexpected status code {status}");
-        let answer = match host.send(&request).await {
-            Ok(answer) => answer,
-            Err(e) if e.kind() == Kind::Unauthorized => {
-                let host = self.domain().to_owned();
-                let error = Error::new(Kind::Unauthorized, refused(401));
-                return Err(error.with_clue(Clue::LoginNeeded { host }));
-            }
-            Err(e) if !was_known && !host.endpoint.has_answered() => return Err(unreachable(host, &e)),
-            Err(e) => return Err(e),
-        };
-        let status = answer.status;
-        if matches!(status.as_u16(), 404 | 405 | 410 | 501) {
-            answer.discard().await;
-            return Ok(None);
+/// What the registry finds, in its order, at most `limit`; none when it offers no search. Errors are docker's.
+pub(super) async fn find(hosts: &Hosts, term: &str, limit: u32) -> Result<Option<Vec<Hit>>> {
+    let index;
+    let host = if hosts.domain == HUB {
+        // The Hub's credentials are for its registry.
+        index = Host::new(hosts.wire.endpoint(HUB_INDEX), Keys::None);
+        &index
+    } else {
+        &hosts.main
+    };
+    let was_known = host.endpoint.has_answered();
+    let request = Request::new(Method::GET, path(term, limit)).header(
+        HeaderName::from_static("x-docker-token"),
+        HeaderValue::from_static("true"),
+    );
+    let refused = |status: u16| format!("Unexpected status code {status}");
+    let answer = match host.send(&request).await {
+        Ok(answer) => answer,
+        Err(e) if e.kind() == Kind::Unauthorized => {
+            let host = hosts.domain.clone();
+            let error = Error::new(Kind::Unauthorized, refused(401));
+            return Err(error.with_clue(Clue::LoginNeeded { host }));
         }
-        if status != StatusCode::OK {
-            let failure = host.failure(answer).await;
-            return Err(failure.error(refused(status.as_u16())));
-        }
-        let body = answer.read(MAX_REPLY).await?;
-        // A web page for every path there is none for: Harbor, Quay.
-        let Ok(reply) = serde_json::from_slice::<Reply>(&body) else {
-            return Ok(None);
-        };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(Some(reply.results.into_iter().take(limit).collect()))
+        Err(e) if !was_known && !host.endpoint.has_answered() => return Err(unreachable(host, &e)),
+        Err(e) => return Err(e),
+    };
+    let status = answer.status;
+    if matches!(status.as_u16(), 404 | 405 | 410 | 501) {
+        answer.discard().await;
+        return Ok(None);
     }
+    if status != StatusCode::OK {
+        let failure = host.failure(answer).await;
+        return Err(failure.error(refused(status.as_u16())));
+    }
+    let body = answer.read(MAX_REPLY).await?;
+    // A web page for every path there is none for: Harbor, Quay.
+    let Ok(reply) = serde_json::from_slice::<Reply>(&body) else {
+        return Ok(None);
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(Some(reply.results.into_iter().take(limit).collect()))
 }
 
 fn path(term: &str, limit: u32) -> String {

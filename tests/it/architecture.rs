@@ -83,7 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
-const CIRCULAR: &[&str] = &["archive", "commands", "image", "registry", "server", "store", "ui"];
+const CIRCULAR: &[&str] = &["archive", "commands", "image", "server", "store", "ui"];
 
 #[test]
 fn modules_use_only_what_is_below_them() {
@@ -203,7 +203,10 @@ fn room_of(file: &Source) -> String {
 #[test]
 fn what_is_against_the_rules_is_seen() {
     let files = [
-        Source::new("a.rs", "mod b;\nmod c;\npub use b::Thing;\npub struct Own;"),
+        Source::new(
+            "a.rs",
+            "mod b;\nmod c;\npub use b::Thing;\npub use c::f;\npub struct Own(Thing);",
+        ),
         Source::new("a/b.rs", "use super::c;\n// use super::d;\npub struct Thing;"),
         Source::new(
             "a/c.rs",

@@ -1,5 +1,6 @@
 use super::super::wire::tests::fake::reply;
 use super::*;
+use crate::content::Sink;
 use crate::error::{Clue, Kind};
 use crate::image::Version;
 
@@ -127,10 +128,7 @@ async fn basic_goes_to_who_asked_and_its_lack_is_worded_as_docker_does() {
         format!("Head \"http://{domain}/v2/a/b/manifests/latest\": no basic auth credentials")
     );
     assert_eq!(error.clue(), Some(&Clue::LoginNeeded { host: domain.clone() }));
-    let error = repository(&fake)
-        .receive_blob(&blob(b"x"), &opener(b"x"))
-        .await
-        .unwrap_err();
+    let error = repository(&fake).receive(&blob(b"x"), &opener(b"x")).await.unwrap_err();
     assert_eq!(error.to_string(), "no basic auth credentials");
 }
 

@@ -97,12 +97,16 @@ fn paths_in(file: &Source, children: &BTreeSet<String>) -> Paths {
     while at < words.len() {
         let before = at.checked_sub(1).map_or("", |before| words[before]);
         if words[at] == "use" {
+            let is_handed_on = ["pub", ")"].contains(&before);
             let mut trees = Vec::new();
             at = use_tree(&words, at + 1, &[], &mut trees);
             for (path, name) in trees {
                 if let Some(path) = from_root(file, children, &path) {
-                    paths.brought.insert(name, path.clone());
-                    paths.all.insert(path);
+                    // What a file hands on is not what it uses, unless it names it again.
+                    if !is_handed_on || words.iter().filter(|word| **word == name).count() > 1 {
+                        paths.all.insert(path.clone());
+                    }
+                    paths.brought.insert(name, path);
                 }
             }
         } else if !["::", ".", "in", "fn", "mod"].contains(&before) && words.get(at + 1) == Some(&"::") {

@@ -4,65 +4,118 @@
 //! one goes in one streamed PATCH and a closing PUT: that can be gone on with where it was cut off. Chunks are sent only
 //! where a front refused a body for its size, or cut bodies at one (nginx, Cloudflare).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use bytes::Buf;
 use futures_util::{StreamExt, stream};
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
-use super::repository::{OCTETS, Repository};
-use super::session::{Begun, Session};
-use super::wire::{Answer, LEAST_CHUNK, Upload, headers};
-use crate::content::{BlobReader, ByteStream, Opener, Outcome};
+use super::blobs::exists;
+use super::requests::{OCTETS, Requests};
+use super::upload_notes::UploadNotes;
+use super::upload_sessions::{Begun, UploadSession, UploadSessions};
+use super::wire::{Answer, LEAST_CHUNK, Request, Upload, headers};
+use crate::content::{BlobReader, ByteStream, Memory, Opener, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
 /// Up to this size a blob goes in one PUT, in bytes: to send it again costs less than asking what has arrived.
 const SINGLE: u64 = 2 << 20;
 
-impl Repository {
+/// A blob that the registry lacks, and the session that asking for it may have opened.
+#[derive(Default)]
+struct Missing {
+    session: Option<UploadSession>,
+}
+
+/// What is written to one repository. Clones share what is known of half-done uploads.
+#[derive(Clone)]
+pub(super) struct Uploads {
+    requests: Rc<Requests>,
+    sessions: UploadSessions,
+    /// Blobs that the registry was asked for and lacks.
+    missing: Rc<RefCell<HashMap<Digest, Missing>>>,
+}
+
+impl Uploads {
+    pub(super) fn new(requests: &Rc<Requests>) -> Self {
+        let sessions = UploadSessions {
+            requests: requests.clone(),
+            neighbours: Rc::default(),
+            notes: Rc::default(),
+        };
+        Self {
+            requests: requests.clone(),
+            sessions,
+            missing: Rc::default(),
+        }
+    }
+
+    /// Uploads that begin by asking for a blob where these other repositories are known to hold it.
+    pub(super) fn mounting_from(self, neighbours: HashMap<Digest, Vec<String>>) -> Self {
+        let mut uploads = Self::new(&self.requests);
+        uploads.sessions.neighbours = Rc::new(neighbours);
+        uploads
+    }
+
+    /// Uploads that go on where earlier runs were cut off.
+    pub(super) fn remembering(mut self, memory: Memory) -> Self {
+        self.sessions.notes = Rc::new(UploadNotes::lasting(memory));
+        self
+    }
+
     /// What spares sending the blob: it is there, or could be mounted.
     pub(super) async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
         if blob.is_foreign() {
             return Ok(Some(Outcome::Skipped));
         }
-        if self.has_blob(&blob.digest).await? {
-            self.forget(&blob.digest);
+        if exists(&self.requests, &blob.digest).await? {
+            self.sessions.notes.forget(&blob.digest);
             return Ok(Some(Outcome::AlreadyPresent));
         }
-        let known = self.resume(blob).await?;
+        let known = self.sessions.resume(blob).await?;
         let begun = match known {
             Some(session) => Some(Begun::Open(session)),
-            None => self.mount(&blob.digest).await?,
+            None => self.sessions.mount(&blob.digest).await?,
         };
         let session = match begun {
             Some(Begun::Mounted { from }) => return Ok(Some(Outcome::Mounted { from })),
             Some(Begun::Open(session)) => Some(session),
             None => None,
         };
-        self.begun.is_missing(&blob.digest, session);
+        self.missing
+            .borrow_mut()
+            .insert(blob.digest.clone(), Missing { session });
         Ok(None)
     }
 
-    pub(super) async fn receive_blob(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
-        let missing = match self.begun.take(&blob.digest) {
+    pub(super) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
+        let missing = match self.take_missing(&blob.digest) {
             Some(missing) => missing,
             None => match self.look_for(blob).await? {
                 Some(outcome) => return Ok(outcome),
-                None => self.begun.take(&blob.digest).unwrap_or_default(),
+                None => self.take_missing(&blob.digest).unwrap_or_default(),
             },
         };
         let session = match missing.session {
             Some(session) => session,
-            None => self.open_session(&blob.digest).await?,
+            None => self.sessions.open(&blob.digest).await?,
         };
         self.fill(blob, open, session).await?;
         Ok(Outcome::Copied)
     }
 
-    async fn fill(&self, blob: &Descriptor, open: &Opener<'_>, mut session: Session) -> Result<()> {
-        let endpoint = &self.registry.main().endpoint;
+    /// What looking for the blob led to, once.
+    fn take_missing(&self, digest: &Digest) -> Option<Missing> {
+        self.missing.borrow_mut().remove(digest)
+    }
+
+    async fn fill(&self, blob: &Descriptor, open: &Opener<'_>, mut session: UploadSession) -> Result<()> {
+        let endpoint = &self.requests.main().endpoint;
         loop {
             let rest = blob.size - session.offset;
             if rest == 0 {
@@ -77,7 +130,7 @@ impl Repository {
                 if self.send_single(blob, open, session.url).await? {
                     return Ok(());
                 }
-                session = self.open_session(&blob.digest).await?;
+                session = self.sessions.open(&blob.digest).await?;
             } else {
                 session = self.send_part(blob, open, session, length).await?;
             }
@@ -86,9 +139,10 @@ impl Repository {
 
     /// The whole blob in the request that names it. The answer is whether the registry has taken it so.
     async fn send_single(&self, blob: &Descriptor, open: &Opener<'_>, url: Url) -> Result<bool> {
-        let host = self.registry.main();
+        let host = self.requests.main();
         let request = self
-            .to_session(Method::PUT, named(url, &blob.digest))
+            .sessions
+            .request(Method::PUT, named(url, &blob.digest))
             .header(CONTENT_TYPE, OCTETS);
         let body = Upload::new(cut(open.at(0).await?, 0..blob.size), blob.size);
         let answer = match host.upload(&request, body).await {
@@ -106,20 +160,23 @@ impl Repository {
     }
 
     /// A streamed body with the next `length` bytes.
-    async fn send_part(&self, blob: &Descriptor, open: &Opener<'_>, session: Session, length: u64) -> Result<Session> {
-        let Session {
+    async fn send_part(
+        &self,
+        blob: &Descriptor,
+        open: &Opener<'_>,
+        session: UploadSession,
+        length: u64,
+    ) -> Result<UploadSession> {
+        let UploadSession {
             url,
             offset,
             least_chunk,
         } = session;
         let end = offset + length;
-        let mut request = self.to_session(Method::PATCH, url.clone()).header(CONTENT_TYPE, OCTETS);
-        if length < blob.size {
-            request = request.header(CONTENT_RANGE, content_range(offset, length));
-        }
+        let request = self.part(url.clone(), offset..end, blob.size);
         let body = Upload::new(cut(open.at(offset).await?, offset..end), length);
-        self.remember(blob, &url);
-        let host = self.registry.main();
+        self.sessions.notes.remember(blob, &url);
+        let host = self.requests.main();
         let answer = match host.upload(&request, body).await {
             Ok(answer) => answer,
             Err(e) => {
@@ -134,7 +191,7 @@ impl Repository {
             // What the front refused the registry never saw: the session stands where it stood.
             answer.discard().await;
             host.endpoint.body_limits.refused(length);
-            return Ok(Session {
+            return Ok(UploadSession {
                 url,
                 offset,
                 least_chunk,
@@ -155,19 +212,30 @@ impl Repository {
             let message = "the registry kept a part of a chunk only";
             return Err(Error::new(Kind::Unavailable, message));
         }
-        let session = Session {
+        let session = UploadSession {
             least_chunk,
-            ..self.session(answer, end, Some(url)).await?
+            ..self.sessions.after(answer, end, Some(url)).await?
         };
-        self.remember(blob, &session.url);
+        self.sessions.notes.remember(blob, &session.url);
         Ok(session)
+    }
+
+    /// The request that a part of a blob of this size goes out in.
+    fn part(&self, url: Url, bytes: Range<u64>, size: u64) -> Request {
+        let request = self.sessions.request(Method::PATCH, url).header(CONTENT_TYPE, OCTETS);
+        let length = bytes.end - bytes.start;
+        if length == size {
+            return request;
+        }
+        request.header(CONTENT_RANGE, content_range(bytes.start, length))
     }
 
     /// Names what the session holds.
     async fn close(&self, digest: &Digest, url: Url) -> Result<()> {
-        let host = self.registry.main();
+        let host = self.requests.main();
         let request = self
-            .to_session(Method::PUT, named(url, digest))
+            .sessions
+            .request(Method::PUT, named(url, digest))
             .header(CONTENT_TYPE, OCTETS);
         match host.ask(&request).await {
             Ok(answer) => self.named(digest, answer).await,
@@ -180,7 +248,7 @@ impl Repository {
         let refusal = match answer.status {
             StatusCode::CREATED => {
                 answer.discard().await;
-                self.forget(digest);
+                self.sessions.notes.forget(digest);
                 return Ok(());
             }
             status if status.is_success() => {
@@ -194,8 +262,8 @@ impl Repository {
 
     /// Some registries need long to name a blob, and the answer may be lost: what counts is whether the blob is there.
     async fn settle(&self, digest: &Digest, refusal: Error) -> Result<()> {
-        if refusal.kind() == Kind::Unavailable && self.has_blob(digest).await? {
-            self.forget(digest);
+        if refusal.kind() == Kind::Unavailable && exists(&self.requests, digest).await? {
+            self.sessions.notes.forget(digest);
             return Ok(());
         }
         Err(refusal)
@@ -203,11 +271,11 @@ impl Repository {
 
     /// Why a body was not taken. A session that is over is forgotten, and the next try opens another.
     async fn refused_writing(&self, digest: &Digest, answer: Answer, offset: u64) -> Error {
-        let failure = self.registry.main().failure(answer).await;
+        let failure = self.requests.main().failure(answer).await;
         if failure.kind() == Kind::Unavailable {
             return failure.first();
         }
-        self.forget(digest);
+        self.sessions.notes.forget(digest);
         let is_over = matches!(failure.code(), Some("BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID"))
             || failure.status == StatusCode::NOT_FOUND
             // A session that cannot be gone on with after all.
