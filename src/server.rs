@@ -42,7 +42,7 @@ use http::refusal::{Code, Refusal};
 use http::reply::{Answer, Reply, json, text};
 use retention::Retention;
 
-pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, self_signed};
+pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_files, self_signed};
 
 /// How the registry behaves.
 #[derive(Default)]
@@ -146,6 +146,10 @@ impl Server {
         loop {
             sleep(self.retention.pace()).await;
             self.sessions.expire();
+            if self.sessions.has_writer() {
+                self.retention.keep();
+            }
+            self.retention.unlock();
             match self.retention.collect().await {
                 Ok(freed) => self.metrics.freed(freed.unwrap_or_default()),
                 Err(e) => (self.log)(&format!("error: freeing blobs: {e}")),

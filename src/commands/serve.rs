@@ -86,6 +86,7 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
     };
     let folder = store.root().to_owned();
     let server = Server::new(store, options)?;
+    server::raise_open_files();
     let listener = server::bind(&address(&args.address)?).await?;
     let local = listener.local_addr()?;
     let identity = identity(&args, context, &folder, local)?;

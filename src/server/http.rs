@@ -11,9 +11,11 @@ pub(in crate::server) mod range;
 pub(in crate::server) mod refusal;
 pub(in crate::server) mod reply;
 mod request_timeout;
-mod timeouts;
+mod slots;
+pub(in crate::server) mod timeouts;
 
 pub use access_log::Log;
 pub use certificate::{Identity, SelfSigned, self_signed};
 pub use listener::{Listener, bind};
+pub use slots::raise_open_files;
 pub use timeouts::Timeouts;

@@ -15,6 +15,9 @@ use crate::store::{Store, StoreWriter};
 /// The most and the least time between two collections.
 const RAREST: Duration = Duration::from_mins(10);
 const OFTENEST: Duration = Duration::from_millis(250);
+/// How long the store stays locked after a client has last relied on a blob. For longer its age speaks for it; other
+/// processes can free what only they know of.
+const LOCKED_FOR: Duration = Duration::from_mins(1);
 
 pub(super) struct Retention {
     store: Store,
@@ -23,6 +26,7 @@ pub(super) struct Retention {
     gate: RwLock<()>,
     session: RefCell<Option<StoreWriter>>,
     used: Cell<Instant>,
+    collected: Cell<Instant>,
     /// Whether anything has changed since the last collection.
     is_due: Cell<bool>,
 }
@@ -35,8 +39,14 @@ impl Retention {
             gate: RwLock::default(),
             session: RefCell::default(),
             used: Cell::new(Instant::now()),
+            collected: Cell::new(Instant::now()),
             is_due: Cell::new(true),
         }
+    }
+
+    /// Says that a client is still at it.
+    pub(super) fn keep(&self) {
+        self.used.set(Instant::now());
     }
 
     /// Until the guard is dropped, which must be soon, nothing is freed; and from now on for the time that things are
@@ -61,7 +71,7 @@ impl Retention {
         let was_held = self.session.take().is_some();
         let store = self.store.clone();
         let done = off_thread(move || work(&store)).await;
-        if was_held && self.used.get().elapsed() < self.kept_for {
+        if was_held && self.used.get().elapsed() < LOCKED_FOR.min(self.kept_for) {
             let session = self.begin().await?;
             self.session.replace(Some(session));
         }
@@ -76,9 +86,10 @@ impl Retention {
     /// Frees what nothing names and nobody has touched for the time that things are kept. How many bytes that were;
     /// `None` where there was nothing to do, or another process may need them.
     pub(super) async fn collect(&self) -> Result<Option<u64>> {
-        if !self.is_due.get() {
+        if !self.is_due.get() || self.collected.get().elapsed() < (self.kept_for / 4).min(RAREST) {
             return Ok(None);
         }
+        self.collected.set(Instant::now());
         let age = self.kept_for;
         // Another store on the same root: what it reads to see what is needed is forgotten at once.
         let freed = self
@@ -90,9 +101,16 @@ impl Retention {
         Ok(freed)
     }
 
-    /// How often to collect.
+    /// How often to look whether something is to be done.
     pub(super) fn pace(&self) -> Duration {
-        (self.kept_for / 4).clamp(OFTENEST, RAREST)
+        (self.kept_for / 4).clamp(OFTENEST, LOCKED_FOR)
+    }
+
+    /// Unlocks the store if nobody has relied on its blobs lately.
+    pub(super) fn unlock(&self) {
+        if self.used.get().elapsed() >= LOCKED_FOR.min(self.kept_for) {
+            self.session.take();
+        }
     }
 
     async fn begin(&self) -> Result<StoreWriter> {

@@ -3,6 +3,7 @@
 mod cache;
 mod clients;
 mod conformance;
+mod crowds;
 mod doors;
 mod hostile;
 mod operation;

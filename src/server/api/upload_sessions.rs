@@ -6,26 +6,29 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::super::auth::random::{ID_LEN, random_id};
-use super::super::http::body::drain;
+use super::super::http::body::{self, drain};
+use super::super::http::connection::Peer;
 use super::super::http::refusal::{Code, Refusal};
+use super::super::http::timeouts::Pace;
 use super::super::retention::off_thread;
 use super::route::Name;
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
-use crate::store::{Store, Upload};
+use crate::store::{RestingUpload, Store, Upload};
 
-/// Sessions at once. A client opens as many as it likes; files and memory have an end.
+/// Sessions in memory; beyond that the one that was left alone for the longest stays a file only, from which it can be
+/// taken up again.
 const MOST: usize = 2000;
+/// Sessions of one peer address.
+const SHARE: usize = 500;
 /// Pieces are written and hashed in batches of this many bytes, while the next one arrives.
 const BATCH: usize = 512 << 10;
 /// How long a session that nobody writes to stays in memory; from its file it can be taken up again.
@@ -43,18 +46,20 @@ pub(in crate::server) struct UploadSessions {
 pub(in crate::server) struct UploadSession {
     pub(in crate::server) id: String,
     file: String,
-    upload: Mutex<Option<Upload>>,
+    upload: Mutex<Option<RestingUpload>>,
     /// Counts those who want to write; the newest one gets to.
     claims: watch::Sender<u64>,
     silence: Duration,
     touched: Cell<Instant>,
+    /// Whoever began it; not known of one that was found as a file.
+    peer: Option<Peer>,
 }
 
 /// The right to write, until somebody newer wants it: a client whose connection broke comes back before the registry
 /// has noticed.
 pub(in crate::server) struct Claim<'a> {
     session: &'a UploadSession,
-    upload: MutexGuard<'a, Option<Upload>>,
+    upload: MutexGuard<'a, Option<RestingUpload>>,
     newer: watch::Receiver<u64>,
 }
 
@@ -64,7 +69,7 @@ pub(in crate::server) enum Ended {
     Whole,
     /// The connection broke, or a newer request took over. What has come is kept.
     Cut,
-    /// The client fell silent. What has come is kept.
+    /// The client fell silent, or was too slow. What has come is kept.
     Silent,
 }
 
@@ -83,33 +88,28 @@ impl UploadSessions {
         &self,
         name: &Name,
         algorithm: Algorithm,
+        peer: Option<Peer>,
     ) -> Result<Rc<UploadSession>, Refusal> {
-        if self.open.borrow().len() >= MOST {
+        let of_peer = |session: &&Rc<UploadSession>| peer.is_some() && session.peer == peer;
+        if self.open.borrow().values().filter(of_peer).count() >= SHARE {
             let refusal = Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 Code::TooManyRequests,
-                "too many uploads are under way",
+                "too many uploads from this address are under way",
             );
             return Err(refusal.with(RETRY_AFTER, HeaderValue::from_static("30")));
         }
         let id = random_id()?;
         let file = file_of(name, &id);
         let (store, path) = (self.store.clone(), file.clone());
-        let upload = off_thread(move || store.upload(&path, algorithm)).await?;
-        Ok(self.insert(id, file, upload))
+        let upload = off_thread(move || Ok(store.upload(&path, algorithm)?.rest())).await?;
+        Ok(self.insert(id, file, upload, peer))
     }
 
     /// The session of this ID in this repository: under another one's name there is none.
     pub(in crate::server) async fn find(&self, name: &Name, id: &str) -> Result<Rc<UploadSession>, Refusal> {
-        let unknown = || {
-            Refusal::new(
-                StatusCode::NOT_FOUND,
-                Code::BlobUploadUnknown,
-                "blob upload unknown to registry",
-            )
-        };
         if !is_id(id) {
-            return Err(unknown());
+            return Err(Refusal::no_upload());
         }
         let file = file_of(name, id);
         if let Some(session) = self.open.borrow().get(&file) {
@@ -117,16 +117,17 @@ impl UploadSessions {
         }
         let (store, path) = (self.store.clone(), file.clone());
         // Which algorithm it was begun with is forgotten; if it was another, the file is hashed again at the end.
-        let left = off_thread(move || store.left_upload(&path, Algorithm::Sha256)).await?;
+        let left = off_thread(move || Ok(store.left_upload(&path, Algorithm::Sha256)?.map(Upload::rest))).await?;
         // Two requests may have looked at once.
         if let Some(session) = self.open.borrow().get(&file) {
             return Ok(Rc::clone(session));
         }
-        left.map(|upload| self.insert(id.to_owned(), file, upload))
-            .ok_or_else(unknown)
+        left.map(|upload| self.insert(id.to_owned(), file, upload, None))
+            .ok_or_else(Refusal::no_upload)
     }
 
-    fn insert(&self, id: String, file: String, upload: Upload) -> Rc<UploadSession> {
+    fn insert(&self, id: String, file: String, upload: RestingUpload, peer: Option<Peer>) -> Rc<UploadSession> {
+        self.make_room();
         let session = Rc::new(UploadSession {
             id,
             file: file.clone(),
@@ -134,9 +135,22 @@ impl UploadSessions {
             claims: watch::Sender::new(0),
             silence: self.silence,
             touched: Cell::new(Instant::now()),
+            peer,
         });
         self.open.borrow_mut().insert(file, Rc::clone(&session));
         session
+    }
+
+    fn make_room(&self) {
+        let mut open = self.open.borrow_mut();
+        if open.len() < MOST {
+            return;
+        }
+        let idle = open.values().filter(|session| session.upload.try_lock().is_ok());
+        if let Some(oldest) = idle.min_by_key(|session| session.touched.get()) {
+            let file = oldest.file.clone();
+            open.remove(&file);
+        }
     }
 
     pub(in crate::server) fn forget(&self, session: &UploadSession) {
@@ -149,6 +163,12 @@ impl UploadSessions {
         self.open
             .borrow_mut()
             .retain(|_, session| is_fresh(session) || session.upload.try_lock().is_err());
+    }
+
+    /// Whether a client is sending something just now.
+    pub(in crate::server) fn has_writer(&self) -> bool {
+        let open = self.open.borrow();
+        open.values().any(|session| session.upload.try_lock().is_err())
     }
 
     pub(in crate::server) fn count(&self) -> usize {
@@ -171,18 +191,42 @@ impl UploadSession {
 }
 
 impl Claim<'_> {
-    /// The upload; an error when another request has ended it.
-    pub(in crate::server) fn upload(&mut self) -> Result<&mut Upload, Refusal> {
-        self.upload.as_mut().ok_or_else(ended)
+    /// How many bytes have arrived; an error when another request has ended it.
+    pub(in crate::server) fn len(&self) -> Result<u64, Refusal> {
+        self.upload.as_ref().map(RestingUpload::len).ok_or_else(ended)
     }
 
-    pub(in crate::server) fn take(&mut self) -> Result<Upload, Refusal> {
+    pub(in crate::server) fn take(&mut self) -> Result<RestingUpload, Refusal> {
         self.upload.take().ok_or_else(ended)
     }
 
-    /// Adds the body. Must not be cancelled: the upload travels to the threads that write.
-    pub(in crate::server) async fn fill(&mut self, mut body: Incoming) -> Result<Ended, Refusal> {
-        let mut upload = self.take()?;
+    /// Adds the body, which should have so many bytes where that is known: if it has not, it is taken back. How it ended,
+    /// and how many bytes came. Must not be cancelled: the upload travels to the threads that write.
+    pub(in crate::server) async fn fill(&mut self, body: Incoming, size: Option<u64>) -> Result<(Ended, u64), Refusal> {
+        let resting = self.take()?;
+        let mut upload = match off_thread(move || resting.resume()).await {
+            Err(e) if e.kind() == Kind::NotFound => return Err(ended()),
+            upload => upload?,
+        };
+        let (start, mark) = (upload.len(), upload.mark());
+        let how;
+        (upload, how) = self.write(upload, body).await?;
+        let sent = upload.len() - start;
+        let is_wrong = size.is_some_and(|size| size != sent) && matches!(how, Ok(Ended::Whole));
+        let (resting, cut) = spawn_blocking(move || {
+            let cut = if is_wrong { upload.go_back(mark) } else { Ok(()) };
+            (upload.rest(), cut)
+        })
+        .await
+        .map_err(lost)?;
+        self.upload.replace(resting);
+        cut?;
+        Ok((how?, sent))
+    }
+
+    /// The upload comes back however the body ended.
+    async fn write(&mut self, mut upload: Upload, mut body: Incoming) -> Result<(Upload, Result<Ended>), Refusal> {
+        let mut pace = Pace::new(self.session.silence);
         let mut batch = Vec::new();
         let mut ended = None;
         loop {
@@ -195,45 +239,43 @@ impl Claim<'_> {
                 if is_last {
                     return (Vec::new(), None);
                 }
-                self.batch(&mut body).await
+                self.batch(&mut body, &mut pace).await
             };
             let (task, next) = tokio::join!(writing, next);
             let written;
             (upload, written) = task.map_err(lost)?;
             self.session.touched.set(Instant::now());
             if let Err(e) = written {
-                self.upload.replace(upload);
                 drain(body).await;
-                return Err(e.into());
+                return Ok((upload, Err(e)));
             }
             if let Some(ended) = ended {
-                self.upload.replace(upload);
-                return Ok(ended);
+                return Ok((upload, Ok(ended)));
             }
             (batch, ended) = next;
         }
     }
 
     /// The next bytes, and how the body ended if it did.
-    async fn batch(&mut self, body: &mut Incoming) -> (Vec<Bytes>, Option<Ended>) {
+    async fn batch(&mut self, body: &mut Incoming, pace: &mut Pace) -> (Vec<Bytes>, Option<Ended>) {
         let mut batch = Vec::new();
         let mut len = 0;
         while len < BATCH {
             let frame = tokio::select! {
                 biased;
                 _ = self.newer.changed() => return (batch, Some(Ended::Cut)),
-                frame = timeout(self.session.silence, body.frame()) => frame,
+                frame = body::next(pace, body) => frame,
             };
             match frame {
-                Ok(Some(Ok(frame))) => {
+                Some(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         len += data.len();
                         batch.push(data);
                     }
                 }
-                Ok(None) => return (batch, Some(Ended::Whole)),
-                Ok(Some(Err(_))) => return (batch, Some(Ended::Cut)),
-                Err(_) => return (batch, Some(Ended::Silent)),
+                Some(None) => return (batch, Some(Ended::Whole)),
+                Some(Some(Err(_))) => return (batch, Some(Ended::Cut)),
+                None => return (batch, Some(Ended::Silent)),
             }
         }
         (batch, None)

@@ -12,6 +12,7 @@ use tokio::task::spawn_local;
 
 use super::super::Server;
 use super::super::http::body::drain;
+use super::super::http::connection::Peer;
 use super::super::http::query::Query;
 use super::super::http::refusal::{Code, Refusal};
 use super::super::http::reply::{Answer, Reply, empty};
@@ -22,7 +23,7 @@ use super::upload_sessions::{Claim, Ended, UploadSession};
 use crate::error::{Error, Kind};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
-use crate::store::Upload;
+use crate::store::RestingUpload;
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -50,7 +51,8 @@ impl Server {
             (None, Some(_)) => return Err(Refusal::bad(Code::DigestInvalid, "unsupported digest algorithm")),
         };
         drop(self.retention.hold().await?);
-        let session = self.sessions.begin(name, algorithm).await?;
+        let peer = request.extensions().get::<Peer>().copied();
+        let session = self.sessions.begin(name, algorithm, peer).await?;
         match digest {
             Some(digest) => self.finish(name, session, &digest, request).await,
             None => Ok(progress(StatusCode::ACCEPTED, name, &session.id, 0)),
@@ -60,7 +62,7 @@ impl Server {
     /// `GET`: how far it came. Whoever asks is not sending: a request that still is has lost its client.
     pub(in crate::server) async fn upload_status(&self, name: &Name, id: &str) -> Answer {
         let session = self.sessions.find(name, id).await?;
-        let len = session.claim().await.upload()?.len();
+        let len = session.claim().await.len()?;
         Ok(progress(StatusCode::NO_CONTENT, name, id, len))
     }
 
@@ -73,7 +75,7 @@ impl Server {
         let filled = spawn_local(async move {
             let mut claim = session.claim().await;
             add(&mut claim, &name, &session, request).await?;
-            let len = claim.upload()?.len();
+            let len = claim.len()?;
             Ok(progress(StatusCode::ACCEPTED, &name, &session.id, len))
         });
         filled.await.map_err(|_| lost())?
@@ -103,7 +105,7 @@ impl Server {
         request: Request<Incoming>,
     ) -> Answer {
         let (of, filled) = (name.clone(), Rc::clone(&session));
-        let filled: Result<Upload, Refusal> = spawn_local(async move {
+        let filled: Result<RestingUpload, Refusal> = spawn_local(async move {
             let mut claim = filled.claim().await;
             add(&mut claim, &of, &filled, request).await?;
             claim.take()
@@ -114,11 +116,12 @@ impl Server {
         self.sessions.forget(&session);
         let _held = self.retention.hold().await?;
         let wanted = digest.clone();
-        off_thread(move || upload.finish(&wanted))
+        off_thread(move || upload.resume()?.finish(&wanted))
             .await
             .map_err(|e| match e.kind() {
                 Kind::Corrupt => Refusal::bad(Code::DigestInvalid, "provided digest did not match uploaded content")
                     .about(json!({ "reason": e.to_string() })),
+                Kind::NotFound => Refusal::no_upload(),
                 _ => e.into(),
             })?;
         self.metrics.stored();
@@ -144,10 +147,9 @@ async fn add(
 ) -> Result<(), Refusal> {
     let body = request.body();
     if body.is_end_stream() {
-        return claim.upload().map(|_| ());
+        return claim.len().map(drop);
     }
-    let upload = claim.upload()?;
-    let (start, mark) = (upload.len(), upload.mark());
+    let start = claim.len()?;
     let chunk = match content_range(request.headers()) {
         Ok(chunk) => chunk,
         Err(refusal) => {
@@ -169,17 +171,15 @@ async fn add(
         drain(request.into_body()).await;
         return Err(wrong_size(size, announced));
     }
-    match claim.fill(request.into_body()).await? {
+    let (ended, sent) = claim.fill(request.into_body(), size).await?;
+    match ended {
         Ended::Whole => {}
         Ended::Cut => return Err(Refusal::bad(Code::BlobUploadInvalid, "the body ended early")),
         Ended::Silent => return Err(Refusal::late(Code::BlobUploadInvalid, "the body does not go on")),
     }
-    let upload = claim.upload()?;
-    let sent = upload.len() - start;
     if let Some(size) = size
         && size != sent
     {
-        upload.go_back(mark)?;
         return Err(wrong_size(size, sent));
     }
     Ok(())

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::body::Body;
 use super::metrics::Metrics;
+use super::slots::Busy;
 use crate::error::Error;
 
 /// Takes a line without its end.
@@ -89,6 +90,8 @@ fn quoted(text: &str) -> String {
 pub(in crate::server) struct Logged {
     pub(in crate::server) body: Body,
     pub(in crate::server) entry: Entry,
+    #[expect(dead_code, reason = "held until the answer has gone out")]
+    pub(super) busy: Busy,
 }
 
 impl HyperBody for Logged {

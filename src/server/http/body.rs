@@ -14,6 +14,7 @@ use hyper::body::{Body as HyperBody, Frame, Incoming, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
+use super::timeouts::Pace;
 use crate::content::ByteStream;
 use crate::error::Error;
 
@@ -162,20 +163,32 @@ pub(in crate::server) enum Unread {
     Late,
 }
 
+/// The next frame of a body, as long as the client keeps its pace.
+pub(in crate::server) async fn next(
+    pace: &mut Pace,
+    body: &mut Incoming,
+) -> Option<Option<hyper::Result<Frame<Bytes>>>> {
+    let len = |frame: &Option<hyper::Result<Frame<Bytes>>>| match frame {
+        Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+        _ => 0,
+    };
+    pace.next(body.frame(), len).await
+}
+
 /// A body of at most `limit` bytes, whole.
-pub(in crate::server) async fn read(body: Incoming, limit: usize, limit_of_silence: Duration) -> Result<Bytes, Unread> {
+pub(in crate::server) async fn read(body: Incoming, limit: usize, silence: Duration) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > limit as u64 {
         drain(body).await;
         return Err(Unread::TooLarge);
     }
     let mut body = body;
-    let mut whole = Vec::new();
+    let (mut whole, mut pace) = (Vec::new(), Pace::new(silence));
     loop {
-        match timeout(limit_of_silence, body.frame()).await {
-            Ok(None) => return Ok(whole.into()),
-            Ok(Some(Ok(frame))) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-            Ok(Some(Err(_))) => return Err(Unread::Broken),
-            Err(_) => return Err(Unread::Late),
+        match next(&mut pace, &mut body).await {
+            Some(None) => return Ok(whole.into()),
+            Some(Some(Ok(frame))) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Some(Some(Err(_))) => return Err(Unread::Broken),
+            None => return Err(Unread::Late),
         }
         if whole.len() > limit {
             drain(body).await;

@@ -1,10 +1,10 @@
 //! The connections: accepted, perhaps with TLS, served, and at the end seen out.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -15,7 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -26,14 +26,17 @@ use super::listener::Listener;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::request_timeout;
+use super::slots::{self, Slot, Slots, network};
 use super::timeouts::{Timeouts, WriteTimeout};
 
-/// Connections at once; the next ones wait.
-const MOST: usize = 2000;
 /// How long answers that are under way may take once the registry is to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// After a failed accept, which means that there are no more file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// Whose request it is, as far as shares go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::server) struct Peer(pub(in crate::server) IpAddr);
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -58,7 +61,7 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
         let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
         let (stopping, _) = watch::channel(());
         let mut connections = JoinSet::new();
-        let slots = Arc::new(Semaphore::new(MOST));
+        let slots = Slots::new(slots::most());
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -66,13 +69,19 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
                 accepted = accept(&listener, &slots) => accepted,
             };
-            let Some((stream, peer, slot)) = accepted else {
+            let Some((stream, peer)) = accepted else {
+                continue;
+            };
+            let Some(slot) = slots.take(peer.ip()) else {
+                turn_away(stream, acceptor.is_some());
                 continue;
             };
             let (shared, acceptor, stopping) = (Rc::clone(&self), acceptor.clone(), stopping.subscribe());
             connections.spawn_local(async move {
-                shared.connection(stream, peer, acceptor, stopping).await;
-                drop(slot);
+                tokio::select! {
+                    () = shared.connection(stream, peer, acceptor, &slot, stopping) => {}
+                    () = slot.is_wanted() => {}
+                }
             });
         }
         drop(listener);
@@ -85,14 +94,15 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
         stream: TcpStream,
         peer: SocketAddr,
         acceptor: Option<TlsAcceptor>,
+        slot: &Slot,
         stopping: watch::Receiver<()>,
     ) {
         let _ = stream.set_nodelay(true);
         match acceptor {
-            None => self.speak(stream, peer, stopping).await,
+            None => self.speak(stream, peer, slot, stopping).await,
             Some(acceptor) => {
                 if let Ok(Ok(stream)) = timeout(self.timeouts.head, acceptor.accept(stream)).await {
-                    self.speak(stream, peer, stopping).await;
+                    self.speak(stream, peer, slot, stopping).await;
                 }
             }
         }
@@ -102,17 +112,20 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
         self: Rc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin,
         peer: SocketAddr,
+        slot: &Slot,
         mut stopping: watch::Receiver<()>,
     ) {
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: Request<Incoming>| {
             let shared = Rc::clone(&self);
             let is_v2 = request.uri().path().starts_with("/v2");
+            let busy = slot.busy();
+            request.extensions_mut().insert(Peer(network(peer.ip())));
             async move {
                 let mut entry = Entry::begin(&request, peer, &shared.log, &shared.metrics);
                 let (reply, user) = (shared.answer)(request).await;
                 entry.user = user;
                 entry.status = reply.status().as_u16();
-                let mut reply: Response<Logged> = reply.map(|body| Logged { body, entry });
+                let mut reply: Response<Logged> = reply.map(|body| Logged { body, entry, busy });
                 if is_v2 {
                     reply
                         .headers_mut()
@@ -145,13 +158,22 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
     }
 }
 
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> Option<Accepted> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    if let Ok((stream, peer)) = listener.accept().await {
-        return Some((stream, peer, slot));
+async fn accept(listener: &Listener, slots: &Slots) -> Option<(TcpStream, SocketAddr)> {
+    slots.room().await;
+    if let Ok(accepted) = listener.accept().await {
+        return Some(accepted);
     }
     sleep(BREATH).await;
     None
+}
+
+/// Tells a peer that holds its share already, if it can be told at once.
+fn turn_away(stream: TcpStream, is_secret: bool) {
+    let Ok(mut stream) = stream.into_std() else { return };
+    if !is_secret {
+        // Nothing is waited for: whoever does not take it sees the connection closed.
+        let _ = stream.write_all(
+            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        );
+    }
 }

@@ -114,6 +114,11 @@ impl Refusal {
         .about(json!({ "name": name }))
     }
 
+    pub(in crate::server) fn no_upload() -> Self {
+        let message = "blob upload unknown to registry";
+        Self::new(StatusCode::NOT_FOUND, Code::BlobUploadUnknown, message)
+    }
+
     pub(in crate::server) fn no_manifest(version: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::ManifestUnknown, "manifest unknown")
             .about(json!({ "reference": version.to_string() }))

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{During, Error, Kind, Result};
@@ -33,26 +33,32 @@ impl Store {
     /// and dashes. Nobody else may be writing to it.
     pub fn upload(&self, name: &str, algorithm: Algorithm) -> Result<Upload> {
         self.layout.create()?;
-        let file = self.open_upload(name, true);
+        let path = self.upload_path(name);
+        let file = open(&path, true);
         let file = file.map_err(|e| self.layout.failure(e)).during("beginning an upload")?;
-        Upload::new(&self.layout, self.layout.upload(name), file, algorithm)
+        Upload::new(&self.layout, path, file, algorithm)
     }
 
     /// The upload that an earlier process left under this name.
     pub fn left_upload(&self, name: &str, algorithm: Algorithm) -> Result<Option<Upload>> {
-        match self.open_upload(name, false) {
-            Ok(file) => Upload::new(&self.layout, self.layout.upload(name), file, algorithm).map(Some),
+        let path = self.upload_path(name);
+        match open(&path, false) {
+            Ok(file) => Upload::new(&self.layout, path, file, algorithm).map(Some),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e).during("reading an upload"),
         }
     }
 
-    fn open_upload(&self, name: &str, create: bool) -> io::Result<File> {
+    fn upload_path(&self, name: &str) -> PathBuf {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(create).truncate(false);
-        files::open(&self.layout.upload(name), &options)
+        self.layout.upload(name)
     }
+}
+
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).truncate(false);
+    files::open(path, &options)
 }
 
 impl Upload {
@@ -67,6 +73,17 @@ impl Upload {
             digester,
             len,
         })
+    }
+
+    /// Closes its file until somebody goes on.
+    pub fn rest(self) -> RestingUpload {
+        RestingUpload {
+            layout: self.layout,
+            path: self.path,
+            algorithm: self.algorithm,
+            digester: self.digester,
+            len: self.len,
+        }
     }
 
     /// How many bytes have arrived.
@@ -143,6 +160,49 @@ impl Upload {
     }
 }
 
+/// An upload that nobody writes to: it holds no file open, and its hash goes on where it stands.
+pub struct RestingUpload {
+    layout: Arc<Layout>,
+    path: PathBuf,
+    algorithm: Algorithm,
+    digester: Digester,
+    len: u64,
+}
+
+impl RestingUpload {
+    /// How many bytes have arrived.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Opens the file again. One that has another length than it was left with is hashed anew; one that is gone is an
+    /// error of kind `NotFound`.
+    pub fn resume(self) -> Result<Upload> {
+        let doing = "going on with an upload";
+        let mut file = open(&self.path, false).during(doing)?;
+        if file.seek(SeekFrom::End(0)).during(doing)? != self.len {
+            return Upload::new(&self.layout, self.path, file, self.algorithm);
+        }
+        Ok(Upload {
+            layout: self.layout,
+            path: self.path,
+            file,
+            algorithm: self.algorithm,
+            digester: self.digester,
+            len: self.len,
+        })
+    }
+
+    /// Removes it.
+    pub fn discard(self) -> Result<()> {
+        fs::remove_file(&self.path).during("removing an upload")
+    }
+}
+
 /// A place in an upload.
 pub struct Mark {
     len: u64,
@@ -204,6 +264,31 @@ mod tests {
         upload.finish(&digest).unwrap();
         assert!(store.has_blob(&digest));
         assert!(store.left_upload("a-1", Algorithm::Sha256).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_resting_upload_goes_on_where_it_was() {
+        let (_folder, store) = store();
+        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        append(&mut upload, "hello ");
+        let resting = upload.rest();
+        assert_eq!(resting.len(), 6);
+        let mut upload = resting.resume().unwrap();
+        append(&mut upload, "world");
+        let resting = upload.rest();
+        // Somebody else has cut it: what counts is what is there.
+        File::options()
+            .write(true)
+            .open(&resting.path)
+            .unwrap()
+            .set_len(5)
+            .unwrap();
+        let upload = resting.resume().unwrap();
+        assert_eq!(upload.len(), 5);
+        upload.finish(&Digest::of(b"hello")).unwrap();
+        let resting = store.upload("b", Algorithm::Sha256).unwrap().rest();
+        fs::remove_file(&resting.path).unwrap();
+        assert_eq!(resting.resume().err().unwrap().kind(), Kind::NotFound);
     }
 
     #[test]

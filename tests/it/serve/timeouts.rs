@@ -242,3 +242,36 @@ fn a_body_that_does_not_go_on_is_answered_with_408_and_what_came_is_kept() {
     let range = ["Content-Range: 5-8"];
     http::ask(&registry.host, "PUT", &finish, &range, b" you").is(201);
 }
+
+#[test]
+fn a_body_that_trickles_is_answered_with_408_though_it_is_never_silent() {
+    let timeouts = Timeouts {
+        body: SHORT,
+        ..Timeouts::default()
+    };
+    let registry = Impatient::start(timeouts, false);
+    let place = registry.begin_upload();
+    for (request, code) in [
+        (format!("PATCH {place}"), "BLOB_UPLOAD_INVALID"),
+        ("PUT /v2/a/manifests/1".to_owned(), "MANIFEST_INVALID"),
+    ] {
+        let mut stream = registry.connect();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+        )
+        .unwrap();
+        let mut writer = stream.try_clone().unwrap();
+        let drip = thread::spawn(move || {
+            let began = Instant::now();
+            while writer.write_all(b"X").is_ok() && began.elapsed() < LIMIT {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let mut answer = [0; 4096];
+        let len = stream.read(&mut answer).unwrap();
+        assert_late(std::str::from_utf8(&answer[..len]).unwrap(), code);
+        drop(stream);
+        drip.join().unwrap();
+    }
+}
