@@ -183,7 +183,10 @@ impl RestingUpload {
     /// error of kind `NotFound`.
     pub fn resume(self) -> Result<Upload> {
         let doing = "going on with an upload";
-        let mut file = open(&self.path, false).during(doing)?;
+        let mut file = open(&self.path, false).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => Error::new(Kind::NotFound, "the upload is gone"),
+            _ => Error::from(e).during(doing),
+        })?;
         if file.seek(SeekFrom::End(0)).during(doing)? != self.len {
             return Upload::new(&self.layout, self.path, file, self.algorithm);
         }
