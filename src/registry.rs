@@ -17,6 +17,7 @@ mod hosts;
 mod listing;
 mod login;
 mod manifests;
+mod pages;
 mod referrers;
 mod registries;
 mod removal;
@@ -30,6 +31,7 @@ mod wire;
 
 pub use login::Login;
 pub use registries::Registries;
+pub use pages::Listed;
 pub use repository::Repository;
 pub use search::Hit;
 pub use wire::{Insecure, Mirror, Trust, Wire};
@@ -70,7 +72,7 @@ impl Registry {
     }
 
     /// The names of all repositories, where the registry offers such a list.
-    pub async fn catalog(&self) -> Result<Vec<String>> {
+    pub async fn catalog(&self) -> Result<Listed<String>> {
         listing::catalog(&self.0).await
     }
 

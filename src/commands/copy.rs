@@ -138,7 +138,7 @@ impl<'a> Job<'a> {
             let to = Reference::parse(&format!("{prefix}/{name}"))?;
             Ok((Place::Registry(from), Place::Registry(to)))
         };
-        registry.catalog().await?.iter().map(pair).collect()
+        registry.catalog().await?.whole()?.iter().map(pair).collect()
     }
 
     /// Copies, or foresees, what is asked for of one repository or folder.

@@ -8,7 +8,7 @@ use super::filter::Condition;
 use super::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
-use crate::registry::Hit;
+use crate::registry::{Hit, Listed};
 use crate::ui::template::Row;
 use crate::ui::{Columns, Format, ellipsis, one_line};
 
@@ -66,10 +66,13 @@ pub async fn run(args: SearchArgs, context: &Context) -> Result<Status> {
         context.screen.note(warning);
     }
     let registry = context.registry(domain, &args.registry)?;
-    let hits = match registry.search(term, limit).await? {
-        Some(hits) => hits,
-        // A v2 registry has no search of its own: look through its catalog.
-        None => local_match(&registry.catalog().await?, domain, term, limit),
+    let (hits, cut) = match registry.search(term, limit).await? {
+        Some(hits) => (hits, None),
+        None => {
+            // A v2 registry has no search of its own: look through its catalog.
+            let Listed { entries, cut } = registry.catalog().await?;
+            (local_match(&entries, domain, term, limit), cut)
+        }
     };
     let rows = hits.iter().filter(|hit| filter.fits(hit)).map(|hit| {
         let description = one_line(&hit.description).into_owned();
@@ -91,7 +94,7 @@ pub async fn run(args: SearchArgs, context: &Context) -> Result<Status> {
         .without_json("IsAutomated")
     });
     context.screen.print(&format.render(COLUMNS, rows)?);
-    Ok(Status::Done)
+    Ok(context.conclude(&cut))
 }
 
 /// The registry to ask and the words to ask for. On the Hub, its own names and `library/` are dropped as docker does.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Context, ListingArgs, RegistryArgs, Status};
 use crate::error::Result;
 use crate::image::{Reference, glob, version_order};
+use crate::registry::Listed;
 use crate::ui::{Table, human};
 
 use details::Details;
@@ -70,7 +71,7 @@ pub async fn run(args: TagsArgs, context: &Context) -> Result<Status> {
         .iter()
         .try_for_each(|pattern| glob::matches(pattern, "").map(drop))?;
     let repository = context.registry(name.domain(), &args.registry)?.repository(&name);
-    let mut tags = repository.tags().await?;
+    let Listed { entries: mut tags, cut } = repository.list_tags().await?;
     tags.retain(|tag| is_wanted(tag, &args.filter));
     tags.sort_by(|a, b| version_order::compare(a, b));
     tags.dedup();
@@ -101,7 +102,7 @@ pub async fn run(args: TagsArgs, context: &Context) -> Result<Status> {
         rows.reverse();
     }
     show(&args, context, &name, rows);
-    Ok(Status::Done)
+    Ok(context.conclude(&cut))
 }
 
 fn is_wanted(tag: &str, patterns: &[String]) -> bool {

@@ -5,13 +5,16 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::listing::MAX_PAGES;
 use super::manifests::Manifests;
-use super::wire::{Request, headers, same_origin};
+use super::pages::{List, NoList};
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest::{MAX_SIZE, OCI_INDEX};
 use crate::image::referral::fallback_tag;
 use crate::image::{Body, Descriptor, Digest, Index, Manifest, Referral, Version};
+
+/// The most that is read of what refers to one manifest, and the most bytes over all pages.
+const MAX_REFERRERS: usize = 10_000;
+const MAX_REFERRERS_LENGTH: usize = 16 << 20;
 
 /// What speaks of the manifests of one repository.
 pub(super) struct Referrers<'a> {
@@ -33,30 +36,21 @@ impl Referrers<'_> {
 
     /// The registry's own list; none where it keeps none.
     async fn listed_referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
-        let host = self.manifests.requests.main();
-        let mut request = self
-            .manifests
-            .requests
-            .reading(Method::GET, &format!("referrers/{subject}"));
-        let mut listed = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let page = match host.fetch(&request, MAX_SIZE).await? {
-                Ok(page) => page,
-                Err(failure) if is_unknown_call(failure.status) => return Ok(None),
-                Err(failure) => return Err(failure.first()),
-            };
+        let requests = self.manifests.requests;
+        let request = requests.reading(Method::GET, &format!("referrers/{subject}"));
+        let what = format!("list of what refers to {subject}");
+        let list = List {
+            what: &what,
+            max_page: MAX_SIZE,
+            max_length: MAX_REFERRERS_LENGTH,
+            max_entries: MAX_REFERRERS,
+        };
+        match list.read(requests.main(), request, descriptors).await? {
+            Ok(listed) => listed.whole().map(Some),
+            Err(NoList::Refused(failure)) if !is_unknown_call(failure.status) => Err(failure.first()),
             // A web page or another list is what servers say that know no such call.
-            let Some(manifests) = descriptors(&page.body) else {
-                return Ok(None);
-            };
-            listed.extend(manifests);
-            match headers::next_page(&page.headers, &page.url).filter(|next| same_origin(next, &page.url)) {
-                Some(next) => request = Request::to(Method::GET, next).scopes(request.scopes),
-                None => return Ok(Some(listed)),
-            }
+            Err(NoList::Refused(_) | NoList::Unreadable) => Ok(None),
         }
-        let message = format!("the list of what refers to {subject} has no end");
-        Err(Error::new(Kind::Unsupported, message))
     }
 
     /// The list under the fallback tag, with its document.

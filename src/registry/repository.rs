@@ -9,6 +9,7 @@ use super::blobs::{self, Blobs};
 use super::hosts::Hosts;
 use super::listing;
 use super::manifests::Manifests;
+use super::pages::Listed;
 use super::referrers::Referrers;
 use super::removal::remove_tag;
 use super::requests::Requests;
@@ -95,8 +96,13 @@ impl Repository {
         self.manifests().remove(digest).await
     }
 
-    /// All tags, in the order of the registry.
+    /// All tags, in the order of the registry, for whoever acts on them.
     pub async fn tags(&self) -> Result<Vec<String>> {
+        self.list_tags().await?.whole()
+    }
+
+    /// The tags as far as they came, in the order of the registry.
+    pub async fn list_tags(&self) -> Result<Listed<String>> {
         listing::tags(&self.requests).await
     }
 

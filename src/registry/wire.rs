@@ -32,7 +32,6 @@ pub(super) use body_limits::LEAST_CHUNK;
 pub(super) use challenge::Scope;
 pub(super) use endpoint::HUB_INDEX;
 pub(super) use host::{Host, Page};
-pub(super) use origin::same_origin;
 pub(super) use reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN, described, kind_of, may_pass};
 pub(super) use request::{Request, Shown};
 pub(super) use transport::Upload;

@@ -237,7 +237,10 @@ async fn pages_are_followed_on_this_host_until_they_repeat() {
         }
     })
     .await;
-    assert_eq!(repository(&fake).tags().await.unwrap(), ["a", "b", "c"]);
+    let listed = repository(&fake).list_tags().await.unwrap();
+    assert_eq!(listed.entries, ["a", "b", "c"]);
+    let why = listed.whole().unwrap_err().to_string();
+    assert!(why.ends_with("?last=a: this page was read before"), "{why}");
     let elsewhere = super::fake(|_, _| {
         let link = "<http://127.0.0.1:1/v2/_catalog>; rel=next";
         reply(200)
@@ -247,7 +250,8 @@ async fn pages_are_followed_on_this_host_until_they_repeat() {
     })
     .await;
     let names = registry(&elsewhere, &|| Keys::None).catalog().await.unwrap();
-    assert_eq!(names, ["x/y"]);
+    assert_eq!(names.entries, ["x/y"]);
+    assert!(names.cut.is_some());
 }
 
 #[tokio::test]

@@ -89,25 +89,68 @@ pub(in crate::registry) fn location(headers: &HeaderMap, asked: &Url) -> Result<
     }
 }
 
+/// Where a list goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::registry) enum NextPage {
+    /// It is at its end.
+    None,
+    At(Url),
+    /// It goes on, but this is no address.
+    Unreadable(String),
+}
+
+/// The longest link that is followed, and the longest part of another one that is shown, in bytes.
+const MAX_LINK: usize = 16 << 10;
+const SHOWN_LINK: usize = 200;
+
 /// The next page of a list (RFC 8288).
-pub(in crate::registry) fn next_page(headers: &HeaderMap, asked: &Url) -> Option<Url> {
-    let lines = headers.get_all(LINK).iter();
-    lines.filter_map(|line| line.to_str().ok()).find_map(|line| {
-        let mut rest = line;
-        while let Some((_, link)) = rest.split_once('<') {
-            let (target, after) = link.split_once('>')?;
-            let parameters = after.split('<').next().unwrap_or(after);
-            let is_next = parameters.split([';', ',']).any(|parameter| {
-                let parameter = parameter.trim().to_ascii_lowercase().replace([' ', '"'], "");
-                parameter == "rel=next"
-            });
-            if is_next {
-                return asked.join(target).ok();
-            }
-            rest = after;
+pub(in crate::registry) fn next_page(headers: &HeaderMap, asked: &Url) -> NextPage {
+    for line in headers.get_all(LINK) {
+        let line = String::from_utf8_lossy(line.as_bytes());
+        let next = links(&line).find(|(_, parameters)| is_next(parameters));
+        if let Some((target, _)) = next {
+            return resolve(target.trim(), asked);
         }
-        None
+    }
+    NextPage::None
+}
+
+/// The links of one line with their parameters. Cloudflare's serverless-registry writes a lone one without `<>`.
+fn links(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let bare = if line.contains('<') { None } else { line.split_once(';') };
+    let pieces = line.split('<').skip(1).map(|link| match link.split_once('>') {
+        Some(link) => link,
+        None => link.split_once(';').unwrap_or((link, "")),
+    });
+    bare.into_iter().chain(pieces)
+}
+
+fn is_next(parameters: &str) -> bool {
+    parameters.split([';', ',']).any(|parameter| {
+        let Some((name, value)) = parameter.split_once('=') else {
+            return false;
+        };
+        let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
+        name.trim().eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
     })
+}
+
+/// The page on the origin that was asked: fronts that end TLS forget it in their links (pulp_container#220), others
+/// name a host that only they know (git-pkgs/proxy#280). A list stays at its path: Artifactory's links lack the part
+/// of it that names the repository key (renovate#15030).
+fn resolve(target: &str, asked: &Url) -> NextPage {
+    let link = (target.len() <= MAX_LINK).then(|| asked.join(target).ok()).flatten();
+    let Some(link) = link.filter(|link| matches!(link.scheme(), "http" | "https")) else {
+        let shown = target.chars().take(SHOWN_LINK).filter(|c| !c.is_control());
+        return NextPage::Unreadable(shown.collect());
+    };
+    let mut next = asked.clone();
+    next.set_query(link.query());
+    let end = |url: &Url| url.path().rsplit('/').next().map(str::to_owned);
+    if end(&link) != end(asked) {
+        next.set_path(link.path());
+    }
+    NextPage::At(next)
 }
 
 /// `bytes 5-9/10`: where a partial answer begins, and how long the whole is if the server says.
@@ -170,10 +213,20 @@ mod tests {
     #[test]
     fn the_next_page_is_found_among_links() {
         let asked = Url::parse("https://h/v2/_catalog?n=2").unwrap();
-        let next = |line: &str| next_page(&headers("link", line), &asked).map(|url| url.to_string());
-        let page = Some("https://h/v2/_catalog?last=b&n=2".to_owned());
-        assert_eq!(next(r#"</v2/_catalog?last=b&n=2>; rel="next""#), page);
-        assert_eq!(next(r#"</x>; rel="prev", <?last=b&n=2>; title="a, b"; Rel=next"#), page);
+        let next = |line: &str| next_page(&headers("link", line), &asked);
+        let page = || NextPage::At(Url::parse("https://h/v2/_catalog?last=b&n=2").unwrap());
+        for line in [
+            r#"</v2/_catalog?last=b&n=2>; rel="next""#,
+            r#"</x>; rel="prev", <?last=b&n=2>; title="a, b"; Rel=next"#,
+            r#"<?last=b&n=2>; rel = "last Next""#,
+            "http://h/v2/_catalog?last=b&n=2; rel=next",
+            "<http://h/v2/_catalog?last=b&n=2>; rel=next",
+            "<https://internal:5000/v2/_catalog?last=b&n=2>; rel=next",
+            "</_catalog?last=b&n=2>; rel=next",
+            "<?last=b&n=2; rel=next",
+        ] {
+            assert_eq!(next(line), page(), "{line}");
+        }
         for none in [
             "",
             "<",
@@ -183,8 +236,30 @@ mod tests {
             "rel=next",
             "<>>>;<<",
         ] {
-            assert_eq!(next(none), None, "{none}");
+            assert_eq!(next(none), NextPage::None, "{none}");
         }
+        for unreadable in ["https://[", "ftp://h/x", &"x".repeat(MAX_LINK + 1)] {
+            let found = next(&format!("<{unreadable}>; rel=next"));
+            assert!(matches!(found, NextPage::Unreadable(link) if unreadable.starts_with(&link)));
+        }
+    }
+
+    #[test]
+    fn a_list_keeps_its_path_and_its_origin() {
+        let asked = Url::parse("https://h:8443/v2/key/app/tags/list?n=3").unwrap();
+        let next = |target: &str| match next_page(&headers("link", &format!("<{target}>; rel=next")), &asked) {
+            NextPage::At(url) => url.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let page = "https://h:8443/v2/key/app/tags/list?last=b";
+        for target in [
+            "/v2/app/tags/list?last=b",
+            "/key/app/tags/list?last=b",
+            "http://h/v2/key/app/tags/list?last=b",
+        ] {
+            assert_eq!(next(target), page, "{target}");
+        }
+        assert_eq!(next("https://x/pages/2?last=b"), "https://h:8443/pages/2?last=b");
     }
 
     #[test]

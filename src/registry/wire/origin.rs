@@ -36,7 +36,7 @@ impl Reach {
 }
 
 /// Whether both are the same scheme, host and port.
-pub(in crate::registry) fn same_origin(a: &Url, b: &Url) -> bool {
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
 }
 

@@ -129,7 +129,11 @@ fn pages_without_an_end_come_to_one() {
         chain(&recorder, body);
         let began = Instant::now();
         let run = sandbox.rdock(&["tags", &format!("{}/x", recorder.host())]).fails(1);
-        assert_eq!(first_line(&run), "the list of tags has no end");
+        assert!(
+            first_line(&run).starts_with("the list of tags is cut short at http://"),
+            "{run}"
+        );
+        assert!(first_line(&run).ends_with(": it has no end"), "{run}");
         assert!(recorder.requests().len() <= most, "{}", recorder.requests().len());
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
@@ -144,6 +148,55 @@ fn pages_in_a_circle_are_read_once() {
         let link = format!("</v2/x/tags/list?page={next}>; rel=\"next\"");
         Some(Reply::json(200, &body).header("Link", &link))
     });
-    sandbox.rdock(&["tags", &format!("{}/x", recorder.host())]).ok();
+    let run = sandbox.rdock(&["tags", &format!("{}/x", recorder.host())]).fails(1);
+    assert!(run.stdout.contains("seen-"), "{run}");
+    assert!(
+        first_line(&run).ends_with("?page=b: this page was read before"),
+        "{run}"
+    );
     assert!(recorder.count(|r| r.path.contains("/tags/")) <= 4);
+}
+
+#[test]
+fn a_list_longer_than_is_kept_is_told_to_be_cut() {
+    let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+    recorder.on(|r| r.path.contains("/tags/list")).respond(|request| {
+        let page: u64 = request
+            .path
+            .rsplit_once("page=")
+            .map_or(0, |(_, page)| page.parse().unwrap());
+        let tags: Vec<String> = (0..100_000).map(|tag| format!("{page}.{tag}")).collect();
+        let next = format!("</v2/x/tags/list?page={}>; rel=\"next\"", page + 1);
+        Some(Reply::json(200, &json!({ "tags": tags })).header("Link", &next))
+    });
+    let run = sandbox
+        .rdock(&["tags", "-q", &format!("{}/x", recorder.host())])
+        .fails(1);
+    assert_eq!(run.stdout.lines().count(), 200_000);
+    assert!(
+        first_line(&run).ends_with("it has more entries than are read"),
+        "{}",
+        run.stderr
+    );
+    assert!(recorder.requests().len() <= 3);
+}
+
+#[test]
+fn referrers_without_an_end_come_to_one() {
+    let line = Line::small();
+    line.recorder.on(|r| r.path.contains("/referrers/")).respond(|request| {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, "page=0"));
+        let page: u64 = query.strip_prefix("page=").unwrap().parse().unwrap();
+        let one = |n: u64| json!({"mediaType": "x/y", "digest": format!("sha256:{:064x}", page * 1000 + n), "size": 9});
+        let list: Vec<_> = (0..1000).map(one).collect();
+        let index = json!({"schemaVersion": 2, "manifests": list});
+        Some(Reply::json(200, &index).header("Link", &format!("<{path}?page={}>; rel=next", page + 1)))
+    });
+    let name = format!("{}/team/app", line.recorder.host());
+    let run = line
+        .sandbox
+        .rdock(&["copy", "--referrers", &name, "oci:there"])
+        .fails(1);
+    assert!(run.stderr.contains("the list of what refers to sha256:"), "{run}");
+    assert!(line.recorder.count(|r| r.path.contains("/referrers/")) <= 12);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Line, first_line};
+use super::{HOST, Line, World, first_line};
 use crate::support::fault::Reply;
 use crate::support::recorder::Recorder;
 use crate::support::sandbox::Sandbox;
@@ -41,13 +41,138 @@ fn thousands_of_tags_come_page_by_page() {
 }
 
 #[test]
-fn a_next_page_on_another_host_is_not_asked_for() {
-    let (sandbox, recorder, other) = (Sandbox::new(), Recorder::alone(), Recorder::alone());
-    let tags = vec![json!("a"), json!("b")];
-    serve(&recorder, "/v2/x/tags/list", "tags", tags, 1, &other.url());
-    let run = sandbox.rdock(&["tags", "-q", &format!("{}/x", recorder.host())]).ok();
-    assert_eq!(run.stdout, "a\n");
+fn every_page_comes_however_the_link_to_it_is_written() {
+    let other = Recorder::alone();
+    let elsewhere = other.url();
+    let forms: [(&str, String); 6] = [
+        ("</v2/key/x/tags/list?", format!("<{elsewhere}/v2/key/x/tags/list?")),
+        (
+            "</v2/key/x/tags/list?",
+            "<http://registry.internal:5000/v2/key/x/tags/list?".to_owned(),
+        ),
+        // Artifactory (renovate#15030)
+        ("</v2/key/x/tags/list?", "</v2/x/tags/list?".to_owned()),
+        ("</v2/key/x/tags/list?", "</key/x/tags/list?".to_owned()),
+        ("</v2/key/x/tags/list?", "<?".to_owned()),
+        // Cloudflare's serverless-registry
+        (
+            "</v2/key/x/tags/list?from=2>; rel=\"next\"",
+            "/v2/key/x/tags/list?from=2; rel=next".to_owned(),
+        ),
+    ];
+    for (right, written) in forms {
+        let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+        recorder.on_path("GET", "/v2/key/x/tags/list").respond(move |request| {
+            let (tags, next) = match request.path.split_once("from=") {
+                None => (["1", "2"], Some("</v2/key/x/tags/list?from=2>; rel=\"next\"")),
+                Some(_) => (["3", "4"], None),
+            };
+            let reply = Reply::json(200, &json!({ "tags": tags }));
+            Some(match next {
+                Some(next) => reply.header("Link", &next.replace(right, &written)),
+                None => reply,
+            })
+        });
+        let run = sandbox
+            .rdock(&["tags", "-q", &format!("{}/key/x", recorder.host())])
+            .ok();
+        assert_eq!(run.stdout, "1\n2\n3\n4\n", "{right}");
+    }
     assert_eq!(other.requests().len(), 0);
+}
+
+#[test]
+fn a_link_that_forgot_the_encryption_is_put_right() {
+    let world = World::new();
+    let base = format!("http://{HOST}");
+    let tags: Vec<Value> = (1..=5).map(|number| json!(number.to_string())).collect();
+    serve(&world.front, "/v2/x/tags/list", "tags", tags, 2, &base);
+    let names: Vec<Value> = (1..=5).map(|number| json!(format!("a/r{number}"))).collect();
+    serve(&world.front, "/v2/_catalog", "repositories", names, 2, &base);
+    let run = world.sandbox.rdock(&["tags", "-q", &format!("{HOST}/x")]).ok();
+    assert_eq!(run.stdout, "1\n2\n3\n4\n5\n");
+    let run = world.sandbox.rdock(&["catalog", "-q", HOST]).ok();
+    assert_eq!(run.stdout.lines().count(), 5);
+    let run = world.sandbox.rdock(&["search", &format!("{HOST}/r5")]).ok();
+    assert!(run.stdout.contains("a/r5"), "{run}");
+    assert_eq!(world.plain.requests().len(), 0);
+}
+
+/// Lists that go on where nothing comes: what follows the part of the first page that was to lead on.
+const DEAD_ENDS: [(&str, &str, &str); 3] = [
+    ("</v2/gone?n=1>; rel=next", "/v2/gone?n=1", "404"),
+    ("<LIST>; rel=next", "LIST", "this page was read before"),
+    ("<ftp://far/x>; rel=next", "ftp://far/x", "this is no address"),
+];
+
+/// Answers a list's first page, and makes the rest of it unreachable.
+fn cut(recorder: &Recorder, path: &'static str, body: &Value, link: &str) {
+    let reply = Reply::json(200, body);
+    let link = link.to_owned();
+    recorder
+        .on_path("GET", path)
+        .respond(move |request| Some(reply.clone().header("Link", &link.replace("LIST", &request.path))));
+    recorder.on_path("GET", "/v2/gone").answer(404, &[], "");
+}
+
+#[test]
+fn a_list_that_cannot_be_finished_is_shown_as_far_as_it_came() {
+    for (link, place, why) in DEAD_ENDS {
+        let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+        cut(&recorder, "/tags/list", &json!({"tags": ["1", "2"]}), link);
+        cut(&recorder, "/v2/_catalog", &json!({"repositories": ["a/one"]}), link);
+        let host = recorder.host();
+        let name = format!("{host}/x");
+        for (arguments, shown, list) in [
+            (["tags", &name], "TAG\n1\n2\n", "/v2/x/tags/list?n=1000"),
+            (["catalog", &host], "a/one", "/v2/_catalog"),
+            (["search", &format!("{host}/one")], "a/one", "/v2/_catalog"),
+        ] {
+            let run = sandbox.rdock(&arguments).fails(1);
+            assert!(run.stdout.contains(shown), "{run}");
+            let place = place.replace("LIST", list);
+            let said = first_line(&run);
+            assert!(
+                said.contains("is cut short at") && said.contains(&place) && said.contains(why),
+                "{run}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_removed_or_copied_by_a_list_that_was_cut() {
+    for (link, ..) in DEAD_ENDS {
+        let line = Line::small();
+        cut(&line.recorder, "/tags/list", &json!({"tags": ["latest"]}), link);
+        cut(
+            &line.recorder,
+            "/v2/_catalog",
+            &json!({"repositories": ["team/app"]}),
+            link,
+        );
+        let host = line.recorder.host();
+        let name = format!("{host}/team/app");
+        let there = format!("{host}/there");
+        for arguments in [
+            &["rmi", "--remote", "--force", &name] as &[&str],
+            &["copy", "--all-tags", &name, &there],
+            &["copy", "--all-tags", "--referrers", &name, &there],
+            &["copy", "--referrers", &name, &there],
+            &["copy", "--all", &host, &there],
+            &["pull", "--all-tags", &name],
+        ] {
+            let run = line.sandbox.rdock(arguments).fails(1);
+            assert!(run.stderr.contains("is cut short at"), "{run}");
+        }
+        let is_write = |method: &str| ["PUT", "POST", "PATCH"].contains(&method);
+        assert_eq!(line.recorder.count(|r| is_write(&r.method)), 0);
+        assert_eq!(
+            line.recorder
+                .count(|r| r.method == "DELETE" && r.path.contains("sha256:")),
+            0
+        );
+    }
 }
 
 #[test]
