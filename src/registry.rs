@@ -30,8 +30,8 @@ mod uploads;
 mod wire;
 
 pub use login::Login;
-pub use registries::Registries;
 pub use pages::Listed;
+pub use registries::Registries;
 pub use repository::Repository;
 pub use search::Hit;
 pub use wire::{Insecure, Mirror, Trust, Wire};
