@@ -66,13 +66,12 @@ pub async fn run(args: SearchArgs, context: &Context) -> Result<Status> {
         context.screen.note(warning);
     }
     let registry = context.registry(domain, &args.registry)?;
-    let (hits, cut) = match registry.search(term, limit).await? {
-        Some(hits) => (hits, None),
-        None => {
-            // A v2 registry has no search of its own: look through its catalog.
-            let Listed { entries, cut } = registry.catalog().await?;
-            (local_match(&entries, domain, term, limit), cut)
-        }
+    let (hits, cut) = if let Some(hits) = registry.search(term, limit).await? {
+        (hits, None)
+    } else {
+        // A v2 registry has no search of its own: look through its catalog.
+        let Listed { entries, cut } = registry.catalog().await?;
+        (local_match(&entries, domain, term, limit), cut)
     };
     let rows = hits.iter().filter(|hit| filter.fits(hit)).map(|hit| {
         let description = one_line(&hit.description).into_owned();

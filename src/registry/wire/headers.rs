@@ -118,9 +118,9 @@ pub(in crate::registry) fn next_page(headers: &HeaderMap, asked: &Url) -> NextPa
 /// The links of one line with their parameters. Cloudflare's serverless-registry writes a lone one without `<>`.
 fn links(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let bare = if line.contains('<') { None } else { line.split_once(';') };
-    let pieces = line.split('<').skip(1).map(|link| match link.split_once('>') {
-        Some(link) => link,
-        None => link.split_once(';').unwrap_or((link, "")),
+    let pieces = line.split('<').skip(1).map(|piece| match piece.split_once('>') {
+        Some(both) => both,
+        None => piece.split_once(';').unwrap_or((piece, "")),
     });
     bare.into_iter().chain(pieces)
 }
@@ -135,7 +135,7 @@ fn is_next(parameters: &str) -> bool {
     })
 }
 
-/// The page on the origin that was asked: fronts that end TLS forget it in their links (pulp_container#220), others
+/// The page on the origin that was asked: fronts that end TLS forget it in their links (`pulp_container#220`), others
 /// name a host that only they know (git-pkgs/proxy#280). A list stays at its path: Artifactory's links lack the part
 /// of it that names the repository key (renovate#15030).
 fn resolve(target: &str, asked: &Url) -> NextPage {
