@@ -21,7 +21,6 @@ pub mod load;
 pub mod login;
 pub mod logout;
 pub mod manifest;
-mod nearest;
 pub mod prune;
 pub mod pull;
 pub mod push;

@@ -15,7 +15,7 @@
 //!
 //! Who may use whom, only downward (a test reads the `use` lines and keeps it so):
 //! ```text
-//! main → cli → commands → settings
+//! main → cli → commands → jobs → places   settings
 //! server
 //! transfer   registry   store   archive   drafts   ui      neighbours, blind to each other
 //! credentials   progress → content   backoff
@@ -110,6 +110,8 @@ pub mod credentials;
 pub mod drafts;
 pub mod error;
 pub mod image;
+pub mod jobs;
+pub mod places;
 pub mod progress;
 pub mod registry;
 pub mod server;

@@ -6,6 +6,15 @@ use crate::content::Outcome;
 use crate::error::Error;
 use crate::image::Digest;
 
+/// Which way the layers go: docker has different words for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Pull,
+    Push,
+    /// From an archive: shown on a terminal only.
+    Load,
+}
+
 /// A layer as the plan lists it, in the order of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {

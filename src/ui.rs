@@ -28,7 +28,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 use crate::error::{During, Error, Kind, Result};
-use crate::progress::{Event, Progress};
+use crate::progress::{Direction, Event, Progress};
 
 use bars::Bars;
 use output::{Output, lock};
@@ -74,15 +74,6 @@ impl FromStr for ProgressMode {
             }
         })
     }
-}
-
-/// Which way the layers go: docker has different words for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    Pull,
-    Push,
-    /// From an archive: shown on a terminal only.
-    Load,
 }
 
 /// The one place that writes. Clones share the streams and the live bars.

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::nearest::with_nearest_tags;
 use super::{Context, RegistryArgs, Status};
 use crate::content::Source;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Digest, ImageConfig, ImageManifest, Platform, Reference};
+use crate::places::with_nearest_tags;
 use crate::registry::Repository;
 use crate::transfer;
 

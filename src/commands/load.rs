@@ -13,10 +13,11 @@ use crate::archive::{self, Contents, Folder, Listed, Reading};
 use crate::content::Sink;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
+use crate::progress::Direction;
 use crate::progress::{Layer, Progress};
 use crate::store::{Scratch, Store, StoreWriter};
 use crate::transfer::{self, Limits, Plan};
-use crate::ui::{Direction, human};
+use crate::ui::human;
 
 /// Load an image from a tar archive or STDIN
 #[derive(Debug, Args)]

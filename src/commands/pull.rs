@@ -1,13 +1,13 @@
-//! `rdock pull`: resolve, plan, move, name.
-
-mod job;
+//! `rdock pull`: what was asked for, and docker's words for what came.
 
 use clap::Args;
 
-use self::job::Pull;
 use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Platform, Reference};
+use crate::image::{Platform, Reference, Version};
+use crate::jobs::pull::{Extent, Pull, Pulled};
+use crate::jobs::{News, Reporter};
+use crate::progress::Direction;
 
 #[derive(Debug, Args)]
 #[command(
@@ -61,13 +61,17 @@ async fn pull_all(args: &PullArgs, context: &Context) -> Result<Status> {
                 context.fail(&e);
                 status = Status::Failed;
             }
-            pulled => pulled?,
+            pulled => {
+                if pulled? == Status::Failed {
+                    status = Status::Failed;
+                }
+            }
         }
     }
     Ok(status)
 }
 
-async fn pull(name: &str, args: &PullArgs, context: &Context) -> Result<()> {
+async fn pull(name: &str, args: &PullArgs, context: &Context) -> Result<Status> {
     let typed = Reference::parse(name)?;
     if args.all_tags && !typed.is_name_only() {
         return Err(Error::new(Kind::Usage, "tag can't be used with --all-tags/-a"));
@@ -85,36 +89,65 @@ async fn pull(name: &str, args: &PullArgs, context: &Context) -> Result<()> {
         .at(typed.domain())?
         .repository(&typed);
     let pull = Pull {
-        context,
-        args,
         store: context.store(),
         repository,
-        platform,
+        platform: platform.clone(),
+        extent: if args.all_platforms {
+            Extent::AllPlatforms
+        } else {
+            Extent::OnePlatform
+        },
+        limits: args.transfer.limits(),
+        reporter: Reporter::new(
+            |news| tell(&news, args, context),
+            || context.screen.progress(Direction::Pull, args.quiet),
+        ),
     };
-    let (names, shown) = if args.all_tags {
-        let tags = pull.repository.tags().await?;
-        let names = tags.iter().map(|tag| typed.at_tag(tag)).collect::<Result<Vec<_>>>()?;
-        (names, typed.clone())
+    let (pulled, shown) = if args.all_tags {
+        (pull.all_tags(&typed).await?, typed)
     } else {
-        let name = typed.clone().or_latest();
-        (vec![name.clone()], name)
+        let name = typed.or_latest();
+        (pull.one(&name).await?, name)
     };
-    let mut is_new = false;
-    let mut mismatches = Vec::new();
-    for name in &names {
-        let pulled = pull.one(name).await?;
-        is_new |= pulled.is_new;
-        mismatches.extend(pulled.mismatch);
+    if pulled.count > 0 || pulled.passed_over == 0 {
+        if !args.quiet {
+            conclude(&shown, &pulled, platform.as_ref(), context);
+        }
+        context.screen.line(&shown.to_string());
     }
-    if !args.quiet {
-        tell(&shown, is_new, &mismatches, context);
-    }
-    context.screen.line(&shown.to_string());
-    Ok(())
+    Ok(if pulled.passed_over > 0 {
+        Status::Failed
+    } else {
+        Status::Done
+    })
 }
 
-fn tell(shown: &Reference, is_new: bool, mismatches: &[String], context: &Context) {
-    let status = if is_new {
+/// Docker's words for what happens on the way.
+fn tell(news: &News<'_>, args: &PullArgs, context: &Context) {
+    let line = match news {
+        News::Pulling(name) => {
+            let what = match name.version() {
+                Version::Tag(tag) => tag.to_owned(),
+                Version::Digest(digest) => name.at_digest(digest).to_string(),
+            };
+            format!("{what}: Pulling from {}", name.path())
+        }
+        News::Digest(digest) => format!("Digest: {digest}"),
+        News::PassedOver { name, why } => {
+            context
+                .screen
+                .note(&format!("{} is passed over: {why}", name.familiar()));
+            return;
+        }
+        News::NotRemembered(_) => return,
+    };
+    if !args.quiet {
+        context.screen.line(&line);
+    }
+}
+
+fn conclude(shown: &Reference, pulled: &Pulled, wanted: Option<&Platform>, context: &Context) {
+    let status = if pulled.is_new {
         "Downloaded newer image for"
     } else {
         "Image is up to date for"
@@ -123,7 +156,11 @@ fn tell(shown: &Reference, is_new: bool, mismatches: &[String], context: &Contex
     let without_tag = shown.digest().map(|digest| shown.at_digest(digest));
     let subject = without_tag.as_ref().unwrap_or(shown).familiar();
     context.screen.line(&format!("Status: {status} {subject}"));
-    for mismatch in mismatches {
-        context.screen.line(mismatch);
+    for (name, actual) in &pulled.mismatches {
+        let Some(wanted) = wanted else { continue };
+        context.screen.line(&format!(
+            "WARNING: image with reference {} was found but does not match the specified platform: wanted {wanted}, actual: {actual}",
+            name.familiar_name()
+        ));
     }
 }

@@ -15,9 +15,10 @@ use crate::archive::{self, Saved, Writer};
 use crate::content::{Sink as _, Source};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
+use crate::progress::Direction;
 use crate::store::Store;
 use crate::transfer::{self, Limits, Plan};
-use crate::ui::{Direction, human};
+use crate::ui::human;
 
 /// Save one or more images to a tar archive (streamed to STDOUT by default)
 #[derive(Debug, Args)]

@@ -12,11 +12,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::progress::{Event, Progress};
 
-use super::Direction;
 use super::board::Board;
 use super::frame;
 use super::output::{Output, lock};
 use super::terminal::{self, Terminal};
+use crate::progress::Direction;
 
 const REDRAWN: Duration = Duration::from_millis(100);
 const PER_SECOND: u8 = 15;

@@ -7,8 +7,8 @@ use crate::content::Outcome;
 use crate::image::Digest;
 use crate::progress::{Event, Layer};
 
-use super::Direction;
 use super::speed::Speed;
+use crate::progress::Direction;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Status {

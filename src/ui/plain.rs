@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::progress::{Event, Progress};
 
-use super::Direction;
 use super::board::{Board, Status};
 use super::frame;
 use super::output::{Output, lock};
+use crate::progress::Direction;
 
 /// The longest silence while bytes flow.
 const SILENCE: Duration = Duration::from_secs(30);

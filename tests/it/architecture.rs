@@ -29,6 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transfer", &["error", "image", "content", "progress", "backoff"]),
     ("server", &["error", "image", "content", "registry", "store"]),
     ("ui", &["error", "image", "content", "progress"]),
+    ("places", PLACES),
+    ("jobs", JOBS),
     ("settings", &["error", "image", "credentials"]),
     (
         "commands",
@@ -45,6 +47,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "archive",
             "transfer",
+            "places",
+            "jobs",
             "ui",
             "settings",
         ],
@@ -53,6 +57,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("main", &[]),
     ("signals", &[]),
+];
+
+/// A place brings registry, store or archive under one face.
+const PLACES: &[&str] = &[
+    "error", "image", "content", "progress", "registry", "store", "archive", "transfer",
+];
+/// A job moves images between places. It knows no screen and no command line.
+const JOBS: &[&str] = &[
+    "error", "image", "content", "progress", "registry", "store", "archive", "transfer", "places",
 ];
 
 /// Names that may stand in these places only.

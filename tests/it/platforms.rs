@@ -145,6 +145,7 @@ fn push_sends_one_platform_when_asked_to() {
          hint: the image exists for linux/amd64, linux/arm64/v8, linux/arm/v7: choose one with --platform\n"
     );
     assert_eq!(run.stderr, words, "{run}");
+    shop.sandbox.rdock(&["rmi", &name]).ok();
     shop.sandbox
         .rdock(&["pull", "-q", "--platform", "linux/arm64", &name])
         .ok();
@@ -165,6 +166,54 @@ fn push_sends_one_platform_when_asked_to() {
         run.stderr.starts_with("\"nosuchos\": unknown operating system"),
         "{run}"
     );
+}
+
+#[test]
+fn a_whole_image_is_not_made_less_by_a_pull_of_one_platform() {
+    let mut shop = Shop::new();
+    let name = shop.name("team/multi");
+    shop.registry.push("team/multi", "again", &shop.index);
+    shop.sandbox.rdock(&["pull", "-q", "--all-platforms", &name]).ok();
+    let run = shop.sandbox.rdock(&["pull", "--platform", "linux/arm64", &name]).ok();
+    assert!(run.stdout.contains("Status: Image is up to date for "), "{run}");
+    // Another tag of the same image, and one of its platforms damaged here.
+    let layer = &shop.index.children[2].layers[0].digest;
+    std::fs::remove_file(shop.sandbox.blob(layer)).unwrap();
+    let again = shop.name("team/multi:again");
+    shop.sandbox.set_env("DOCKER_DEFAULT_PLATFORM", "linux/arm64");
+    for name in [&again, &name] {
+        shop.sandbox.rdock(&["pull", "-q", name]).ok();
+        let run = shop.sandbox.rdock(&["push", name]).ok();
+        let size = shop.index.manifest.len();
+        let end = format!(": digest: {} size: {size}\n", shop.index.digest);
+        assert!(run.stdout.ends_with(&end), "{run}");
+    }
+    let wrong = ["pull", "-q", "--platform", "linux/s390x", &name];
+    let run = shop.sandbox.rdock(&wrong).fails(1);
+    assert!(run.stderr.starts_with("no matching manifest for linux/s390x"), "{run}");
+    for digest in shop.digests() {
+        assert!(shop.has(&digest), "{digest}");
+    }
+}
+
+#[test]
+fn of_all_tags_one_for_other_machines_is_passed_over_by_name() {
+    let shop = Shop::new();
+    let arm = Index::new().image(Image::new().layer(Layer::seeded(1, 2, 500)).platform("linux/s390x"));
+    let arm = arm.write(&shop.sandbox.root().join("foreign"));
+    shop.registry.push("team/multi", "a", &arm);
+    let name = shop.name("team/multi");
+    let run = shop.sandbox.rdock(&["pull", "-a", &name]).fails(1);
+    let words = format!("{name}:a is passed over: no matching manifest for linux/");
+    assert!(run.stderr.starts_with(&words), "{run}");
+    let end = format!("Status: Downloaded newer image for {name}\n{name}\n");
+    assert!(run.stdout.ends_with(&end), "{run}");
+    assert_eq!(shop.rows(), [format!("{name}:latest")]);
+    // What is wrong with the registry ends it, as in docker.
+    shop.recorder.on_path("GET", "/manifests/").answer(500, &[], "");
+    shop.recorder.on_path("HEAD", "/manifests/").answer(500, &[], "");
+    let run = shop.sandbox.rdock(&["pull", "-a", "-q", &name]).fails(1);
+    assert!(!run.stderr.contains("passed over"), "{run}");
 }
 
 #[test]

@@ -16,8 +16,8 @@ use super::target::{Receiver, Target};
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
+use crate::progress::Direction;
 use crate::transfer::{self, Plan};
-use crate::ui::Direction;
 
 /// How many images are looked at, at once; each may ask for several manifests.
 const AT_ONCE: usize = 4;

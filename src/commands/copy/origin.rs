@@ -9,9 +9,9 @@ use crate::image::{Descriptor, Digest, Manifest, Referral, Version};
 use crate::registry::Repository;
 use crate::store::Store;
 
-use super::super::nearest::with_nearest_tags;
 use super::place::Place;
 use super::unpacked::Unpacked;
+use crate::places::with_nearest_tags;
 
 pub(super) enum Origin {
     Repository(Repository),

@@ -12,8 +12,8 @@ use crate::content::{BlobReader, Source};
 use crate::error::{Clue, During as _, Error, Kind, Result};
 use crate::image::nearest::nearest;
 use crate::image::{Descriptor, Digest, Manifest, Reference};
+use crate::progress::Direction;
 use crate::store::{ScratchHolder, Store, StoreWriter};
-use crate::ui::Direction;
 
 pub(super) struct Unpacked {
     contents: Contents,

@@ -3,12 +3,12 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::super::nearest::with_nearest_tags;
 use super::super::{Context, RegistryArgs, Status};
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::inspection::{Inspection, Known};
 use crate::image::{Body, Descriptor, ImageConfig, ImageManifest, Manifest, Platform, Reference};
+use crate::places::with_nearest_tags;
 use crate::registry::Repository;
 use crate::transfer;
 

@@ -10,9 +10,9 @@ use crate::content::Sink;
 use crate::drafts::Draft;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Digest, Manifest, Reference, manifest_list};
+use crate::progress::Direction;
 use crate::registry::Registry;
 use crate::transfer::{self, Limits, Plan};
-use crate::ui::Direction;
 
 /// Push a manifest list to a repository
 #[derive(Debug, Args)]

@@ -2,12 +2,12 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::nearest::with_nearest_tags;
 use super::super::{Context, Status};
 use super::RmiArgs;
 use crate::error::{Clue, During as _, Error, Kind, Result};
 use crate::image::referral::fallback_tag;
 use crate::image::{Body, Digest, Reference, Referral, Version};
+use crate::places::with_nearest_tags;
 use crate::registry::Repository;
 use crate::store::Force;
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::content::Outcome;
 use crate::image::Digest;
+use crate::progress::Direction;
 use crate::progress::{Event, Layer};
-use crate::ui::Direction;
 
 const WIDE_SCREEN: Size = Size { columns: 120, rows: 24 };
 const USUAL_SCREEN: Size = Size { columns: 80, rows: 24 };

@@ -1,4 +1,4 @@
-//! What may have been meant: the tags that look most like a missing one.
+//! A registry as a place: what may have been meant, the tags that look most like a missing one.
 
 use crate::error::{Clue, Error, Kind};
 use crate::image::Reference;
@@ -9,7 +9,7 @@ use crate::registry::Repository;
 const OFFERED: usize = 5;
 
 /// The error that `name` is not there, with the repository's nearest tags where it lists any.
-pub(super) async fn with_nearest_tags(error: Error, repository: &Repository, name: &Reference) -> Error {
+pub async fn with_nearest_tags(error: Error, repository: &Repository, name: &Reference) -> Error {
     let is_missing = error.kind() == Kind::NotFound && error.clue().is_none() && name.digest().is_none();
     let Some(tag) = name.tag().filter(|_| is_missing) else {
         return error;

@@ -1,29 +1,52 @@
-//! One pull: what the registry has for a name comes into the store, and the name to mean it.
+//! `pull`: what the registry has for a name comes into the store, and the name to mean it.
 
-use super::PullArgs;
-use crate::commands::Context;
-use crate::commands::nearest::with_nearest_tags;
+use super::commit::{self, Arrival};
+use super::{News, Reporter};
 use crate::content::{BlobReader, Sink, Source};
-use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, Reference, Version};
+use crate::error::{Clue, Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, Reference};
+use crate::places::with_nearest_tags;
 use crate::registry::Repository;
 use crate::store::{Store, StoreWriter};
-use crate::transfer::{self, Plan};
-use crate::ui::Direction;
+use crate::transfer::{self, Limits, Plan};
 
-pub(super) struct Pull<'a> {
-    pub(super) context: &'a Context,
-    pub(super) args: &'a PullArgs,
-    pub(super) store: Store,
-    pub(super) repository: Repository,
-    pub(super) platform: Option<Platform>,
+/// How much of an image of several platforms is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    OnePlatform,
+    AllPlatforms,
 }
 
-pub(super) struct Pulled {
-    /// Whether the name or the digest came to mean something new here.
-    pub(super) is_new: bool,
-    /// Docker's warning when the image is for another platform than the one asked for.
-    pub(super) mismatch: Option<String>,
+/// What is pulled from one repository.
+pub struct Pull<'a> {
+    pub store: Store,
+    pub repository: Repository,
+    /// The platform that was asked for; without one, this machine's is meant.
+    pub platform: Option<Platform>,
+    pub extent: Extent,
+    pub limits: Limits,
+    pub reporter: Reporter<'a>,
+}
+
+/// What came of a pull.
+#[derive(Debug, Default)]
+pub struct Pulled {
+    /// Whether a name or a digest came to mean something new here.
+    pub is_new: bool,
+    /// Images that are for another platform than the one asked for, and that platform.
+    pub mismatches: Vec<(Reference, Platform)>,
+    /// How many tags are here now, and how many were passed over.
+    pub count: usize,
+    pub passed_over: usize,
+}
+
+impl Pulled {
+    fn add(&mut self, other: Self) {
+        self.is_new |= other.is_new;
+        self.mismatches.extend(other.mismatches);
+        self.count += other.count;
+        self.passed_over += other.passed_over;
+    }
 }
 
 /// What of an image came to be in the store.
@@ -37,37 +60,89 @@ struct Brought {
 }
 
 impl Pull<'_> {
-    pub(super) async fn one(&self, name: &Reference) -> Result<Pulled> {
+    /// Pulls every tag of the repository. One that has nothing for the platform does not keep the others from it.
+    pub async fn all_tags(&self, repository: &Reference) -> Result<Pulled> {
+        let mut all = Pulled::default();
+        for tag in self.repository.tags().await? {
+            let name = repository.at_tag(&tag)?;
+            match self.one(&name).await {
+                Ok(pulled) => all.add(pulled),
+                Err(why) if matches!(why.clue(), Some(Clue::Platforms(_))) => {
+                    let name = &name;
+                    self.reporter.tell(News::PassedOver { name, why: &why });
+                    all.passed_over += 1;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
+    }
+
+    pub async fn one(&self, name: &Reference) -> Result<Pulled> {
         let up_to_date = match self.up_to_date(name).await {
             Ok(up_to_date) => up_to_date,
             Err(e) => return Err(with_nearest_tags(e, &self.repository, name).await),
         };
         if let Some(digest) = up_to_date {
-            self.announce(name);
-            self.say(&format!("Digest: {digest}"));
+            self.reporter.tell(News::Pulling(name));
+            self.reporter.tell(News::Digest(&digest));
             return Ok(Pulled {
-                is_new: false,
-                mismatch: None,
+                count: 1,
+                ..Pulled::default()
             });
         }
         let root = match self.repository.resolve(name.version()).await {
             Ok(root) => root,
             Err(e) => return Err(with_nearest_tags(e, &self.repository, name).await),
         };
-        self.announce(name);
+        self.reporter.tell(News::Pulling(name));
         let writer = self.store.begin_fetching()?;
         let brought = match &root.body {
-            Body::Index(_) if self.args.all_platforms => self.bring_all(&root, &writer).await?,
+            Body::Index(_) if self.wants_all(name, &root)? => self.bring_all(&root, &writer).await?,
             _ => self.bring_one(name, &root, &writer).await?,
         };
-        let is_new = self.name(name, &root, &brought.image)?;
+        let mut names = vec![name.at_digest(root.digest())];
+        if name.digest().is_none() {
+            names.push(name.clone());
+        }
+        let arrival = Arrival {
+            names,
+            root: &root,
+            image: brought.image,
+        };
+        let is_new = commit::to_store(&self.store, vec![arrival])?;
         self.store
             .remember_location(name.domain(), name.path(), &brought.blobs)?;
-        self.say(&format!("Digest: {}", root.digest()));
+        self.reporter.tell(News::Digest(root.digest()));
+        let mismatch = brought.platform.filter(|actual| !self.fits(actual));
         Ok(Pulled {
             is_new,
-            mismatch: brought.platform.and_then(|actual| self.mismatch(name, &actual)),
+            mismatches: mismatch.into_iter().map(|actual| (name.clone(), actual)).collect(),
+            count: 1,
+            passed_over: 0,
         })
+    }
+
+    /// Whether all platforms of an index are to come: they were asked for, or came before, and what is whole here is
+    /// not made less.
+    fn wants_all(&self, name: &Reference, root: &Manifest) -> Result<bool> {
+        if self.extent == Extent::AllPlatforms {
+            return Ok(true);
+        }
+        let mut is_kept = false;
+        for name in [name, &name.at_digest(root.digest())] {
+            is_kept |= self.store.named(name)?.is_some_and(|it| it.digest == *root.digest());
+        }
+        if let (true, Body::Index(index)) = (is_kept, &root.body) {
+            index.choose(&self.wanted())?;
+        }
+        Ok(is_kept)
+    }
+
+    /// Whether this is the platform that was asked for, if one was.
+    fn fits(&self, actual: &Platform) -> bool {
+        let wanted = self.platform.as_ref();
+        wanted.is_none_or(|wanted| actual.distance_to(wanted).is_some())
     }
 
     /// The image for the platform.
@@ -130,29 +205,30 @@ impl Pull<'_> {
         let by_digest = self.store.named(&name.at_digest(&remote))?;
         let is_known = by_digest.is_some_and(|it| it.digest == local.digest);
         let is_current = is_known
-            && if self.args.all_platforms {
-                local.digest == remote
-            } else {
-                self.is_wanted(&local, &remote).await
+            && match self.extent {
+                Extent::AllPlatforms => local.digest == remote,
+                Extent::OnePlatform => self.is_wanted(&local, &remote).await,
             };
         Ok(is_current.then_some(remote))
     }
 
     /// Whether the local image is what the registry's manifest, which is known here, means for the platform.
     async fn is_wanted(&self, local: &Descriptor, remote: &Digest) -> bool {
-        if local.digest == *remote {
-            let fits = |want: &Platform| local.platform.as_ref().and_then(|have| have.distance_to(want));
-            return self.platform.as_ref().is_none_or(|want| fits(want).is_some());
+        let is_it = local.digest == *remote;
+        if is_it && local.platform.as_ref().is_some_and(|it| self.fits(it)) {
+            return true;
         }
         let Ok(root) = self.store.manifest(remote).await else {
             return false;
         };
-        let Body::Index(index) = &root.body else {
-            return false;
-        };
-        index
-            .choose(&self.wanted())
-            .is_ok_and(|child| child.digest == local.digest)
+        match &root.body {
+            Body::Index(_) if is_it && self.platform.is_none() => true,
+            Body::Index(index) => {
+                let chosen = index.choose(&self.wanted());
+                chosen.is_ok_and(|child| is_it || child.digest == local.digest)
+            }
+            Body::Image(_) => is_it && self.platform.is_none(),
+        }
     }
 
     fn wanted(&self) -> Platform {
@@ -179,49 +255,8 @@ impl Pull<'_> {
             }
             return Ok(());
         }
-        let transfer = &self.args.transfer;
-        let progress = self.context.screen.progress(Direction::Pull, self.args.quiet);
-        transfer::run(plan, &self.repository, writer, transfer.limits(), &progress).await
-    }
-
-    /// Names the image, in one step, by what was asked for and by digest. Whether either is news here.
-    fn name(&self, name: &Reference, root: &Manifest, image: &Descriptor) -> Result<bool> {
-        let mut names = vec![name.at_digest(root.digest())];
-        if name.digest().is_none() {
-            names.push(name.clone());
-        }
-        let mut is_new = false;
-        for name in &names {
-            is_new |= self.store.named(name)?.is_none_or(|old| old.digest != image.digest);
-        }
-        let entries: Vec<_> = names.into_iter().map(|name| (name, image.clone())).collect();
-        self.store.name_all(&entries)?;
-        Ok(is_new)
-    }
-
-    fn mismatch(&self, name: &Reference, actual: &Platform) -> Option<String> {
-        let wanted = self.platform.as_ref()?;
-        if actual.distance_to(wanted).is_some() {
-            return None;
-        }
-        Some(format!(
-            "WARNING: image with reference {} was found but does not match the specified platform: wanted {wanted}, actual: {actual}",
-            name.familiar_name()
-        ))
-    }
-
-    fn announce(&self, name: &Reference) {
-        let what = match name.version() {
-            Version::Tag(tag) => tag.to_owned(),
-            Version::Digest(digest) => name.at_digest(digest).to_string(),
-        };
-        self.say(&format!("{what}: Pulling from {}", name.path()));
-    }
-
-    fn say(&self, line: &str) {
-        if !self.args.quiet {
-            self.context.screen.line(line);
-        }
+        let progress = self.reporter.watch();
+        transfer::run(plan, &self.repository, writer, self.limits, &progress).await
     }
 }
 

@@ -1,0 +1,51 @@
+//! What rdock does with images, each job once: resolve → plan → move → name.
+//!
+//! A job takes the values that it uses and knows no command line and no screen. What it has to tell on its way it tells
+//! a [`Reporter`]; the words are the teller's. The name is written last, by [`commit`] alone.
+
+mod commit;
+pub mod pull;
+pub mod push;
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::image::{Digest, Reference};
+use crate::progress::Progress;
+
+/// Something that happened on the way.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// The pull of this name begins; the registry has it.
+    Pulling(&'a Reference),
+    /// What the name stands for at the registry.
+    Digest(&'a Digest),
+    /// One of several tags is for other platforms than the one that is wanted, and is passed over.
+    PassedOver { name: &'a Reference, why: &'a Error },
+    /// The image is at the registry, but the store could not remember it.
+    NotRemembered(&'a Error),
+}
+
+/// Whoever wants to know how a job goes on.
+pub struct Reporter<'a> {
+    tell: Box<dyn Fn(News<'_>) + 'a>,
+    watch: Box<dyn Fn() -> Arc<dyn Progress> + 'a>,
+}
+
+impl<'a> Reporter<'a> {
+    /// `tell` takes what happens, `watch` begins to show a transfer.
+    pub fn new(tell: impl Fn(News<'_>) + 'a, watch: impl Fn() -> Arc<dyn Progress> + 'a) -> Self {
+        Self {
+            tell: Box::new(tell),
+            watch: Box::new(watch),
+        }
+    }
+
+    fn tell(&self, news: News<'_>) {
+        (self.tell)(news);
+    }
+
+    fn watch(&self) -> Arc<dyn Progress> {
+        (self.watch)()
+    }
+}

@@ -1,0 +1,68 @@
+//! The one point at which an image gets its name. Every way in ends here; what is to be checked before anything is
+//! named is checked in [`check`].
+
+use crate::error::{Error, Kind, Result};
+use crate::image::{Descriptor, Manifest, Reference};
+use crate::store::Store;
+
+/// An image whose content is all there.
+pub(super) struct Arrival<'a> {
+    /// What it is to be called; an image without a name is kept by its digest.
+    pub(super) names: Vec<Reference>,
+    /// What came: an image, or the index that it is a part of.
+    pub(super) root: &'a Manifest,
+    /// What the names are to mean: the root, or the image that was chosen from it.
+    pub(super) image: Descriptor,
+}
+
+/// Names images in the store, all in one step or none. Whether any name came to mean something new.
+pub(super) fn to_store(store: &Store, arrivals: Vec<Arrival<'_>>) -> Result<bool> {
+    let (mut names, mut nameless) = (Vec::new(), Vec::new());
+    for arrival in arrivals {
+        check(&arrival.names, arrival.root)?;
+        if arrival.names.is_empty() {
+            nameless.push(arrival.image.clone());
+        }
+        names.extend(arrival.names.into_iter().map(|name| (name, arrival.image.clone())));
+    }
+    let mut is_new = false;
+    for (name, image) in &names {
+        is_new |= store.named(name)?.is_none_or(|old| old.digest != image.digest);
+    }
+    store.list(&names, &nameless)?;
+    Ok(is_new)
+}
+
+/// What may not be named is refused here, whichever way it came: a name with a digest means that digest.
+fn check(names: &[Reference], root: &Manifest) -> Result<()> {
+    let is_wrong = |name: &&Reference| name.digest().is_some_and(|wanted| wanted != root.digest());
+    match names.iter().find(is_wrong) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("{} cannot name the manifest {}", name.familiar(), root.digest());
+            Err(Error::new(Kind::Conflict, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_digest_names_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join("store"));
+        let raw = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        let root = Manifest::parse(raw.to_vec().into(), None, None).unwrap();
+        let other = Reference::parse(&format!("app@sha256:{}", "0".repeat(64))).unwrap();
+        let arrival = Arrival {
+            names: vec![Reference::parse("app:1").unwrap(), other],
+            root: &root,
+            image: root.descriptor.clone(),
+        };
+        let refused = to_store(&store, vec![arrival]).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Conflict);
+        assert_eq!(store.images().unwrap().len(), 0);
+    }
+}

@@ -1,0 +1,209 @@
+//! `push`: the very bytes of the store, to wherever the name points.
+
+use std::collections::HashMap;
+
+use super::{News, Reporter};
+use crate::content::{Opener, Outcome, Sink, Source as _};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference, Referral, Version};
+use crate::registry::{Registry, Repository};
+use crate::store::Store;
+use crate::transfer::{self, Limits, Plan};
+
+/// What is pushed to one registry.
+pub struct Push<'a> {
+    registry: Registry,
+    /// The repositories of the registry that are known to hold a blob, or to which a manifest was pushed.
+    locations: HashMap<Digest, Vec<String>>,
+    store: Store,
+    platform: Option<Platform>,
+    limits: Limits,
+    reporter: Reporter<'a>,
+}
+
+/// The tag that is named, or every tag of its repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    Tag,
+    AllTags,
+}
+
+/// What a tag stands for at the registry now.
+pub struct Pushed {
+    pub digest: Digest,
+    /// The manifest's, in bytes.
+    pub size: usize,
+}
+
+impl<'a> Push<'a> {
+    /// Of the platform's image alone, if one is named.
+    pub fn new(
+        store: Store,
+        registry: Registry,
+        platform: Option<Platform>,
+        limits: Limits,
+        reporter: Reporter<'a>,
+    ) -> Result<Self> {
+        let limit = store.body_limit(registry.domain());
+        Ok(Self {
+            locations: store.locations(registry.domain())?,
+            registry: registry.bounded_by(limit),
+            store,
+            platform,
+            limits,
+            reporter,
+        })
+    }
+
+    /// The name to push, or all tags of its repository. All of them exist here.
+    pub fn local_names(&self, shown: &Reference, which: Which) -> Result<Vec<Reference>> {
+        let tags = self.store.tags_of(shown)?;
+        if tags.is_empty() {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!(
+                    "An image does not exist locally with the tag: {}",
+                    shown.familiar_name()
+                ),
+            ));
+        }
+        if which == Which::AllTags {
+            return Ok(tags);
+        }
+        if !tags.contains(shown) {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("tag does not exist: {}", shown.familiar()),
+            ));
+        }
+        Ok(vec![shown.clone()])
+    }
+
+    /// Pushes one tag.
+    pub async fn one(&self, name: &Reference) -> Result<Pushed> {
+        let Some(descriptor) = self.store.named(name)? else {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("tag does not exist: {}", name.familiar()),
+            ));
+        };
+        let whole = self.store.manifest(&descriptor.digest).await?;
+        let manifest = self.part(name, &whole).await?;
+        let read = |image: &ImageManifest| self.store.config(image);
+        let plan = Plan::for_tree(&self.store, &manifest, read, |_| false).await?;
+        let repository = self
+            .registry
+            .repository(name)
+            .mounting_from(self.locations.clone())
+            .remembering(self.store.sessions(name.domain(), name.path()));
+        let progress = self.reporter.watch();
+        let tag = name.tag().unwrap_or_default();
+        if self.stands(&repository, name, &manifest).await {
+            transfer::run(&plan, &self.store, &Complete, self.limits, &progress).await?;
+        } else {
+            transfer::run(&plan, &self.store, &repository, self.limits, &progress).await?;
+            repository.put_tag(&manifest, tag).await?;
+        }
+        let is_whole = manifest.digest() == whole.digest();
+        let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));
+        if let Err(e) = self.remember(name, remembered, &manifest, &plan) {
+            // A store that may only be read, or has no room: the registry has the image all the same.
+            self.reporter.tell(News::NotRemembered(&e));
+        }
+        Ok(Pushed {
+            digest: manifest.digest().clone(),
+            size: manifest.raw.len(),
+        })
+    }
+
+    /// What of the image is to be pushed: all of it, or what is for the platform asked for.
+    async fn part(&self, name: &Reference, image: &Manifest) -> Result<Manifest> {
+        let Some(wanted) = &self.platform else {
+            return Ok(image.clone());
+        };
+        let name = name.familiar();
+        match &image.body {
+            Body::Image(body) => {
+                let actual = self.store.config(body)?.platform;
+                let fits = actual.distance_to(wanted).is_some();
+                fits.then(|| image.clone()).ok_or_else(|| {
+                    Error::new(
+                        Kind::NotFound,
+                        format!(
+                            "image with reference {name} was found but its platform ({actual}) does not match the specified platform ({wanted})"
+                        ),
+                    )
+                })
+            }
+            Body::Index(index) => {
+                let child = index.choose(wanted).map_err(|e| {
+                    let why = format!(
+                        "image with reference {name} was found but does not provide the specified platform ({wanted})"
+                    );
+                    let error = Error::new(Kind::NotFound, why);
+                    match e.clue() {
+                        Some(clue) => error.with_clue(clue.clone()),
+                        None => error,
+                    }
+                })?;
+                self.store.manifest(&child.digest).await
+            }
+        }
+    }
+
+    /// Whether the tag stands for this very manifest, so that there is nothing to do. Asked only where it was pushed from
+    /// here before: whoever may not push is to be told so. Nor is it asked of what refers to another image, since that
+    /// one's list may have to be mended.
+    async fn stands(&self, repository: &Repository, name: &Reference, manifest: &Manifest) -> bool {
+        let paths = self.locations.get(manifest.digest());
+        let was_pushed = paths.is_some_and(|paths| paths.iter().any(|path| path == name.path()));
+        if !was_pushed || Referral::of(manifest).is_some() {
+            return false;
+        }
+        // A failure here is told by what has to be done all the same.
+        let tag = Version::Tag(name.tag().unwrap_or_default());
+        let digest = repository.standing(tag).await.ok().flatten();
+        digest.as_ref() == Some(manifest.digest())
+    }
+
+    /// Notes the digest that the image has on the registry, and where its blobs now are.
+    fn remember(
+        &self,
+        name: &Reference,
+        digest: Option<(Reference, Descriptor)>,
+        manifest: &Manifest,
+        plan: &Plan,
+    ) -> Result<()> {
+        if let Some((name, descriptor)) = digest
+            && self.store.named(&name)?.is_none()
+        {
+            self.store.tag(&name, &descriptor)?;
+        }
+        let blobs = plan.blobs.iter().map(|blob| &blob.digest);
+        let pushed: Vec<Digest> = blobs.chain([manifest.digest()]).cloned().collect();
+        self.store.remember_location(name.domain(), name.path(), &pushed)
+    }
+}
+
+/// A repository that holds the whole image already.
+struct Complete;
+
+impl Sink for Complete {
+    async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
+        let is_foreign = blob.is_foreign();
+        Ok(Some(if is_foreign {
+            Outcome::Skipped
+        } else {
+            Outcome::AlreadyPresent
+        }))
+    }
+
+    /// Never needed: nothing that is looked for is missing.
+    async fn receive(&self, _: &Descriptor, _: &Opener<'_>) -> Result<Outcome> {
+        Ok(Outcome::AlreadyPresent)
+    }
+
+    async fn put_manifest(&self, _: &Manifest) -> Result<()> {
+        Ok(())
+    }
+}
