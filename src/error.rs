@@ -58,6 +58,8 @@ pub enum Clue {
     Unreachable { host: String },
     /// The disk that holds this folder is full.
     DiskFull { folder: String },
+    /// Somebody else may write to the store or layout in this folder, or a link in it leads elsewhere.
+    ForeignStore { root: String },
     /// This file cannot be used as it stands and was left alone.
     BrokenFile { path: String },
     /// The host answers, but not as a registry does.

@@ -37,6 +37,7 @@ mod append_log;
 mod blobs;
 mod bytes;
 mod files;
+mod folders;
 mod images;
 mod layout;
 mod lock;
@@ -71,12 +72,12 @@ use crate::content::{BlobReader, BodyLimit, Kept, Memory, Opener, Outcome, Sink,
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
 use bytes::ingest::Ingest;
-use bytes::{reader, scratch};
+use bytes::{leftovers, reader, scratch};
 use images::catalog::Group;
 use images::index::{Edit, Index};
 use images::manifest_cache::ManifestCache;
 use images::sweep::Reach;
-use images::{catalog, index, lookup, naming, repositories, sweep, usage};
+use images::{catalog, index, lookup, naming, repositories, usage};
 use layout::Layout;
 use lock::Lock;
 use notes::{body_limits, locations, push_sessions};
@@ -299,7 +300,7 @@ impl Store {
         self.layout.sync_blobs()?;
         edit.commit()?;
         self.cache.keep_summaries();
-        sweep::age_out(&self.layout);
+        leftovers::age_out(&self.layout);
         Ok(())
     }
 

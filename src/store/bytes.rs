@@ -2,6 +2,7 @@
 
 pub(in crate::store) mod extents;
 pub(in crate::store) mod ingest;
+pub(in crate::store) mod leftovers;
 pub(in crate::store) mod partial;
 pub(in crate::store) mod ranges;
 pub(in crate::store) mod reader;

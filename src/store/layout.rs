@@ -13,6 +13,7 @@ use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
 use crate::store::files;
+use crate::store::folders;
 use crate::store::memory_share::MemoryShares;
 use crate::store::unsynced::{Unsynced, Waiting};
 
@@ -23,11 +24,13 @@ const INGEST: &str = "ingest";
 const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
 const TEMPORARY: &str = "tmp-";
 const SESSION: &str = "push-";
+const UPLOAD: &str = "upload-";
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
 pub(super) struct Layout {
     root: PathBuf,
+    ingest: PathBuf,
     shares: MemoryShares,
     unsynced: Unsynced,
     /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
@@ -46,6 +49,7 @@ impl Layout {
             shares: MemoryShares::default(),
             unsynced: Unsynced::new(&root),
             is_unsettled: AtomicBool::default(),
+            ingest: root.join(INGEST),
             root,
         }
     }
@@ -94,7 +98,7 @@ impl Layout {
     }
 
     pub(super) fn ingest(&self) -> PathBuf {
-        self.root.join(INGEST)
+        self.ingest.clone()
     }
 
     pub(super) fn partial(&self, digest: &Digest) -> PathBuf {
@@ -104,7 +108,7 @@ impl Layout {
 
     /// What a registry's client sends before it has said the digest.
     pub(super) fn upload(&self, name: &str) -> PathBuf {
-        self.ingest().join(format!("upload-{name}"))
+        self.ingest().join(format!("{UPLOAD}{name}"))
     }
 
     /// Where a blob that is half pushed goes on.
@@ -120,7 +124,7 @@ impl Layout {
         self.blobs().join(files::blob_name(digest))
     }
 
-    fn blob_folder(&self, algorithm: Algorithm) -> PathBuf {
+    pub(super) fn blob_folder(&self, algorithm: Algorithm) -> PathBuf {
         self.blobs().join(algorithm.name())
     }
 
@@ -131,20 +135,28 @@ impl Layout {
     /// Whether there is a store. A folder that is anything else is an error, so that nothing of it is touched.
     pub(super) fn exists(&self) -> Result<bool> {
         if self.has_marker()? {
-            return Ok(true);
+            return self.check_folders().map(|()| true);
         }
         if self.is_vacant()? {
             return Ok(false);
         }
         // Another process may have made the store in between.
         if self.has_marker()? {
-            return Ok(true);
+            return self.check_folders().map(|()| true);
         }
         let root = self.root.display();
         Err(Error::new(
             Kind::Conflict,
             format!("{root} is not an image store: it holds other files"),
         ))
+    }
+
+    /// Refuses a store that others may write to, and one whose folders are links.
+    fn check_folders(&self) -> Result<()> {
+        let blobs = self.blobs();
+        let each = Algorithm::ALL.map(|algorithm| self.blob_folder(algorithm));
+        let inside = each.iter().chain([&blobs, &self.ingest]);
+        folders::check(&self.root, inside.map(PathBuf::as_path))
     }
 
     fn has_marker(&self) -> Result<bool> {
@@ -192,11 +204,12 @@ impl Layout {
                 .mode(0o700)
                 .create(&self.root)
                 .map_err(|e| self.failure(e).during(doing()))?;
+            self.check_folders()?;
             let marker = format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}");
             self.replace(&self.marker(), marker.as_bytes()).during(doing())?;
         }
         for folder in [self.ingest(), self.blob_folder(Algorithm::Sha256)] {
-            fs::create_dir_all(folder).map_err(|e| self.failure(e).during(doing()))?;
+            make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
         }
         Ok(())
     }
@@ -219,8 +232,8 @@ impl Layout {
     }
 
     fn write_new(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        fs::create_dir_all(self.ingest())?;
-        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(self.ingest())?;
+        make_folder(&self.ingest)?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.ingest)?;
         file.write_all(bytes)?;
         open_up(file.as_file())?;
         Ok(file)
@@ -228,7 +241,7 @@ impl Layout {
 
     fn persist<'a>(&'a self, file: NamedTempFile, path: &'a Path) -> io::Result<&'a Path> {
         let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent)?;
+        make_folder(parent)?;
         file.persist(path).map_err(|e| e.error)?;
         Ok(parent)
     }
@@ -242,7 +255,7 @@ impl Layout {
             self.unsettle();
         }
         let folder = self.blob_folder(digest.algorithm());
-        fs::create_dir_all(&folder)?;
+        make_folder(&folder)?;
         fs::rename(path, self.blob(digest))
     }
 
@@ -275,6 +288,22 @@ impl Layout {
         let folder = self.root.display().to_string();
         error.with_clue(Clue::DiskFull { folder })
     }
+}
+
+/// Whether a file of the ingest area bears a name that rdock gives to what is half-done.
+pub(super) fn is_half_done(name: &str) -> bool {
+    let given = [TEMPORARY, SESSION, UPLOAD].iter().find_map(|it| name.strip_prefix(it));
+    match given {
+        Some(rest) => !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+        None => name
+            .split_once('-')
+            .is_some_and(|(algorithm, hex)| Digest::parse(&format!("{algorithm}:{hex}")).is_ok()),
+    }
+}
+
+/// Where others may not write whatever the umask says.
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
 /// Finished content is readable by whom the root folder lets in.

@@ -89,6 +89,10 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
              more room"
         ),
         Clue::BrokenFile { path } => format!("{path} was left as it is: mend it, or move it out of the way"),
+        Clue::ForeignStore { root } => format!(
+            "what others may change is not trusted: if {root} is yours alone, chown -R it to yourself and chmod -R go-w \
+             it; else copy it with cp -r to a folder of your own, without links, and use that"
+        ),
         Clue::NoRegistry { host } => {
             format!("{host} answers, but not as a registry does: check the name and the port")
         }

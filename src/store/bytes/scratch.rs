@@ -189,6 +189,11 @@ pub(in crate::store) fn is_there(layout: &Layout) -> bool {
 
 fn folders(layout: &Layout) -> Vec<PathBuf> {
     let entries = fs::read_dir(layout.ingest()).into_iter().flatten().flatten();
-    let is_job_s = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(PREFIX);
+    let is_job_s = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let is_own = name.is_some_and(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_alphanumeric()));
+        is_own && entry.file_type().is_ok_and(|it| it.is_dir())
+    };
     entries.filter(is_job_s).map(|entry| entry.path()).collect()
 }

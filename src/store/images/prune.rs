@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::image::Digest;
 use crate::store::KEPT_FOR;
 use crate::store::Store;
+use crate::store::bytes::leftovers;
 use crate::store::images::catalog::{self, Image};
 use crate::store::images::index::{Edit, Index, IndexEntry};
 use crate::store::images::lookup;
@@ -61,7 +62,7 @@ impl Store {
             return Ok(None);
         };
         let reached = Reach::of_index(&edit.index, &self.layout, &self.cache)?.into_digests();
-        sweep::leftovers(&self.layout, &reached, age).map(Some)
+        leftovers::remove(&self.layout, &reached, age).map(Some)
     }
 
     /// Removes all images that are `unwanted`, whatever names they have, and frees what only they needed and what
@@ -87,7 +88,7 @@ impl Store {
                 let candidates = Reach::of_entries(&gone, &self.layout, &self.cache)?.into_digests();
                 let freed = sweep::free(&self.layout, candidates.difference(&reached));
                 self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
-                Some(freed + sweep::leftovers(&self.layout, &reached, age)?)
+                Some(freed + leftovers::remove(&self.layout, &reached, age)?)
             }
         };
         self.cache.keep_summaries();
@@ -104,7 +105,7 @@ impl Store {
         let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.layout, &self.cache)?.into_digests();
         sweep::free(&self.layout, candidates.difference(&reached));
         if !self.has_swept.swap(true, Ordering::Relaxed) {
-            sweep::leftovers(&self.layout, &reached, KEPT_FOR)?;
+            leftovers::remove(&self.layout, &reached, KEPT_FOR)?;
             self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
         }
         self.cache.keep_summaries();

@@ -1,17 +1,13 @@
-//! Frees blobs that nothing leads to, and leftovers of killed jobs once they are old.
+//! What the images lead to, and freeing what nothing leads to any more.
 
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::fs;
 
 use serde_json::Value;
 
-use crate::error::{During, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::image::{Body, Digest};
-use crate::store::KEPT_FOR;
 use crate::store::blobs;
-use crate::store::bytes::scratch;
 use crate::store::images::index::{Index, IndexEntry};
 use crate::store::images::manifest_cache::ManifestCache;
 use crate::store::layout::Layout;
@@ -117,68 +113,8 @@ pub(in crate::store) fn free<'a>(layout: &Layout, digests: impl IntoIterator<Ite
         let size = blobs::size(layout, digest).unwrap_or_default();
         // A blob that cannot be removed now is a leftover for a later sweep.
         if fs::remove_file(layout.blob(digest)).is_ok() {
-            freed += size;
+            freed = size.saturating_add(freed);
         }
     }
     freed
-}
-
-/// Removes blobs and partial files that nothing leads to and that are older than `age`; says how many bytes were freed.
-pub(in crate::store) fn leftovers(layout: &Layout, reached: &HashSet<Digest>, age: Duration) -> Result<u64> {
-    let now = SystemTime::now();
-    let is_old = |metadata: &Metadata| {
-        let modified = metadata.modified().unwrap_or(now);
-        now.duration_since(modified).is_ok_and(|old| old >= age)
-    };
-    let mut freed = 0;
-    for folder in files(&layout.blobs())? {
-        let algorithm = folder.file_name().to_string_lossy().into_owned();
-        for file in files(&folder.path())? {
-            let digest = Digest::parse(&format!("{algorithm}:{}", file.file_name().to_string_lossy()));
-            if let Ok(digest) = digest
-                && !reached.contains(&digest)
-                && file.metadata().is_ok_and(|metadata| is_old(&metadata))
-            {
-                freed += free(layout, [&digest]);
-            }
-        }
-    }
-    // Nothing goes on where the job of an archive has ended, so its folder need not become old.
-    freed += scratch::clear(layout);
-    for file in files(&layout.ingest())? {
-        if let Ok(metadata) = file.metadata()
-            && is_old(&metadata)
-            && fs::remove_file(file.path()).is_ok()
-        {
-            freed += metadata.len();
-        }
-    }
-    Ok(freed)
-}
-
-/// Removes what lies half-done and was not touched for long, unless somebody is at it. What cannot be removed stays.
-pub(in crate::store) fn age_out(layout: &Layout) {
-    let now = SystemTime::now();
-    for file in files(&layout.ingest()).unwrap_or_default() {
-        let is_old = file.metadata().is_ok_and(|it| {
-            let modified = it.modified().unwrap_or(now);
-            it.is_file() && now.duration_since(modified).is_ok_and(|age| age >= KEPT_FOR)
-        });
-        if is_old
-            && let Ok(open) = File::open(file.path())
-            && open.try_lock().is_ok()
-        {
-            // Whoever waits for the lock looks whether the file is still there.
-            let _ = fs::remove_file(file.path());
-        }
-    }
-}
-
-fn files(folder: &Path) -> Result<Vec<fs::DirEntry>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    fs::read_dir(folder)
-        .and_then(Iterator::collect)
-        .during(format!("looking through {}", folder.display()))
 }
