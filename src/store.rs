@@ -35,6 +35,7 @@
 
 mod append_log;
 mod blobs;
+mod bounded_cache;
 mod bytes;
 mod files;
 mod folders;

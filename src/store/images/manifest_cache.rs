@@ -1,11 +1,11 @@
 //! The manifests and configs of the store, each read and parsed once; what is remembered of most is enough.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
 use crate::store::blobs;
+use crate::store::bounded_cache::BoundedCache;
 use crate::store::layout::Layout;
 use crate::store::notes::summaries::{Summaries, Summary};
 
@@ -13,12 +13,22 @@ use crate::store::notes::summaries::{Summaries, Summary};
 /// it tells no two artifacts apart.
 const EMPTY_CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
+/// What is remembered takes no more memory, in bytes, however many manifests a registry is sent. Thousands of images as
+/// they usually are fit in.
+const MOST_MANIFESTS: usize = 32 << 20;
+const MOST_CONFIGS: usize = 16 << 20;
+
+/// What a document of this length takes when it is parsed, in bytes: its text, and each of its strings once more.
+fn weight(length: usize) -> usize {
+    length.saturating_mul(4).saturating_add(1 << 10)
+}
+
 /// Manifests and configs by digest. They never change, so neither do these answers; failures are not kept.
 #[derive(Debug)]
 pub(in crate::store) struct ManifestCache {
     layout: Arc<Layout>,
-    manifests: Mutex<HashMap<Digest, Arc<Manifest>>>,
-    configs: Mutex<HashMap<Digest, Arc<ImageConfig>>>,
+    manifests: BoundedCache<Arc<Manifest>>,
+    configs: BoundedCache<Arc<ImageConfig>>,
     summaries: Summaries,
 }
 
@@ -49,20 +59,20 @@ impl ManifestCache {
     pub(in crate::store) fn new(layout: Arc<Layout>) -> Self {
         Self {
             layout,
-            manifests: Mutex::default(),
-            configs: Mutex::default(),
+            manifests: BoundedCache::new(MOST_MANIFESTS),
+            configs: BoundedCache::new(MOST_CONFIGS),
             summaries: Summaries::default(),
         }
     }
 
     pub(in crate::store) fn manifest(&self, digest: &Digest) -> Result<Arc<Manifest>> {
-        let known = || self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(manifest) = known().get(digest) {
-            return Ok(Arc::clone(manifest));
+        if let Some(manifest) = self.manifests.get(digest) {
+            return Ok(manifest);
         }
         let raw = blobs::read(&self.layout, digest)?;
         let manifest = Arc::new(Manifest::parse(raw, None, Some(digest))?);
-        known().insert(digest.clone(), Arc::clone(&manifest));
+        self.manifests
+            .put(digest, Arc::clone(&manifest), weight(manifest.raw.len()));
         Ok(manifest)
     }
 
@@ -175,13 +185,12 @@ impl ManifestCache {
 
     /// The parsed config of an image; the default for one of an artifact's own sort.
     pub(in crate::store) fn config(&self, config: &Descriptor) -> Result<Arc<ImageConfig>> {
-        let known = || self.configs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(parsed) = known().get(&config.digest) {
-            return Ok(Arc::clone(parsed));
+        if let Some(parsed) = self.configs.get(&config.digest) {
+            return Ok(parsed);
         }
         let raw = blobs::read(&self.layout, &config.digest)?;
         let parsed = Arc::new(ImageConfig::parse_as(&config.media_type, &raw)?);
-        known().insert(config.digest.clone(), Arc::clone(&parsed));
+        self.configs.put(&config.digest, Arc::clone(&parsed), weight(raw.len()));
         Ok(parsed)
     }
 }

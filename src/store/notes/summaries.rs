@@ -18,10 +18,16 @@ use crate::error::Result;
 use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest};
 use crate::store::append_log;
 use crate::store::blobs;
+use crate::store::bounded_cache::BoundedCache;
 use crate::store::layout::Layout;
 
 /// Lines of images that are no more may be so many more than those that are in use.
 const SPARE_LINES: usize = 1000;
+
+/// What is made and not read from the file takes no more memory, in bytes.
+const MOST_MADE: usize = 16 << 20;
+/// So many at most wait to be noted; the others are made again.
+const MOST_NEW: usize = 10_000;
 
 /// How many fields a fact has.
 const FIELDS: usize = 7;
@@ -145,11 +151,11 @@ fn list(members: &[impl AsRef<str>]) -> String {
 }
 
 /// The file's summaries and those made since, by manifest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::store) struct Summaries {
     noted: OnceLock<Noted>,
-    made: Mutex<HashMap<Digest, Summary>>,
-    /// Not in the file yet.
+    made: BoundedCache<Summary>,
+    /// Not in the file yet, as far as there is room.
     new: Mutex<Vec<Digest>>,
 }
 
@@ -183,6 +189,16 @@ impl Noted {
     }
 }
 
+impl Default for Summaries {
+    fn default() -> Self {
+        Self {
+            noted: OnceLock::new(),
+            made: BoundedCache::new(MOST_MADE),
+            new: Mutex::default(),
+        }
+    }
+}
+
 impl Summaries {
     /// What is known of this manifest, if manifest and config are as they were. They are looked at once a process.
     pub(in crate::store) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
@@ -190,8 +206,7 @@ impl Summaries {
         if let Some(summary) = noted.of(manifest) {
             return Some(summary.clone());
         }
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.get(manifest).cloned()
+        self.made.get(manifest)
     }
 
     /// Reads the file and looks at all that it speaks of.
@@ -211,10 +226,12 @@ impl Summaries {
         config: &ImageConfig,
     ) -> Summary {
         let summary = Summary::new(layout, manifest, image, config);
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.insert(manifest.digest.clone(), summary.clone());
+        let weight = summary.fact().len() + size_of::<Summary>();
+        self.made.put(&manifest.digest, summary.clone(), weight);
         let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
-        new.push(manifest.digest.clone());
+        if new.len() < MOST_NEW {
+            new.push(manifest.digest.clone());
+        }
         summary
     }
 
@@ -224,10 +241,9 @@ impl Summaries {
         if new.is_empty() {
             return;
         }
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = new
             .iter()
-            .filter_map(|digest| Some((line(made.get(digest)?, digest), digest)));
+            .filter_map(|digest| Some((line(&self.made.get(digest)?, digest), digest)));
         let _ = append_log::append(&layout.summaries(), facts);
     }
 
