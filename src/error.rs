@@ -56,8 +56,8 @@ pub enum Clue {
     NearestNames(Vec<String>),
     /// Nothing answered at the host.
     Unreachable { host: String },
-    /// The disk that holds this folder is full.
-    DiskFull { folder: String },
+    /// The disk that holds this folder is full. So many bytes of it are what interrupted transfers left.
+    DiskFull { folder: String, partial: u64 },
     /// Somebody else may write to the store or layout in this folder, or a link in it leads elsewhere.
     ForeignStore { root: String },
     /// This file cannot be used as it stands and was left alone.

@@ -30,6 +30,9 @@ pub struct ImagePruneArgs {
 pub struct SystemPruneArgs {
     #[command(flatten)]
     images: ImagePruneArgs,
+    /// Free only what interrupted transfers left, and keep all images
+    #[arg(long, conflicts_with_all = ["all", "filter"])]
+    partial: bool,
     /// Accepted for docker's sake: rdock has no volumes
     #[arg(long)]
     volumes: bool,
@@ -54,6 +57,9 @@ pub async fn run_image(args: &ImagePruneArgs, context: &Context) -> Result<Statu
 }
 
 pub async fn run_system(args: &SystemPruneArgs, context: &Context) -> Result<Status> {
+    if args.partial {
+        return run_partial(&args.images, context).await;
+    }
     let args = &args.images;
     let what = if args.all { UNUSED } else { DANGLING };
     let mut question = format!("WARNING! This will remove:\n  - {what}\n  - all leftovers of interrupted transfers\n");
@@ -72,6 +78,18 @@ pub async fn run_system(args: &SystemPruneArgs, context: &Context) -> Result<Sta
     let unwanted = |image: &Image| is_unwanted(image, args.all, &filter, &store);
     let pruned = store.prune(unwanted, Duration::ZERO)?;
     tell(&pruned, context);
+    Ok(Status::Done)
+}
+
+async fn run_partial(args: &ImagePruneArgs, context: &Context) -> Result<Status> {
+    let question = "WARNING! This will remove all leftovers of interrupted transfers.\n\
+                    Are you sure you want to continue?";
+    if !args.force && !prompt::confirm(&context.screen, question).await? {
+        return Ok(Status::Done);
+    }
+    let freed = context.store().prune_partial()?;
+    let removed = Vec::new();
+    tell(&Pruned { removed, freed }, context);
     Ok(Status::Done)
 }
 

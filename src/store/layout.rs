@@ -13,7 +13,7 @@ use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
 use crate::store::files;
-use crate::store::folders;
+use crate::store::folders::{self, Folder};
 use crate::store::memory_share::MemoryShares;
 use crate::store::unsynced::{Unsynced, Waiting};
 
@@ -279,6 +279,14 @@ impl Layout {
         sync().map_err(|e: io::Error| self.failure(e).during(format!("writing {}", self.blobs().display())))
     }
 
+    /// How many bytes lie half-done.
+    fn half_done_size(&self) -> u64 {
+        let folder = Folder::open(&self.ingest).ok().flatten();
+        let files = folder.and_then(|folder| folder.files().ok()).unwrap_or_default();
+        let half_done = files.iter().filter(|file| is_half_done(&file.name.to_string_lossy()));
+        half_done.fold(0, |sum, file| sum.saturating_add(file.size))
+    }
+
     /// A failed write as an error; a full disk is said with the store's folder.
     pub(super) fn failure(&self, e: io::Error) -> Error {
         let error = Error::from(e);
@@ -286,7 +294,8 @@ impl Layout {
             return error;
         }
         let folder = self.root.display().to_string();
-        error.with_clue(Clue::DiskFull { folder })
+        let partial = self.half_done_size();
+        error.with_clue(Clue::DiskFull { folder, partial })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Clue, Error, Kind};
 
-use super::{Screen, sanitize};
+use super::{Screen, human, sanitize};
 
 /// Where rdock looks for things here, as the user would write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +84,14 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
             "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
              between"
         ),
-        Clue::DiskFull { folder } => format!(
+        Clue::DiskFull { folder, partial: 0 } => format!(
             "the disk that holds {folder} is full: remove images with rdock rmi, or set RDOCK_HOME to a folder with \
              more room"
+        ),
+        Clue::DiskFull { folder, partial } => format!(
+            "the disk that holds {folder} is full: rdock system prune --partial frees {} that interrupted transfers \
+             left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
+            human::precise_size(*partial)
         ),
         Clue::BrokenFile { path } => format!("{path} was left as it is: mend it, or move it out of the way"),
         Clue::ForeignStore { root } => format!(
@@ -210,9 +215,18 @@ mod tests {
             (
                 Clue::DiskFull {
                     folder: "/data/rdock".into(),
+                    partial: 0,
                 },
                 "the disk that holds /data/rdock is full: remove images with rdock rmi, or set RDOCK_HOME to a folder \
                  with more room",
+            ),
+            (
+                Clue::DiskFull {
+                    folder: "/data/rdock".into(),
+                    partial: 2_500_000,
+                },
+                "the disk that holds /data/rdock is full: rdock system prune --partial frees 2.5MB that interrupted \
+                 transfers left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
             ),
             (
                 Clue::BrokenFile {

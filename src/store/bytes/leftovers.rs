@@ -28,14 +28,20 @@ pub(in crate::store) fn remove(layout: &Layout, reached: &HashSet<Digest>, age: 
             }
         }
     }
+    Ok(freed.saturating_add(remove_half_done(layout, age)?))
+}
+
+/// Removes what interrupted jobs left, where nobody has touched it for `age`; says how many bytes were freed. The caller
+/// holds the store's lock alone.
+pub(in crate::store) fn remove_half_done(layout: &Layout, age: Duration) -> Result<u64> {
     // Nothing goes on where the job of an archive has ended, so its folder need not become old.
-    freed = freed.saturating_add(scratch::clear(layout));
-    Ok(freed.saturating_add(remove_partial(layout, age)?))
+    let freed = scratch::clear(layout);
+    Ok(freed.saturating_add(remove_idle(layout, age)?))
 }
 
 /// Removes what lies half-done and was not touched for `age`, unless somebody is at it; says how many bytes were freed.
 /// What cannot be removed stays.
-pub(in crate::store) fn remove_partial(layout: &Layout, age: Duration) -> Result<u64> {
+fn remove_idle(layout: &Layout, age: Duration) -> Result<u64> {
     let path = layout.ingest();
     let Some(folder) = open(&path)? else { return Ok(0) };
     let mut freed: u64 = 0;
@@ -54,7 +60,7 @@ pub(in crate::store) fn remove_partial(layout: &Layout, age: Duration) -> Result
 /// The same for what is too old to go on with.
 pub(in crate::store) fn age_out(layout: &Layout) {
     // What is left now is found again.
-    let _ = remove_partial(layout, KEPT_FOR);
+    let _ = remove_idle(layout, KEPT_FOR);
 }
 
 /// Whether no process works on the file. Whoever waits for its lock looks whether it is still there.

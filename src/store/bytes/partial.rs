@@ -352,7 +352,8 @@ mod tests {
         assert_eq!(
             error.clue(),
             Some(&Clue::DiskFull {
-                folder: "/store".into()
+                folder: "/store".into(),
+                partial: 0
             })
         );
     }

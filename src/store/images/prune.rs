@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::image::Digest;
 use crate::store::KEPT_FOR;
 use crate::store::Store;
@@ -43,7 +43,7 @@ impl Store {
             Ok(removed)
         };
         let removed = texts.map(&mut remove).collect();
-        edit.commit()?;
+        self.commit_without(&edit, &gone)?;
         if !gone.is_empty() {
             // The names are gone. That blobs could not be freed changes nothing about it: a later sweep finds them.
             let _ = self.free(&edit.index, &gone);
@@ -80,7 +80,7 @@ impl Store {
         let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
         let going: HashSet<Digest> = going.map(|image| image.id).collect();
         let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.cache);
-        edit.commit()?;
+        self.commit_without(&edit, &gone)?;
         let freed = match Lock::try_exclusive(&self.layout.lock())? {
             None => None,
             Some(_alone) => {
@@ -93,6 +93,32 @@ impl Store {
         };
         self.cache.keep_summaries();
         Ok(Pruned { removed, freed })
+    }
+
+    /// Frees what interrupted transfers left, and nothing else; `None` where another job is under way.
+    pub fn prune_partial(&self) -> Result<Option<u64>> {
+        if !self.layout.exists()? {
+            return Ok(Some(0));
+        }
+        let Some(_alone) = Lock::try_exclusive(&self.layout.lock())? else {
+            return Ok(None);
+        };
+        leftovers::remove_half_done(&self.layout, Duration::ZERO).map(Some)
+    }
+
+    /// Writes the index without the entries that are `gone`. On a full disk there is room for it only once something is
+    /// freed: what nobody else needs of the images that were to go, and then what interrupted transfers left.
+    fn commit_without(&self, edit: &Edit, gone: &[IndexEntry]) -> Result<()> {
+        let is_full = |done: &Result<()>| done.as_ref().is_err_and(|e| e.kind() == Kind::NoSpace);
+        let mut done = edit.commit();
+        if is_full(&done) && !gone.is_empty() {
+            self.free(&edit.index, gone)?;
+            done = edit.commit();
+        }
+        if is_full(&done) && self.prune_partial()?.is_some_and(|freed| freed > 0) {
+            done = edit.commit();
+        }
+        done
     }
 
     /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
