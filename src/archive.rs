@@ -14,7 +14,6 @@ mod images;
 mod layout;
 mod rootfs;
 mod tree;
-mod unpack;
 mod writer;
 
 pub use contents::{Contents, KeepBytes, Reading};

@@ -17,6 +17,7 @@ pub mod null;
 pub mod platform;
 pub mod reference;
 pub mod referral;
+pub mod size;
 pub mod version_order;
 
 pub use annotations::Annotations;
@@ -28,3 +29,4 @@ pub use manifest::{Body, ImageManifest, Index, Manifest};
 pub use platform::Platform;
 pub use reference::{Reference, Version};
 pub use referral::Referral;
+pub use size::Size;

@@ -18,7 +18,7 @@
 //! main → cli → commands → jobs → places   settings
 //! server
 //! transfer   registry   store   archive   drafts   ui      neighbours, blind to each other
-//! credentials   progress → content   backoff
+//! credentials   progress → content   backoff   tarball
 //! image → error
 //! ```
 //!
@@ -117,5 +117,6 @@ pub mod registry;
 pub mod server;
 pub mod settings;
 pub mod store;
+pub mod tarball;
 pub mod transfer;
 pub mod ui;

@@ -71,7 +71,7 @@ pub use unsynced::Recovery;
 
 use crate::content::{BlobReader, BodyLimit, Kept, Memory, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference};
+use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference, Size};
 use bytes::ingest::Ingest;
 use bytes::{leftovers, reader, scratch};
 use images::catalog::Group;
@@ -307,12 +307,12 @@ impl Store {
 
     /// Docker's SIZE in bytes for each image, in order: what its layers unpack to. Layers seen for the first time
     /// are unpacked, two at a time.
-    pub fn sizes(&self, images: &[&Image]) -> Vec<Result<u64>> {
+    pub fn sizes(&self, images: &[&Image]) -> Vec<Result<Size>> {
         usage::sizes(images, &self.layout, &self.cache)
     }
 
     /// What each layer of the image unpacks to in bytes, base first.
-    pub fn layer_sizes(&self, image: &Image) -> Result<Vec<u64>> {
+    pub fn layer_sizes(&self, image: &Image) -> Result<Vec<Size>> {
         usage::layer_sizes(image, &self.layout, &self.cache)
     }
 

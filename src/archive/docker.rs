@@ -3,19 +3,18 @@
 //! <https://github.com/moby/docker-image-spec/blob/v1.2.0/v1.2.md#combined-image-json--filesystem-changeset-format>
 
 use std::fs::File;
-use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::bad;
 use super::contents::{Contents, path_of};
 use super::entries::{broken, cleaned};
 use super::images::{Listed, Reader, Shelf, wrong_diff_id};
-use super::unpack::{Packing, unpacked};
-use super::{bad, cut_off};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::manifest::DOCKER_MANIFEST;
-use crate::image::{Descriptor, Digest, Digester, ImageConfig, Manifest, Platform, Reference, null};
+use crate::image::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, null};
+use crate::tarball::{Packing, content_digest, peeked};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
@@ -24,7 +23,7 @@ pub(super) const GZIP_LAYER: &str = "application/vnd.docker.image.rootfs.diff.ta
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
-    #[serde(default, deserialize_with = "null::or_default")]
+    #[serde(deserialize_with = "null::or_default")]
     config: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
@@ -135,23 +134,12 @@ fn tag(text: &str) -> Result<Reference> {
 
 fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> Result<Descriptor> {
     let kept = contents.file(&inside(path)?)?.ok_or_else(|| absent(path))?;
-    let file = File::open(&kept.path).during("reading a part of the archive again")?;
-    let (packing, mut stream) = unpacked(file).map_err(broken)?;
+    let open = || File::open(&kept.path).during("reading a part of the archive again");
+    let (packing, _) = peeked(open()?).map_err(broken)?;
     let actual = if packing == Packing::Plain {
         kept.digest.clone()
     } else {
-        let mut digester = Digester::new(expected.algorithm());
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            match stream.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => digester.update(&buffer[..n]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(cut_off()),
-                Err(e) => return Err(broken(e)),
-            }
-        }
-        digester.finish()
+        content_digest(open()?, expected.algorithm()).map_err(broken)?
     };
     if actual != *expected {
         return Err(wrong_diff_id(number, expected, &actual));

@@ -6,10 +6,10 @@ use std::io::Read;
 use super::MAX_DOCUMENT;
 use super::contents::digest_in;
 use super::entries::{Entries, Sort, broken};
-use super::unpack::unpacked;
 use crate::error::Result;
 use crate::image::digest::Algorithm;
 use crate::image::{Body, Digest, Digester, Manifest};
+use crate::tarball::unpacked;
 
 /// Every blob that whoever has loaded this archive has: those in it, and those that a delta archive left out.
 pub fn held_by_archive(stream: impl Read + Send) -> Result<HashSet<Digest>> {

@@ -9,11 +9,11 @@ use flate2::read::GzEncoder;
 use super::contents::KeepBytes;
 use super::docker;
 use super::entries::broken;
-use super::unpack::{Packing, peeked, unpacked};
 use crate::content::Kept;
 use crate::error::{During, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest, Digester, Manifest};
+use crate::tarball::{Packing, peeked, unpacked};
 
 /// A layer whose bytes were kept, and what it unpacks to.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Context, Status};
 use crate::error::Result;
+use crate::image::size::total;
 use crate::image::{Body, Digest, Reference};
 use crate::store::{Image, Store};
 use crate::ui::template::{Data, Row, Template, parsing_error};
@@ -81,7 +82,7 @@ pub fn run(args: &DfArgs, context: &Context) -> Result<Status> {
 
 /// Docker's lines; but for the first there is nothing.
 fn summary(images: &[Weighed<'_>], layers: &Layers<'_>) -> Vec<Row> {
-    let total = layers.total();
+    let bytes = layers.total();
     let row = |kind: &str, count: usize, size: String, reclaimable: String| {
         Row::new([
             ("Type", kind.to_owned()),
@@ -91,9 +92,9 @@ fn summary(images: &[Weighed<'_>], layers: &Layers<'_>) -> Vec<Row> {
             ("Reclaimable", reclaimable),
         ])
     };
-    let size = human::precise_size(total);
+    let size = human::precise_size(bytes);
     // Without containers, each image could go.
-    let reclaimable = if total == 0 {
+    let reclaimable = if bytes == 0 {
         size.clone()
     } else {
         format!("{size} (100%)")
@@ -110,7 +111,7 @@ fn details(images: &[Weighed<'_>], layers: &Layers<'_>, id: fn(&Digest) -> &str)
     let row = |weighed: &Weighed<'_>| {
         let image = weighed.image;
         let tag = image.tags.first();
-        let (size, shared): (u64, u64) = (weighed.layers.values().sum(), layers.shared(weighed));
+        let (size, shared): (u64, u64) = (total(weighed.layers.values().copied()), layers.shared(weighed));
         Row::new([
             ("Repository", tag.map_or("<none>", Reference::familiar_name).to_owned()),
             ("Tag", tag.and_then(Reference::tag).unwrap_or("<none>").to_owned()),
@@ -121,7 +122,7 @@ fn details(images: &[Weighed<'_>], layers: &Layers<'_>, id: fn(&Digest) -> &str)
             ("Size", human::size(size)),
             ("VirtualSize", human::precise_size(size)),
             ("SharedSize", human::precise_size(shared)),
-            ("UniqueSize", human::precise_size(size - shared)),
+            ("UniqueSize", human::precise_size(size.saturating_sub(shared))),
             ("Containers", "0".to_owned()),
         ])
     };
@@ -168,16 +169,12 @@ impl<'a> Layers<'a> {
     }
 
     fn total(&self) -> u64 {
-        self.uses.values().map(|(size, _)| size).sum()
+        total(self.uses.values().map(|(size, _)| *size))
     }
 
     fn shared(&self, image: &Weighed<'_>) -> u64 {
         let is_shared = |digest: &Digest| self.uses.get(digest).is_some_and(|(_, uses)| *uses > 1);
-        image
-            .layers
-            .iter()
-            .filter(|(digest, _)| is_shared(digest))
-            .map(|(_, size)| size)
-            .sum()
+        let shared = image.layers.iter().filter(|(digest, _)| is_shared(digest));
+        total(shared.map(|(_, size)| *size))
     }
 }

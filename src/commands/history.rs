@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Context, Status, truth};
 use crate::error::{Error, Kind, Result};
-use crate::image::Platform;
 use crate::image::history::Step;
+use crate::image::{Platform, Size};
 use crate::ui::template::Row;
 use crate::ui::{Columns, Format, ellipsis, human};
 
@@ -71,7 +71,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
     let now = Timestamp::now();
     for step in Step::parse_all(&store.config_text(&image)?)? {
         let size = if step.empty_layer {
-            0
+            Size::default()
         } else {
             sizes
                 .next()
@@ -101,7 +101,7 @@ fn default_template(args: &HistoryArgs) -> &'static str {
     }
 }
 
-fn row(id: &str, step: &Step, size: u64, args: &HistoryArgs, now: Timestamp) -> Row {
+fn row(id: &str, step: &Step, size: Size, args: &HistoryArgs, now: Timestamp) -> Row {
     let created = step.created();
     let true_date = created.filter(|created| created.as_second() > NO_TRUE_DATE);
     let created_by = step.created_by.replace('\t', " ");
@@ -119,11 +119,13 @@ fn row(id: &str, step: &Step, size: u64, args: &HistoryArgs, now: Timestamp) -> 
         ),
         (
             "Size",
-            if args.human {
-                human::size(size)
-            } else {
-                size.to_string()
-            },
+            size.shown(|bytes| {
+                if args.human {
+                    human::size(bytes)
+                } else {
+                    bytes.to_string()
+                }
+            }),
         ),
         ("Comment", step.comment.clone()),
     ])

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::filter::{Condition, ImageFilter};
 use super::{Context, Status};
 use crate::error::Result;
+use crate::image::Size;
 use crate::store::{Image, Store};
 use crate::ui::template::Row as Fields;
 use crate::ui::{Columns, Format, Table, human};
@@ -199,22 +200,22 @@ fn id<'a>(image: &'a Image, args: &ImagesArgs) -> &'a str {
     }
 }
 
-fn shown_size(size: Option<u64>, in_words: fn(u64) -> String) -> String {
-    size.map_or("N/A".to_owned(), in_words)
+fn shown_size(size: Option<Size>, in_words: fn(u64) -> String) -> String {
+    size.map_or("N/A".to_owned(), |size| size.shown(in_words))
 }
 
 /// The rows of one image after the other, each with the image's size.
 fn sized<'r, 'a>(
     rows: &'r [Row<'a>],
-    sizes: impl FnOnce(&[&'a Image]) -> Vec<Option<u64>>,
-) -> impl Iterator<Item = (&'r [Row<'a>], Option<u64>)> {
+    sizes: impl FnOnce(&[&'a Image]) -> Vec<Option<Size>>,
+) -> impl Iterator<Item = (&'r [Row<'a>], Option<Size>)> {
     let of_images = || rows.chunk_by(|a, b| ptr::eq(a.image, b.image));
     let images: Vec<&Image> = of_images().map(|rows| rows[0].image).collect();
     of_images().zip(sizes(&images))
 }
 
 /// The SIZE of each image in order. One that cannot be had is told.
-fn sizes(store: &Store, images: &[&Image], context: &Context) -> Vec<Option<u64>> {
+fn sizes(store: &Store, images: &[&Image], context: &Context) -> Vec<Option<Size>> {
     let told = images.iter().zip(store.sizes(images)).map(|(image, size)| {
         let size = size.map_err(|e| {
             // A fault of the whole image has been told already.
@@ -222,7 +223,11 @@ fn sizes(store: &Store, images: &[&Image], context: &Context) -> Vec<Option<u64>
                 context.screen.note(&format!("WARNING: {e}"));
             }
         });
-        size.ok()
+        let size = size.ok();
+        if let Some(Size::AtLeast(bytes)) = size {
+            context.screen.note(&human::uncounted(image.id.short(), bytes));
+        }
+        size
     });
     told.collect()
 }

@@ -7,10 +7,11 @@ use clap::Args;
 use super::history::has_platform;
 use super::{Context, Status, document};
 use crate::error::{Error, Kind, Result};
+use crate::image::Size;
 use crate::image::inspection::{Inspection, Known};
 use crate::store::Store;
 use crate::ui::template::{Data, Template, parsing_error};
-use crate::ui::{indented, printable};
+use crate::ui::{human, indented, printable};
 
 use remote::RemoteArgs;
 
@@ -67,7 +68,7 @@ pub async fn run_image(args: &ImageInspectArgs, context: &Context) -> Result<Sta
     }
     let store = context.store();
     let find = |name: &str| {
-        let inspection = inspect(&store, name, args.platform.as_deref());
+        let inspection = inspect(&store, name, args.platform.as_deref(), context);
         inspection.map_err(|e| in_the_engine_s_words(name, e))
     };
     Ok(show(args.format.as_deref(), &args.images, find, context))
@@ -94,11 +95,11 @@ pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let kind = args.kind.as_deref().unwrap_or_default();
     let find = |name: &str| match kind {
-        "" => inspect(&store, name, None).map_err(|e| match e.kind() {
+        "" => inspect(&store, name, None, context).map_err(|e| match e.kind() {
             Kind::NotFound | Kind::Usage => no_such_object(name, &e),
             _ => e,
         }),
-        "image" => inspect(&store, name, None).map_err(|e| in_the_engine_s_words(name, e)),
+        "image" => inspect(&store, name, None, context).map_err(|e| in_the_engine_s_words(name, e)),
         // There is no engine, and so nothing of any other type.
         kind => Err(no_such(kind, name)),
     };
@@ -129,17 +130,24 @@ fn in_the_engine_s_words(name: &str, why: Error) -> Error {
     }
 }
 
-fn inspect(store: &Store, name: &str, platform: Option<&str>) -> Result<Inspection> {
+fn inspect(store: &Store, name: &str, platform: Option<&str>, context: &Context) -> Result<Inspection> {
     let image = store.find(name)?.image;
     if let Some(wanted) = platform {
         has_platform(name, &store.config_of(&image)?.platform, wanted)?;
     }
-    let size = store.sizes(&[&image]).into_iter().next().unwrap_or(Ok(0))?;
+    let size = store
+        .sizes(&[&image])
+        .into_iter()
+        .next()
+        .unwrap_or(Ok(Size::default()))?;
+    if let Size::AtLeast(bytes) = size {
+        context.screen.note(&human::uncounted(image.id.short(), bytes));
+    }
     let known = Known {
         id: &image.id,
         tags: &image.tags,
         digests: &image.digests,
-        size,
+        size: size.bytes(),
     };
     Inspection::new(known, &store.config_text(&image)?)
 }

@@ -12,6 +12,7 @@ use super::{Context, Status};
 use crate::archive::{self, Contents, Folder, Listed, Reading};
 use crate::content::Sink;
 use crate::error::{Clue, Error, Kind, Result};
+use crate::image::size::total;
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
 use crate::progress::Direction;
 use crate::progress::{Layer, Progress};
@@ -244,7 +245,7 @@ pub(super) fn check_missing(images: &[Listed]) -> Result<()> {
     let mut sentences = Vec::new();
     for image in images.iter().filter(|image| !image.missing.is_empty()) {
         let name = image.names.first().map_or(image.id.as_str(), Reference::familiar);
-        let bytes = image.missing.iter().map(|blob| blob.size).sum();
+        let bytes = total(image.missing.iter().map(|blob| blob.size));
         let digests: Vec<&str> = image.missing.iter().map(|blob| blob.digest.as_str()).collect();
         let blobs = if digests.len() == 1 { "blob" } else { "blobs" };
         sentences.push(format!(

@@ -254,7 +254,7 @@ fn left_out(args: &SaveArgs, store: &Store, chosen: &[Chosen], context: &Context
         .filter(|it| held.contains(&it.digest))
     {
         if left_out.insert(layer.digest.clone()) {
-            bytes += layer.size;
+            bytes = layer.size.saturating_add(bytes);
         }
     }
     let layers = if left_out.len() == 1 { "layer" } else { "layers" };

@@ -85,6 +85,12 @@ fn local(time: Option<Timestamp>, format: &str) -> String {
 /// 0001-01-01T00:00:00Z in seconds since 1970.
 const GO_ZERO_TIME: i64 = -62_135_596_800;
 
+/// The warning about an image whose size was counted to a limit only.
+pub fn uncounted(id: &str, bytes: u64) -> String {
+    let most = size(bytes);
+    format!("WARNING: image {id} unpacks to more than {most}: its size was not counted any further")
+}
+
 /// A duration in one rough unit: `About an hour`, `3 weeks`.
 pub fn duration(length: Duration) -> String {
     let seconds = length.as_secs();

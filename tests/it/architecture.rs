@@ -19,13 +19,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("content", &["error", "image"]),
     ("progress", &["error", "image", "content"]),
     ("drafts", &["error", "image"]),
+    ("tarball", &["error", "image"]),
     ("credentials", &["error", "image"]),
     (
         "registry",
         &["error", "image", "content", "progress", "backoff", "credentials"],
     ),
-    ("store", &["error", "image", "content", "progress", "backoff"]),
-    ("archive", &["error", "image", "content", "progress"]),
+    (
+        "store",
+        &["error", "image", "content", "progress", "backoff", "tarball"],
+    ),
+    ("archive", &["error", "image", "content", "progress", "tarball"]),
     ("transfer", &["error", "image", "content", "progress", "backoff"]),
     ("server", &["error", "image", "content", "registry", "store"]),
     ("ui", &["error", "image", "content", "progress"]),
@@ -79,11 +83,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("gotmpl::", &["ui"]),
     ("rpassword::", &["ui"]),
     ("env::var", &["settings"]),
-    ("flate2::", &["store", "archive"]),
-    ("zstd::", &["store", "archive"]),
-    ("tar::", &["store", "archive"]),
-    ("bzip2::", &["archive"]),
-    ("lzma_rust2::", &["archive"]),
+    ("flate2::", &["store", "archive", "tarball"]),
+    ("zstd::", &["tarball"]),
+    ("tar::", &["archive", "tarball"]),
+    ("bzip2::", &["tarball"]),
+    ("lzma_rust2::", &["tarball"]),
 ];
 
 /// Rooms inside a module, and what each may use of the same module: other rooms, or by the module's own name its files

@@ -38,7 +38,7 @@ impl Outlook {
         match fate {
             Fate::Present => {
                 self.present.0 += 1;
-                self.present.1 += blob.size;
+                self.present.1 = self.present.1.saturating_add(blob.size);
             }
             Fate::Skipped => {}
             Fate::Copied | Fate::Mounted(_) => self.moving.push((blob.digest.clone(), blob.size, fate)),
@@ -53,7 +53,9 @@ impl Outlook {
 
     fn sum(&self, is_it: impl Fn(&Fate) -> bool) -> (usize, u64) {
         let chosen = self.moving.iter().filter(|(_, _, fate)| is_it(fate));
-        chosen.fold((0, 0), |(count, bytes), (_, size, _)| (count + 1, bytes + size))
+        chosen.fold((0, 0), |(count, bytes), (_, size, _)| {
+            (count + 1, bytes.saturating_add(*size))
+        })
     }
 }
 

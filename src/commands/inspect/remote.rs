@@ -7,6 +7,7 @@ use super::super::{Context, RegistryArgs, Status};
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::inspection::{Inspection, Known};
+use crate::image::size::total;
 use crate::image::{Body, Descriptor, ImageConfig, ImageManifest, Manifest, Platform, Reference};
 use crate::places::with_nearest_tags;
 use crate::registry::Repository;
@@ -68,7 +69,7 @@ impl RemoteArgs {
             id: &image.config.digest,
             tags: tag.as_slice(),
             digests: &[name.at_digest(root.digest())],
-            size: image.layers.iter().map(|layer| layer.size).sum(),
+            size: total(image.layers.iter().map(|layer| layer.size)),
         };
         Ok(Inspection::new(known, &config)?.with(&facts(&root, &manifest, image)))
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
+use crate::image::size::total;
 use crate::image::{
     Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, Manifest, Platform, Reference, Version,
 };
@@ -161,7 +162,7 @@ fn describe(root: &Manifest, image: Option<&ImageManifest>, configs: &HashMap<Di
         digest: Some(root.digest().clone()),
         media_type: root.descriptor.media_type.clone(),
         artifact_type: artifact.map(|image| image.config.media_type.clone()),
-        size: image.map(|image| image.layers.iter().chain([&image.config]).map(|blob| blob.size).sum()),
+        size: image.map(|image| total(image.layers.iter().chain([&image.config]).map(|blob| blob.size))),
         created: config.and_then(|config| config.created),
         ..Details::default()
     };

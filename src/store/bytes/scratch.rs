@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::content::{BlobReader, Kept};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::digest::Algorithm;
-use crate::image::{Descriptor, Digester};
+use crate::image::{Descriptor, Digester, Size};
 use crate::store::bytes::reader;
 use crate::store::bytes::unpacked;
 use crate::store::layout::Layout;
@@ -103,7 +103,7 @@ impl Scratch {
     }
 
     /// What a layer that was kept unpacks to, in bytes; an error where it is no tar archive, or not all of one.
-    pub fn unpacked_size(&self, layer: &Kept) -> Result<u64> {
+    pub fn unpacked_size(&self, layer: &Kept) -> Result<Size> {
         let refused = |why: String| Error::new(Kind::Corrupt, why);
         let file = File::open(&layer.path).map_err(|e| self.failure(e))?;
         match unpacked::size(file) {

@@ -4,195 +4,69 @@
 //! (<https://github.com/moby/moby/blob/v20.10.24/pkg/archive/diff.go>, `UnpackLayer`).
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
-use tar::{EntryType, Header, PaxExtensions};
+use crate::image::Size;
+use crate::tarball::{Fault, Walk, unpacked};
 
-const BLOCK: usize = 512;
-const BUFFER: usize = 256 << 10;
-/// The most that is read of one extended header; Go takes 1 MiB.
-const MAX_EXTENDED: u64 = 1 << 20;
+/// A layer may unpack to so much, in bytes, whatever it has packed: 2 MiB of zstd can hold a tebibyte of zeros.
+const ALWAYS: u64 = 512 << 20;
+/// Beyond that, to so many times what it has packed. Programs and texts come to ten.
+const RATIO: u64 = 100;
 
-/// The sum of the sizes of a layer's entries, or `None` if the blob is no tar archive. Packed with gzip, zstd or not.
-pub(in crate::store) fn size(blob: File) -> io::Result<Option<u64>> {
-    let mut blob = BufReader::with_capacity(BUFFER, blob);
-    match blob.fill_buf()? {
-        [0x1f, 0x8b, ..] => tar_size(&mut MultiGzDecoder::new(blob)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => tar_size(&mut zstd::Decoder::with_buffer(blob)?),
-        _ => tar_size(&mut blob),
-    }
+/// The sum of the sizes of a layer's entries, or `None` if the blob is no tar archive. Packed or not.
+pub(in crate::store) fn size(blob: File) -> io::Result<Option<Size>> {
+    let most = ALWAYS.max(blob.metadata()?.len().saturating_mul(RATIO));
+    let (_, stream) = unpacked(blob)?;
+    tar_size(stream, most)
 }
 
-fn tar_size(stream: &mut dyn Read) -> io::Result<Option<u64>> {
-    let mut archive = Archive {
+/// Reads no more than `most` bytes of what is packed.
+fn tar_size(stream: impl Read, most: u64) -> io::Result<Option<Size>> {
+    let mut stream = Limited {
         stream,
-        scratch: vec![0; BUFFER],
+        left: most,
+        is_spent: false,
     };
-    let mut extended = Extended::default();
-    let mut total = 0;
-    let mut is_first = true;
-    loop {
-        let header = match archive.header()? {
-            Block::Header(header) if is_right(&header) => header,
-            Block::End => return Ok(Some(total)),
-            _ if is_first => return Ok(None),
-            Block::Nothing => return Ok(Some(total)),
-            Block::Header(_) => return Err(damaged("a checksum is wrong")),
-        };
-        is_first = false;
-        match header.entry_type() {
-            EntryType::XHeader => extended = Extended::parse(&archive.data(header.entry_size()?)?)?,
-            EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink => {
-                archive.skip(header.entry_size()?)?;
-            }
-            _ => total += archive.entry(&header, &std::mem::take(&mut extended))?,
+    let mut walk = Walk::new(&mut stream);
+    let mut total: u64 = 0;
+    let fault = loop {
+        match walk.next_entry() {
+            Ok(Some(entry)) => total = total.saturating_add(entry.unpacked_size),
+            Ok(None) => break None,
+            Err(fault) => break Some(fault),
         }
+    };
+    let has_begun = walk.has_begun();
+    match fault {
+        None => Ok(has_begun.then_some(Size::Exactly(total))),
+        Some(_) if stream.is_spent => Ok(Some(Size::AtLeast(most))),
+        Some(Fault::Cut | Fault::Header) if !has_begun => Ok(None),
+        Some(Fault::Cut) => Err(damaged("it ends too early")),
+        Some(Fault::Header) => Err(damaged("a header is wrong")),
+        Some(Fault::TooMuch(what)) => Err(damaged(&format!("it has {what}"))),
+        Some(Fault::Stream(e)) => Err(e),
     }
 }
 
-/// What stands where a header is due.
-enum Block {
-    Header(Box<Header>),
-    /// Zeros: the end of the archive.
-    End,
-    /// The end of the stream, or too little for a header before it.
-    Nothing,
+/// A stream that ends at a limit, and knows whether there was more.
+struct Limited<R> {
+    stream: R,
+    left: u64,
+    is_spent: bool,
 }
 
-struct Archive<'a> {
-    stream: &'a mut dyn Read,
-    scratch: Vec<u8>,
-}
-
-impl Archive<'_> {
-    fn header(&mut self) -> io::Result<Block> {
-        if self.fill(BLOCK)? < BLOCK {
-            return Ok(Block::Nothing);
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(room.len()).min(room.len());
+        if most == 0 && !room.is_empty() {
+            self.is_spent |= self.stream.read(&mut [0])? > 0;
+            return Ok(0);
         }
-        let block = &self.scratch[..BLOCK];
-        if block.iter().all(|byte| *byte == 0) {
-            return Ok(Block::End);
-        }
-        Ok(Block::Header(Box::new(Header::from_byte_slice(block).clone())))
+        let n = self.stream.read(&mut room[..most])?;
+        self.left -= n as u64;
+        Ok(n)
     }
-
-    /// Passes over the entry's data and says its size, which for a sparse file is that of the file it unpacks to.
-    fn entry(&mut self, header: &Header, extended: &Extended) -> io::Result<u64> {
-        let stored = extended.size.map_or_else(|| header.entry_size(), Ok)?;
-        let mut size = extended.sparse_size().unwrap_or(stored);
-        if let (EntryType::GNUSparse, Some(gnu)) = (header.entry_type(), header.as_gnu()) {
-            size = gnu.real_size()?;
-            let mut more = gnu.is_extended();
-            while more {
-                let block = self.data(BLOCK as u64)?;
-                // The flag's place in struct sparse_header of GNU tar.
-                more = block[504] == 1;
-            }
-        }
-        // As Go has it: these have no data, whatever their header says.
-        let has_data = !matches!(
-            header.entry_type(),
-            EntryType::Link
-                | EntryType::Symlink
-                | EntryType::Char
-                | EntryType::Block
-                | EntryType::Directory
-                | EntryType::Fifo
-        );
-        if has_data {
-            self.skip(stored)?;
-        }
-        Ok(size)
-    }
-
-    /// The data of an extended header, and past its padding.
-    fn data(&mut self, size: u64) -> io::Result<Vec<u8>> {
-        if size > MAX_EXTENDED {
-            return Err(damaged("an extended header is too long"));
-        }
-        let mut data = Vec::new();
-        (&mut *self.stream).take(size).read_to_end(&mut data)?;
-        if (data.len() as u64) < size {
-            return Err(damaged("it ends too early"));
-        }
-        self.skip_padding(size)?;
-        Ok(data)
-    }
-
-    fn skip(&mut self, size: u64) -> io::Result<()> {
-        let mut left = size;
-        while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
-            match self.stream.read(&mut self.scratch[..wanted]) {
-                Ok(0) => return Err(damaged("it ends too early")),
-                Ok(n) => left -= n as u64,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        self.skip_padding(size)
-    }
-
-    /// Go bears with a last entry without padding.
-    fn skip_padding(&mut self, size: u64) -> io::Result<()> {
-        let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
-        self.fill((BLOCK - over) % BLOCK).map(drop)
-    }
-
-    /// Reads this many bytes, or as many as there are.
-    fn fill(&mut self, wanted: usize) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < wanted {
-            match self.stream.read(&mut self.scratch[filled..wanted]) {
-                Ok(0) => break,
-                Ok(n) => filled += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(filled)
-    }
-}
-
-/// What a PAX header says about the entry after it, as far as it bears on sizes
-/// (<https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html>).
-#[derive(Default)]
-struct Extended {
-    size: Option<u64>,
-    is_sparse: bool,
-    sparse_size: Option<u64>,
-    sparse_realsize: Option<u64>,
-}
-
-impl Extended {
-    fn parse(raw: &[u8]) -> io::Result<Self> {
-        let mut extended = Self::default();
-        for record in PaxExtensions::new(raw) {
-            let record = record?;
-            let number = || record.value().ok().and_then(|text| text.parse().ok());
-            match record.key_bytes() {
-                b"size" => extended.size = number(),
-                b"GNU.sparse.size" => extended.sparse_size = number(),
-                b"GNU.sparse.realsize" => extended.sparse_realsize = number(),
-                b"GNU.sparse.major" | b"GNU.sparse.map" | b"GNU.sparse.offset" => extended.is_sparse = true,
-                _ => {}
-            }
-        }
-        Ok(extended)
-    }
-
-    fn sparse_size(&self) -> Option<u64> {
-        self.sparse_size.or(self.sparse_realsize).filter(|_| self.is_sparse)
-    }
-}
-
-fn is_right(header: &Header) -> bool {
-    let bytes = header.as_bytes();
-    let sum = |part: &[u8]| part.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    // The checksum counts as spaces in itself.
-    let expected = sum(&bytes[..148]) + 8 * u32::from(b' ') + sum(&bytes[156..]);
-    header.cksum().is_ok_and(|found| found == expected)
 }
 
 fn damaged(how: &str) -> io::Error {
@@ -201,6 +75,8 @@ fn damaged(how: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use tar::{EntryType, Header};
+
     use super::*;
 
     /// A header of this type that claims this size, after PAX records if there are any, and so much data.
@@ -217,6 +93,10 @@ mod tests {
         archive.append(&header, &vec![b'x'; data][..]).unwrap();
     }
 
+    fn whole(archive: &[u8]) -> io::Result<Option<Size>> {
+        tar_size(archive, ALWAYS)
+    }
+
     /// The sizes that dockerd 20.10.24 gives for archives made of these.
     #[test]
     fn sizes_are_those_of_go() {
@@ -224,38 +104,69 @@ mod tests {
             let mut archive = tar::Builder::new(Vec::new());
             make(&mut archive);
             add(&mut archive, EntryType::Regular, 5, &[], 5);
-            tar_size(&mut &archive.into_inner().unwrap()[..]).unwrap()
+            whole(&archive.into_inner().unwrap()).unwrap().unwrap()
         };
-        assert_eq!(total(&|_| {}), Some(5));
-        assert_eq!(total(&|a| add(a, EntryType::Link, 700, &[], 0)), Some(705));
+        let is = Size::Exactly;
+        assert_eq!(total(&|_| {}), is(5));
+        assert_eq!(total(&|a| add(a, EntryType::Link, 700, &[], 0)), is(705));
         assert_eq!(
             total(&|a| add(a, EntryType::Regular, 0, &[("size", "600")], 600)),
-            Some(605)
+            is(605)
         );
-        assert_eq!(total(&|a| add(a, EntryType::XGlobalHeader, 18, &[], 18)), Some(5));
+        assert_eq!(total(&|a| add(a, EntryType::XGlobalHeader, 18, &[], 18)), is(5));
         let real = ("GNU.sparse.realsize", "5000");
         for records in [
             &[("GNU.sparse.major", "1"), real][..],
             &[("GNU.sparse.map", "0,600"), ("GNU.sparse.size", "5000")],
             &[("GNU.sparse.offset", "0"), ("GNU.sparse.size", "5000")],
         ] {
-            assert_eq!(total(&|a| add(a, EntryType::Regular, 600, records, 600)), Some(5005));
+            assert_eq!(total(&|a| add(a, EntryType::Regular, 600, records, 600)), is(5005));
         }
-        assert_eq!(total(&|a| add(a, EntryType::Regular, 600, &[real], 600)), Some(605));
+        assert_eq!(total(&|a| add(a, EntryType::Regular, 600, &[real], 600)), is(605));
     }
 
     #[test]
     fn what_is_no_archive_has_no_size_and_half_of_one_is_an_error() {
-        assert_eq!(tar_size(&mut &b""[..]).unwrap(), None);
-        assert_eq!(tar_size(&mut &b"{\"a chart\":1}"[..]).unwrap(), None);
-        assert_eq!(tar_size(&mut &[b'x'; 2000][..]).unwrap(), None);
-        assert_eq!(tar_size(&mut &[0; 512][..]).unwrap(), Some(0));
+        assert_eq!(whole(b"").unwrap(), None);
+        assert_eq!(whole(b"{\"a chart\":1}").unwrap(), None);
+        assert_eq!(whole(&[b'x'; 2000]).unwrap(), None);
+        assert_eq!(whole(&[0; 512]).unwrap(), Some(Size::Exactly(0)));
         let mut archive = tar::Builder::new(Vec::new());
         add(&mut archive, EntryType::Regular, 2000, &[], 2000);
-        let whole = archive.into_inner().unwrap();
-        assert!(tar_size(&mut &whole[..1500]).is_err());
-        let mut damaged = whole;
+        let bytes = archive.into_inner().unwrap();
+        assert!(whole(&bytes[..1500]).is_err());
+        let mut damaged = bytes;
         damaged[512 + 2048..].fill(b'x');
-        assert!(tar_size(&mut &damaged[..]).is_err());
+        assert!(whole(&damaged).is_err());
+    }
+
+    #[test]
+    fn counting_stops_at_the_limit() {
+        let mut archive = tar::Builder::new(Vec::new());
+        add(&mut archive, EntryType::Regular, 5000, &[], 5000);
+        let bytes = archive.into_inner().unwrap();
+        for (most, size) in [
+            (bytes.len() as u64, Size::Exactly(5000)),
+            (4000, Size::AtLeast(4000)),
+            (100, Size::AtLeast(100)),
+        ] {
+            assert_eq!(tar_size(&bytes[..], most).unwrap(), Some(size), "{most}");
+        }
+        // A file that claims to be larger than any disk, and goes on for ever.
+        let mut endless = tar::Builder::new(Vec::new());
+        add(&mut endless, EntryType::Regular, u64::MAX >> 3, &[], 0);
+        let begun = endless.into_inner().unwrap();
+        let size = tar_size(begun[..512].chain(io::repeat(0)), 1 << 20).unwrap();
+        assert_eq!(size, Some(Size::AtLeast(1 << 20)));
+    }
+
+    #[test]
+    fn a_small_blob_that_unpacks_without_end_is_not_unpacked_to_its_end() {
+        let mut archive = tar::Builder::new(Vec::new());
+        add(&mut archive, EntryType::Regular, 4 << 30, &[], 0);
+        let begun = archive.into_inner().unwrap();
+        let packed = zstd::encode_all(begun[..512].chain(io::repeat(0).take(2 << 20)), 1).unwrap();
+        let (_, stream) = unpacked(&packed[..]).unwrap();
+        assert_eq!(tar_size(stream, 1 << 20).unwrap(), Some(Size::AtLeast(1 << 20)));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::error::{During, Error, Kind, Result};
-use crate::image::{Descriptor, Digest};
+use crate::image::{Descriptor, Digest, Size};
 use crate::store::append_log;
 use crate::store::blobs;
 use crate::store::bytes::unpacked;
@@ -19,15 +19,18 @@ use crate::store::notes::summaries::Summary;
 const THREADS: usize = 2;
 
 /// The sum of the layers' unpacked sizes in bytes for each image, in order. A layer that is there twice counts twice.
-pub(in crate::store) fn sizes(images: &[&Image], layout: &Layout, cache: &ManifestCache) -> Vec<Result<u64>> {
+pub(in crate::store) fn sizes(images: &[&Image], layout: &Layout, cache: &ManifestCache) -> Vec<Result<Size>> {
     let seen: Vec<Result<Layers>> = images.iter().map(|image| Layers::of(&image.manifest, cache)).collect();
     let sizes = Sizes::of(seen.iter().flatten(), layout);
-    let total = |layers: Layers| layers.each().map(|(layer, _)| sizes.get(layer)).sum();
+    let total = |layers: Layers| {
+        let mut layers = layers.each();
+        layers.try_fold(Size::default(), |total, (layer, _)| Ok(total + sizes.get(layer)?))
+    };
     seen.into_iter().map(|layers| layers.and_then(total)).collect()
 }
 
 /// The unpacked size in bytes of each layer of the image, base first.
-pub(in crate::store) fn layer_sizes(image: &Image, layout: &Layout, cache: &ManifestCache) -> Result<Vec<u64>> {
+pub(in crate::store) fn layer_sizes(image: &Image, layout: &Layout, cache: &ManifestCache) -> Result<Vec<Size>> {
     let layers = Layers::of(&image.manifest, cache)?;
     let sizes = Sizes::of([&layers], layout);
     layers.each().map(|(layer, _)| sizes.get(layer)).collect()
@@ -35,15 +38,15 @@ pub(in crate::store) fn layer_sizes(image: &Image, layout: &Layout, cache: &Mani
 
 /// The unpacked sizes of layers, known or just measured.
 struct Sizes {
-    known: HashMap<Digest, u64>,
+    known: HashMap<Digest, Size>,
     measured: HashMap<Digest, Measured>,
 }
 
 impl Sizes {
     fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, layout: &Layout) -> Self {
         let noted = append_log::text(&layout.sizes());
-        let known: HashMap<Digest, u64> = append_log::facts(&noted)
-            .filter_map(|(size, digest)| Some((digest, noted[size].parse().ok()?)))
+        let known: HashMap<Digest, Size> = append_log::facts(&noted)
+            .filter_map(|(size, digest)| Some((digest, Size::parse(&noted[size])?)))
             .collect();
         let all = images.into_iter().flat_map(Layers::each);
         let unknown: HashSet<(&str, u64)> = all.filter(|(layer, _)| !known.contains_key(*layer)).collect();
@@ -54,11 +57,11 @@ impl Sizes {
         }
     }
 
-    fn get(&self, layer: &str) -> Result<u64> {
+    fn get(&self, layer: &str) -> Result<Size> {
         match (self.known.get(layer), self.measured.get(layer)) {
             (Some(size), _) | (None, Some(Ok(size))) => Ok(*size),
             (None, Some(Err((kind, why)))) => Err(Error::new(*kind, why.clone())),
-            (None, None) => Ok(0),
+            (None, None) => Ok(Size::default()),
         }
     }
 }
@@ -100,7 +103,7 @@ impl Layers {
 }
 
 /// A size, or why there is none: kind and words, since several images may have to tell it.
-type Measured = Result<u64, (Kind, String)>;
+type Measured = Result<Size, (Kind, String)>;
 
 fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
     let next = AtomicUsize::new(0);
@@ -110,7 +113,10 @@ fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
             let size = measure(layer, layout).map_err(|e| (e.kind(), e.to_string()));
             if let Ok(size) = &size {
                 // A store that cannot be written to forgets: the next time costs the work again.
-                let _ = append_log::append(&layout.sizes(), [(size.to_string(), &layer.digest)]);
+                let _ = append_log::append(
+                    &layout.sizes(),
+                    [(size.shown(|bytes| bytes.to_string()), &layer.digest)],
+                );
             }
             let mut measured = measured.lock().unwrap_or_else(PoisonError::into_inner);
             measured.insert(layer.digest.clone(), size);
@@ -126,14 +132,14 @@ fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
 }
 
 /// What the layer unpacks to, in bytes; what is no tar archive counts as it is.
-fn measure(layer: &Layer, layout: &Layout) -> Result<u64> {
+fn measure(layer: &Layer, layout: &Layout) -> Result<Size> {
     let (file, size) = blobs::open(layout, &layer.digest)?;
     if size != layer.size {
         let how = format!("it has {size} bytes, not {}", layer.size);
         return Err(blobs::damaged(&layer.digest, &how));
     }
     match unpacked::size(file) {
-        Ok(unpacked) => Ok(unpacked.unwrap_or(size)),
+        Ok(unpacked) => Ok(unpacked.unwrap_or(Size::Exactly(size))),
         Err(e) => Err(Error::new(Kind::Corrupt, e.to_string())).during(format!("unpacking blob {}", layer.digest)),
     }
 }

@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::error::Clue;
+use crate::image::Size;
 use serde_json::Value;
 
 fn index_json(store: &Store) -> Value {
@@ -107,7 +108,10 @@ fn artifacts_with_the_empty_config_are_not_one_image() {
         store.tag(&name(text), &manifest).unwrap();
     }
     assert_eq!(listing(&store), ["a:latest", "b:latest"]);
-    assert_eq!(store.sizes(&[&store.find("a").unwrap().image]).remove(0).unwrap(), 1);
+    assert_eq!(
+        store.sizes(&[&store.find("a").unwrap().image]).remove(0).unwrap(),
+        Size::Exactly(1)
+    );
 }
 
 #[test]
@@ -222,7 +226,7 @@ fn an_unusable_image_is_listed_with_its_fault() {
         ]
     );
     let sizes = store.sizes(&listed.iter().collect::<Vec<_>>());
-    assert_eq!(sizes[1].as_ref().unwrap(), &6);
+    assert_eq!(sizes[1].as_ref().unwrap(), &Size::Exactly(6));
     let said = sizes[0].as_ref().unwrap_err().to_string();
     assert!(said.contains(Digest::of(b"layer").as_str()), "{said}");
     assert!(sizes[2].is_err());
@@ -259,14 +263,14 @@ fn an_image_has_the_size_of_its_unpacked_layers() {
     let once = add_manifest(&session, &config, &layers);
     store.tag(&name("once"), &once).unwrap();
     let image = store.find("once").unwrap().image;
-    assert_eq!(store.sizes(&[&image]).remove(0).unwrap(), 3 * 1024);
+    assert_eq!(store.sizes(&[&image]).remove(0).unwrap(), Size::Exactly(3 * 1024));
     // Remembered: the layers are not looked at again.
     for layer in &layers {
         fs::write(store.layout.blob(&layer.digest), "").unwrap();
     }
     assert_eq!(
         Store::at(store.root().into()).sizes(&[&image]).remove(0).unwrap(),
-        3 * 1024
+        Size::Exactly(3 * 1024)
     );
 }
 

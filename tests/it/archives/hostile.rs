@@ -99,7 +99,7 @@ impl Target {
 fn names_that_lead_out_of_an_archive_are_refused() {
     let target = Target::new();
     let (file, soft, hard) = (EntryType::Regular, EntryType::Symlink, EntryType::Link);
-    for name in ["../evil", "a/../../evil", "/etc/evil", "blobs/sha256/../../../evil"] {
+    for name in ["../evil", "a/../../evil", "/../evil", "blobs/sha256/../../../evil"] {
         let run = target.refuses(&target.spoiled().entry(name, file, "", b"x").bytes(), "leads out of it");
         assert!(run.stderr.contains(&format!("{name:?}")), "{run}");
     }
@@ -123,7 +123,7 @@ fn names_that_lead_out_of_an_archive_are_refused() {
     target.refuses(&through, "two different entries named \"blobs/sha256\"");
     for (document, words) in [
         (json!([{"Config": "../x", "Layers": []}]), "leads out of it"),
-        (json!([{"Config": "/etc/passwd", "Layers": []}]), "leads out of it"),
+        (json!([{"Config": "/etc/passwd", "Layers": []}]), "which is not in it"),
         (json!([{"Config": "loop", "Layers": []}]), "leads nowhere"),
     ] {
         let bad = Bad::new()
