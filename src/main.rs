@@ -13,6 +13,9 @@ use rdock::settings::Settings;
 use rdock::ui::Screen;
 use tokio::task::yield_now;
 
+/// Threads that work on the disk for `serve`: enough that a slow write holds nobody up, and few enough to be small.
+const SERVING_THREADS: usize = 16;
+
 fn main() -> ExitCode {
     match complete::answer() {
         Ok(false) => {}
@@ -54,7 +57,12 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run(command: Command, context: &Context) -> u8 {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    if command.ends_by_itself() {
+        // Each thread that ever works on the disk keeps an arena of memory for itself.
+        builder.max_blocking_threads(SERVING_THREADS);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return context.fail(&Error::from(e).during("start the runtime")),
     };

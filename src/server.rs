@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
@@ -28,6 +28,7 @@ use crate::error::Result;
 use crate::registry::Registry;
 use crate::store::Store;
 
+use api::links::Links;
 use api::referrers::Subjects;
 use api::repository_names::RepositoryNames;
 use api::route::Route;
@@ -38,6 +39,7 @@ use auth::access::{Access, Need};
 use http::body::{self, Body};
 use http::connection::Connections;
 use http::metrics::Metrics;
+use http::own_names;
 use http::refusal::{Code, Refusal};
 use http::reply::{Answer, Reply, json, text};
 use retention::Retention;
@@ -77,6 +79,9 @@ pub struct Server {
     retention: Rc<Retention>,
     sessions: UploadSessions,
     subjects: Subjects,
+    links: Links,
+    /// Blobs of which clients were told that they are here.
+    asked: Links,
     /// Repositories that have lost their last manifest here: they are empty, not unknown.
     emptied: RefCell<HashSet<String>>,
     upstream: Option<Upstream>,
@@ -104,12 +109,14 @@ impl Server {
                 .map_or_else(RepositoryNames::of_hub, |registry| {
                     RepositoryNames::of(registry.domain())
                 }),
-            access: Access::new(options.htpasswd, options.token_realm)?,
+            access: Access::new(options.htpasswd, options.token_realm, &log)?,
             sessions: UploadSessions::new(store.clone(), kept_for, options.timeouts.body),
             upstream: options
                 .upstream
                 .map(|registry| Upstream::new(registry, store.clone(), Rc::clone(&log))),
             subjects: Subjects::default(),
+            links: Links::default(),
+            asked: Links::default(),
             emptied: RefCell::default(),
             is_read_only: options.is_read_only,
             has_metrics: options.has_metrics,
@@ -124,8 +131,9 @@ impl Server {
     /// Serves until `stop` is ready, then lets answers that are under way finish for some seconds.
     pub async fn serve(self: Rc<Self>, listener: Listener, identity: Option<Identity>, stop: impl Future<Output = ()>) {
         let answering = Rc::clone(&self);
+        let is_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
         let connections = Rc::new(Connections {
-            answer: async move |request| answering.answer(request).await,
+            answer: async move |request| answering.answer(request, is_loopback).await,
             timeouts: self.timeouts,
             log: Rc::clone(&self.log),
             metrics: Rc::clone(&self.metrics),
@@ -171,18 +179,17 @@ impl Server {
     }
 
     /// Answers one request. Nothing here panics on what a client sends.
-    async fn answer(&self, request: Request<Incoming>) -> (Reply, String) {
+    async fn answer(&self, request: Request<Incoming>, is_loopback: bool) -> (Reply, String) {
+        // Where a password is asked for a page of another site has none.
+        if let Err(refusal) = own_names::check(request.headers(), is_loopback && self.access.is_open()) {
+            return (refuse(refusal, Some(request)).await, String::new());
+        }
         let route = Route::of(request.method(), request.uri(), &self.names);
         // What is no page of the registry is not for everybody either.
         let need = route.as_ref().map_or(Need::Login, Route::need);
         let user = match self.access.admit(&request, need).await {
             Ok(user) => user,
-            Err(mut refusal) => {
-                if let Some(challenge) = self.access.challenge(need) {
-                    refusal = refusal.with(WWW_AUTHENTICATE, challenge);
-                }
-                return (refuse(refusal, Some(request)).await, String::new());
-            }
+            Err(refusal) => return (refuse(refusal, Some(request)).await, String::new()),
         };
         let answer = match route {
             Ok(route) => self.route(route, request).await,
@@ -260,7 +267,7 @@ impl Server {
             Route::Manifest { name, version } => self.manifest(&name, &version, headers).await,
             Route::DeleteManifest { name, version } => self.delete_manifest(&name, &version).await,
             Route::Blob { name, digest } => self.blob(&name, &digest, request.method(), headers).await,
-            Route::DeleteBlob { digest, .. } => self.delete_blob(&digest).await,
+            Route::DeleteBlob { name, digest } => self.delete_blob(&name, &digest).await,
             Route::UploadStatus { name, id } => self.upload_status(&name, &id).await,
             Route::CancelUpload { name, id } => self.cancel_upload(&name, &id).await,
             Route::StartUpload { .. }

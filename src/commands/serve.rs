@@ -22,6 +22,7 @@ const SELF_SIGNED: &str = "self-signed";
 ///
 /// What was pulled can be pulled from here, and what is pushed here is in the list of images.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ServeArgs {
     /// Serve this OCI layout folder instead of the local images
     #[arg(long, value_name = "folder")]
@@ -29,6 +30,9 @@ pub struct ServeArgs {
     /// Refuse pushes and deletions
     #[arg(long)]
     read_only: bool,
+    /// Take pushes and deletions among the local images without a password
+    #[arg(long, conflicts_with = "read_only")]
+    writable: bool,
     /// Let in only the users of this file, made by "htpasswd -B"
     #[arg(long, value_name = "file")]
     htpasswd: Option<PathBuf>,
@@ -71,7 +75,7 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
     let screen = context.screen.clone();
     let is_quiet = args.quiet;
     let options = Options {
-        is_read_only: args.read_only,
+        is_read_only: is_read_only(&args),
         htpasswd: args.htpasswd.clone(),
         token_realm: args.token_realm.clone(),
         upstream,
@@ -90,6 +94,9 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
     let listener = server::bind(&address(&args.address)?).await?;
     let local = listener.local_addr()?;
     let identity = identity(&args, context, &folder, local)?;
+    if args.root.is_none() && args.htpasswd.is_none() {
+        context.screen.note(&readers(&args, local));
+    }
     for warning in warnings(&args, local, has_upstream) {
         context.screen.note(&format!("WARNING! {warning}"));
     }
@@ -110,6 +117,26 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
         () = signals => {}
     }
     Ok(Status::Done)
+}
+
+/// The own images are not for anybody to change who can reach the port: every program of this machine can.
+fn is_read_only(args: &ServeArgs) -> bool {
+    args.read_only || (args.root.is_none() && args.htpasswd.is_none() && !args.writable)
+}
+
+/// Who can read the own images.
+fn readers(args: &ServeArgs, local: SocketAddr) -> String {
+    let who = if local.ip().is_loopback() {
+        "Every user and program of this machine".to_owned()
+    } else {
+        format!("Everybody who can reach {local}")
+    };
+    let what = if is_read_only(args) {
+        "pull your images; --writable or --htpasswd allows pushes"
+    } else {
+        "pull, push and delete your images"
+    };
+    format!("{who} can {what}.")
 }
 
 /// What killed pulls left among the local images is kept as long as any command keeps it.
@@ -204,7 +231,7 @@ fn warnings(args: &ServeArgs, local: SocketAddr, has_upstream: bool) -> Vec<Stri
     if local.ip().is_loopback() {
         return warnings;
     }
-    let can_write = !args.read_only && !has_upstream;
+    let can_write = !is_read_only(args) && !has_upstream;
     if args.htpasswd.is_none() {
         let what = if can_write {
             "push to, delete from and pull from"

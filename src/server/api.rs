@@ -1,6 +1,7 @@
 //! The pages of the registry: one file a resource.
 
 pub(in crate::server) mod blobs;
+pub(in crate::server) mod links;
 pub(in crate::server) mod manifests;
 pub(in crate::server) mod referrers;
 pub(in crate::server) mod repository_names;

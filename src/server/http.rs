@@ -6,6 +6,7 @@ mod certificate;
 pub(in crate::server) mod connection;
 mod listener;
 pub(in crate::server) mod metrics;
+pub(in crate::server) mod own_names;
 pub(in crate::server) mod query;
 pub(in crate::server) mod range;
 pub(in crate::server) mod refusal;

@@ -4,6 +4,7 @@ mod cache;
 mod clients;
 mod conformance;
 mod crowds;
+mod deletion;
 mod doors;
 mod hostile;
 mod operation;

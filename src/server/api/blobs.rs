@@ -11,6 +11,9 @@ use super::super::http::body::Body;
 use super::super::http::range::{Wanted, wanted};
 use super::super::http::refusal::{Code, Refusal};
 use super::super::http::reply::{Answer, Reply, empty};
+use super::super::retention::off_thread;
+use super::links;
+use super::referrers::documents;
 use super::route::Name;
 use crate::error::{During as _, Kind};
 use crate::image::Digest;
@@ -25,12 +28,16 @@ impl Server {
         method: &Method,
         headers: &HeaderMap,
     ) -> Answer {
+        if self.links.is_deleted(name.repository.name(), digest) {
+            return Err(Refusal::no_blob(digest));
+        }
         if method == Method::HEAD && !self.is_read_only && self.upstream.is_none() {
             // Who asks so is about to push, and will not send what is here.
             let _held = self.retention.hold().await?;
             if !self.store.touch(digest)? {
                 return Err(Refusal::no_blob(digest));
             }
+            self.asked.give(name.repository.name(), digest);
         }
         let (file, size) = match self.store.blob_file(digest) {
             Err(e) if e.kind() == Kind::NotFound => match &self.upstream {
@@ -73,20 +80,37 @@ impl Server {
         Ok(reply)
     }
 
-    pub(in crate::server) async fn delete_blob(&self, digest: &Digest) -> Answer {
-        if !self.store.has_blob(digest) {
+    /// Takes the blob from this repository. Its bytes go at once only where no other one counts on them.
+    pub(in crate::server) async fn delete_blob(&self, name: &Name, digest: &Digest) -> Answer {
+        let repository = name.repository.name();
+        let roots: Vec<Digest> = match self.store.repositories()?.of(&name.repository) {
+            Some(named) => documents(named).cloned().collect(),
+            None => Vec::new(),
+        };
+        let (store, of) = (self.store.clone(), digest.clone());
+        let (is_here, is_needed) = off_thread(move || {
+            let is_needed = links::below(&store, roots).digests.contains(&of);
+            Ok((store.has_blob(&of), is_needed))
+        })
+        .await?;
+        if !is_here || self.links.is_deleted(repository, digest) || !(is_needed || self.links.has(repository, digest)) {
             return Err(Refusal::no_blob(digest));
         }
-        let of = digest.clone();
-        let is_gone = self.retention.alone(move |store| store.free_blob(&of)).await?;
-        if is_gone {
-            return Ok(empty(StatusCode::ACCEPTED));
+        if is_needed {
+            return Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                Code::Unsupported,
+                "the blob is in use: delete the manifests that need it",
+            ));
         }
-        Err(Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            Code::Unsupported,
-            "the blob is in use: delete the manifests that need it",
-        ))
+        self.links.delete(repository, digest);
+        self.asked.delete(repository, digest);
+        if !self.links.is_given(digest) && !self.asked.is_given(digest) {
+            let of = digest.clone();
+            // What a name leads to stays.
+            self.retention.alone(move |store| store.free_blob(&of)).await?;
+        }
+        Ok(empty(StatusCode::ACCEPTED))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A manifest that is put under a tag is named by its digest too, so that it can still be had after the tag has moved.
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
@@ -14,8 +15,10 @@ use super::super::http::refusal::{Code, Refusal};
 use super::super::http::reply::{Answer, Reply, empty};
 use super::super::retention::off_thread;
 use super::blobs::{CONTENT_DIGEST, describe, etag, is_known, not_modified};
+use super::links;
 use super::route::{At, Name};
 use crate::error::Kind;
+use crate::image::manifest::OCI_MANIFEST;
 use crate::image::{Body as Contents, Descriptor, Digest, Digester, Manifest, Reference};
 use crate::store::{Named, Store};
 
@@ -45,8 +48,14 @@ impl Server {
             facts.map(|facts| facts.media_type().to_owned()).unwrap_or_default()
         };
         let media_type = media_type.filter(|text| !text.is_empty()).unwrap_or_else(own);
+        // Clients refuse an answer without a type.
+        let media_type = if media_type.is_empty() {
+            OCI_MANIFEST
+        } else {
+            &media_type
+        };
         let mut reply = Response::new(Body::of(raw));
-        describe(&mut reply, &digest, &media_type);
+        describe(&mut reply, &digest, media_type);
         Ok(reply)
     }
 
@@ -54,7 +63,8 @@ impl Server {
     fn locate(&self, name: &Name, version: &At) -> Result<(Digest, Option<String>), Refusal> {
         let repositories = self.store.repositories()?;
         let Some(named) = repositories.of(&name.repository) else {
-            return Err(Refusal::no_repository(&name.path));
+            // What there is no repository for there is no manifest for: skopeo asks for this code alone.
+            return Err(Refusal::no_manifest(version));
         };
         match version {
             At::Tag(tag) => named
@@ -64,7 +74,8 @@ impl Server {
                 .ok_or_else(|| Refusal::no_manifest(tag)),
             At::Digest(digest) => {
                 let own = named.iter().find(|it| it.manifest.digest == *digest);
-                if own.is_none() && !self.subjects.lead(named, digest, &self.store) {
+                let is_gone = || self.links.is_deleted(name.repository.name(), digest);
+                if own.is_none() && (is_gone() || !self.subjects.lead(named, digest, &self.store)) {
                     return Err(Refusal::no_manifest(digest));
                 }
                 Ok((digest.clone(), own.map(|it| it.manifest.media_type.clone())))
@@ -84,6 +95,39 @@ impl Server {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let media_type = media_type.map(str::to_owned);
+        let expected = version.digest();
+        let raw = self.receive_manifest(request, expected).await?;
+        let mut manifest = Manifest::parse(raw, media_type.as_deref(), expected)
+            .map_err(|e| Refusal::bad(Code::ManifestInvalid, e.to_string()))?;
+        let (names, tags) = given_names(name, version, query, manifest.digest())?;
+        let _held = self.retention.hold().await?;
+        let store = self.store.clone();
+        let (manifest, checked) = off_thread(move || {
+            let checked = check(&manifest, &store);
+            add_platform(&mut manifest, &store);
+            Ok((manifest, checked))
+        })
+        .await?;
+        let children = checked?;
+        let gone = self.covered(&name.repository, &children);
+        let digest = manifest.digest().clone();
+        let repository = name.repository.name();
+        let blobs = match &manifest.body {
+            Contents::Image(image) => image.layers.iter().chain([&image.config]).collect(),
+            Contents::Index(index) => index.manifests.iter().collect::<Vec<_>>(),
+        };
+        for given in blobs.into_iter().map(|blob| &blob.digest).chain([&digest]) {
+            self.links.give(repository, given);
+        }
+        let store = self.store.clone();
+        off_thread(move || store.put_named(&manifest, &names, &gone)).await?;
+        let facts = self.subjects.of(&digest, &self.store);
+        let subject = facts.and_then(|facts| facts.subject.as_ref().map(|subject| subject.digest.clone()));
+        Ok(created(name, &digest, subject.as_ref(), &tags))
+    }
+
+    /// The bytes, which must be those of the digest where one was said.
+    async fn receive_manifest(&self, request: Request<Incoming>, expected: Option<&Digest>) -> Result<Bytes, Refusal> {
         let raw = body::read(request.into_body(), MAX_SIZE, self.timeouts.body)
             .await
             .map_err(|why| match why {
@@ -95,10 +139,6 @@ impl Server {
                 Unread::Broken => Refusal::bad(Code::ManifestInvalid, "the manifest ended early"),
                 Unread::Late => Refusal::late(Code::ManifestInvalid, "the manifest does not go on"),
             })?;
-        let expected = match version {
-            At::Tag(_) => None,
-            At::Digest(digest) => Some(digest),
-        };
         if let Some(expected) = expected {
             let mut digester = Digester::new(expected.algorithm());
             digester.update(&raw);
@@ -110,50 +150,50 @@ impl Server {
                 );
             }
         }
-        let mut manifest = Manifest::parse(raw, media_type.as_deref(), expected)
-            .map_err(|e| Refusal::bad(Code::ManifestInvalid, e.to_string()))?;
-        let (names, tags) = given_names(name, version, query, manifest.digest())?;
-        let _held = self.retention.hold().await?;
-        let children = check(&manifest, &self.store)?;
-        add_platform(&mut manifest, &self.store);
-        let gone = self.covered(&name.repository, &children);
-        let digest = manifest.digest().clone();
-        let store = self.store.clone();
-        off_thread(move || store.put_named(&manifest, &names, &gone)).await?;
-        let facts = self.subjects.of(&digest, &self.store);
-        let subject = facts.and_then(|facts| facts.subject.as_ref().map(|subject| subject.digest.clone()));
-        Ok(created(name, &digest, subject.as_ref(), &tags))
+        Ok(raw)
     }
 
     pub(in crate::server) async fn delete_manifest(&self, name: &Name, version: &At) -> Answer {
+        let repository = name.repository.name();
         let repositories = self.store.repositories()?;
         let Some(named) = repositories.of(&name.repository) else {
-            return Err(Refusal::no_repository(&name.path));
+            return Err(Refusal::no_manifest(version));
         };
         let (gone, given) = match version {
             At::Tag(tag) => untag(named, tag)?,
-            At::Digest(digest) => (self.all_names(named, digest)?, Vec::new()),
+            At::Digest(digest) => (self.all_names(repository, named, digest)?, Vec::new()),
         };
-        let store = self.store.clone();
-        off_thread(move || store.rename(&gone, &given)).await?;
+        let (store, root) = (self.store.clone(), version.digest().cloned());
+        let below = off_thread(move || {
+            let below = links::below(&store, root.into_iter().collect());
+            store.rename(&gone, &given)?;
+            Ok(below)
+        })
+        .await?;
+        if let At::Digest(digest) = version {
+            // Its blobs are the repository's until they are freed: a client that cleans up deletes them next.
+            for blob in below.digests.iter().filter(|blob| *blob != digest) {
+                if !self.links.is_deleted(repository, blob) {
+                    self.links.give(repository, blob);
+                }
+            }
+            self.links.delete(repository, digest);
+        }
         self.emptied.borrow_mut().insert(name.repository.name().to_owned());
         self.retention.names_have_gone();
         Ok(empty(StatusCode::ACCEPTED))
     }
 
     /// All names of the repository that stand for this manifest.
-    fn all_names(&self, named: &[Named], digest: &Digest) -> Result<Vec<Reference>, Refusal> {
+    fn all_names(&self, repository: &str, named: &[Named], digest: &Digest) -> Result<Vec<Reference>, Refusal> {
         let stands_for = |it: &&Named| it.manifest.digest == *digest || it.name.digest() == Some(digest);
         let found: Vec<Reference> = named.iter().filter(stands_for).map(|it| it.name.clone()).collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        if self.subjects.lead(named, digest, &self.store) {
-            return Err(Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                Code::Unsupported,
-                "the manifest is part of an index: delete that",
-            ));
+        if !self.links.is_deleted(repository, digest) && self.subjects.lead(named, digest, &self.store) {
+            // Part of an index: the index stays, and its bytes with it.
+            return Ok(Vec::new());
         }
         Err(Refusal::no_manifest(digest))
     }
@@ -210,18 +250,25 @@ fn check(manifest: &Manifest, store: &Store) -> Result<Vec<Descriptor>, Refusal>
         }
         Contents::Index(index) => (index.manifests.iter().collect(), index.manifests.clone()),
     };
+    let mut missing = Vec::new();
     for blob in needed {
         match store.blob_size(&blob.digest) {
-            None => {
-                return Err(Refusal::bad(Code::ManifestBlobUnknown, "blob unknown to registry")
-                    .about(json!({ "digest": blob.digest })));
-            }
+            None => missing.push(json!({ "digest": blob.digest })),
             Some(size) if size != blob.size => {
                 let why = format!("blob {} has {size} bytes, the manifest says {}", blob.digest, blob.size);
                 return Err(Refusal::bad(Code::ManifestInvalid, why));
             }
             Some(_) => {}
         }
+    }
+    if !missing.is_empty() {
+        missing.dedup();
+        return Err(Refusal::bad(Code::ManifestBlobUnknown, "blob unknown to registry").about_each(missing));
+    }
+    let below = links::below(store, children.iter().map(|child| child.digest.clone()).collect());
+    if below.is_too_much {
+        let why = "the index leads to too many manifests, or they lie too deep in one another";
+        return Err(Refusal::bad(Code::ManifestInvalid, why));
     }
     Ok(children)
 }

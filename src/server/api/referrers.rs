@@ -90,9 +90,9 @@ impl Subjects {
 impl Facts {
     pub(in crate::server) fn media_type(&self) -> &str {
         match &self.media_type {
-            Some(media_type) => media_type,
-            None if self.config.is_none() => OCI_INDEX,
-            None => OCI_MANIFEST,
+            Some(media_type) if !media_type.is_empty() => media_type,
+            _ if self.config.is_none() => OCI_INDEX,
+            _ => OCI_MANIFEST,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a request asks for, read from its method and path: here text becomes names and digests.
 
+use std::fmt;
+
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode, Uri};
 
@@ -21,6 +23,24 @@ pub(in crate::server) struct Name {
 pub(in crate::server) enum At {
     Tag(String),
     Digest(Digest),
+}
+
+impl At {
+    pub(in crate::server) fn digest(&self) -> Option<&Digest> {
+        match self {
+            At::Tag(_) => None,
+            At::Digest(digest) => Some(digest),
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            At::Tag(tag) => f.write_str(tag),
+            At::Digest(digest) => f.write_str(digest.as_str()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -90,8 +110,8 @@ impl Route {
             | Route::PatchUpload { name, .. }
             | Route::FinishUpload { name, .. }
             | Route::CancelUpload { name, .. } => Need::Scope("repository", &name.path, "pull,push"),
-            Route::Catalog { .. } => Need::Scope("registry", "catalog", "*"),
-            Route::Welcome | Route::Metrics | Route::OldPing | Route::Search { .. } | Route::Ping => Need::Login,
+            Route::Catalog { .. } | Route::Search { .. } => Need::Scope("registry", "catalog", "*"),
+            Route::Welcome | Route::Metrics | Route::OldPing | Route::Ping => Need::Login,
         }
     }
 }

@@ -51,12 +51,17 @@ type Next = Option<String>;
 
 /// Sorts the list and cuts what was asked for out of it: `n` entries after `last`.
 fn page(mut list: Vec<String>, query: &Query) -> Result<(Vec<String>, Next), Refusal> {
-    let n = query.first("n").map(str::parse::<usize>).transpose().map_err(|_| {
-        Refusal::bad(
-            Code::PaginationNumberInvalid,
-            "invalid number of results requested: n must be a number",
-        )
-    })?;
+    let n = query
+        .first("n")
+        .filter(|n| !n.is_empty())
+        .map(str::parse::<usize>)
+        .transpose()
+        .map_err(|_| {
+            Refusal::bad(
+                Code::PaginationNumberInvalid,
+                "invalid number of results requested: n must be a number",
+            )
+        })?;
     list.sort_unstable();
     list.dedup();
     if let Some(last) = query.first("last") {
@@ -100,6 +105,11 @@ mod tests {
         assert_eq!(list("n=4").1, None);
         assert_eq!(list("n=0"), (String::new(), None));
         assert_eq!(list("last=aa").0, "b d");
+        assert_eq!(
+            list("n=&last=a").0,
+            "b d",
+            "docker's registry takes it for no number at all"
+        );
         assert!(page(Vec::new(), &Query::parse("n=-1")).is_err());
     }
 }

@@ -39,6 +39,7 @@ impl Server {
             let _held = self.retention.hold().await?;
             // The blobs of all names are one shelf: from where does not matter.
             if self.store.touch(&digest)? {
+                self.links.give(name.repository.name(), &digest);
                 return Ok(created(name, &digest));
             }
         }
@@ -124,6 +125,7 @@ impl Server {
                 Kind::NotFound => Refusal::no_upload(),
                 _ => e.into(),
             })?;
+        self.links.give(name.repository.name(), digest);
         self.metrics.stored();
         Ok(created(name, digest))
     }

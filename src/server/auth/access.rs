@@ -1,18 +1,21 @@
 //! Who may come in: everybody, or the users of an htpasswd file, by Basic or with a token of the registry's own.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
+use serde_json::{Value, json};
 
+use super::super::http::access_log::Log;
 use super::super::http::body::{self, Unread};
 use super::super::http::query::Query;
 use super::super::http::refusal::{Code, Refusal};
-use super::super::http::reply::{Answer, json};
+use super::super::http::reply::{Answer, json as json_reply};
 use super::htpasswd::Htpasswd;
 use super::tokens::{Tokens, Worth};
 use crate::error::{Error, Kind, Result};
@@ -39,7 +42,7 @@ pub(in crate::server) struct Access {
 }
 
 impl Access {
-    pub(in crate::server) fn new(htpasswd: Option<PathBuf>, realm: Option<String>) -> Result<Self> {
+    pub(in crate::server) fn new(htpasswd: Option<PathBuf>, realm: Option<String>, log: &Log) -> Result<Self> {
         if let Some(realm) = &realm {
             let is_url = realm.starts_with("http://") || realm.starts_with("https://");
             if !is_url || realm.contains(['"', '\\', ' ']) || realm.chars().any(char::is_control) {
@@ -53,10 +56,15 @@ impl Access {
             }
         }
         Ok(Self {
-            htpasswd: htpasswd.map(Htpasswd::open).transpose()?,
+            htpasswd: htpasswd.map(|path| Htpasswd::open(path, Rc::clone(log))).transpose()?,
             realm,
             tokens: Tokens::default(),
         })
+    }
+
+    /// Whether nobody has to prove who he is.
+    pub(in crate::server) fn is_open(&self) -> bool {
+        self.htpasswd.is_none()
     }
 
     /// The user who asks, or nobody where everybody may; an error for one who may not.
@@ -71,6 +79,7 @@ impl Access {
             .headers()
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
+        let unauthorized = || self.challenge(need, None);
         let Some((scheme, proof)) = header.and_then(|header| header.split_once(' ')) else {
             return Err(unauthorized());
         };
@@ -84,15 +93,18 @@ impl Access {
         if scheme.eq_ignore_ascii_case("bearer") && self.realm.is_some() {
             return match self.tokens.worth(proof.trim(), need) {
                 Worth::Enough { user } => Ok(user),
-                Worth::TooLittle | Worth::Nothing => Err(unauthorized()),
+                // Without it podman asks for no greater token.
+                Worth::TooLittle => Err(self.challenge(need, Some("insufficient_scope"))),
+                Worth::Nothing => Err(self.challenge(need, Some("invalid_token"))),
             };
         }
         Err(unauthorized())
     }
 
-    /// How somebody may prove who he is.
-    pub(in crate::server) fn challenge(&self, need: Need<'_>) -> Option<HeaderValue> {
-        self.htpasswd.as_ref()?;
+    /// The refusal that says how somebody may prove who he is, and what was wrong with what he showed
+    /// (<https://www.rfc-editor.org/rfc/rfc6750.html#section-3.1>).
+    fn challenge(&self, need: Need<'_>, wrong: Option<&str>) -> Refusal {
+        let wrong = wrong.map_or_else(String::new, |wrong| format!(",error=\"{wrong}\""));
         let challenge = match &self.realm {
             None => "Basic realm=\"rdock\"".to_owned(),
             Some(realm) => {
@@ -100,10 +112,14 @@ impl Access {
                     Need::Scope(kind, name, actions) => format!(",scope=\"{kind}:{name}:{actions}\""),
                     Need::Nothing | Need::Login => String::new(),
                 };
-                format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}")
+                format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}{wrong}")
             }
         };
-        HeaderValue::try_from(challenge).ok()
+        let refusal = unauthorized().about(detail(need));
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => refusal.with(WWW_AUTHENTICATE, challenge),
+            Err(_) => refusal,
+        }
     }
 
     /// The token endpoint: GET with Basic, or POST with a form.
@@ -138,11 +154,17 @@ impl Access {
             let query = Query::parse(request.uri().query().unwrap_or_default());
             (by_header, scopes(&query))
         };
-        let (user, password) = login.ok_or_else(unauthorized)?;
+        let refused = || {
+            let challenge = HeaderValue::from_static("Basic realm=\"rdock\"");
+            unauthorized()
+                .about(detail(Need::Login))
+                .with(WWW_AUTHENTICATE, challenge)
+        };
+        let (user, password) = login.ok_or_else(refused)?;
         if !htpasswd.knows(&user, &password).await {
-            return Err(unauthorized());
+            return Err(refused());
         }
-        let mut reply = json(self.tokens.give(&user, scopes)?.to_string());
+        let mut reply = json_reply(self.tokens.give(&user, scopes)?.to_string());
         reply
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -162,6 +184,17 @@ fn scopes(query: &Query) -> Vec<String> {
 
 fn unauthorized() -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "authentication required")
+}
+
+/// What was asked for, as docker's registry says it.
+fn detail(need: Need<'_>) -> Value {
+    match need {
+        Need::Scope(kind, name, actions) => actions
+            .split(',')
+            .map(|action| json!({ "Type": kind, "Class": "", "Name": name, "Action": action }))
+            .collect(),
+        Need::Nothing | Need::Login => json!([]),
+    }
 }
 
 fn basic(proof: &str) -> Option<(String, String)> {

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy, sink};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,6 +33,10 @@ use super::timeouts::{Timeouts, WriteTimeout};
 const FAREWELL: Duration = Duration::from_secs(10);
 /// After a failed accept, which means that there are no more file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
+/// How long a client that is told off may take to read it.
+const LINGERING: Duration = Duration::from_secs(2);
+/// The first byte of a TLS handshake (<https://www.rfc-editor.org/rfc/rfc8446.html#section-5.1>).
+const HANDSHAKE: u8 = 22;
 
 /// Whose request it is, as far as shares go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,6 +104,9 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
         let _ = stream.set_nodelay(true);
         match acceptor {
             None => self.speak(stream, peer, slot, stopping).await,
+            Some(_) if matches!(timeout(self.timeouts.head, speaks_plainly(&stream)).await, Ok(true)) => {
+                tell_of_tls(stream).await;
+            }
             Some(acceptor) => {
                 if let Ok(Ok(stream)) = timeout(self.timeouts.head, acceptor.accept(stream)).await {
                     self.speak(stream, peer, slot, stopping).await;
@@ -126,6 +133,9 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
                 entry.user = user;
                 entry.status = reply.status().as_u16();
                 let mut reply: Response<Logged> = reply.map(|body| Logged { body, entry, busy });
+                reply
+                    .headers_mut()
+                    .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
                 if is_v2 {
                     reply
                         .headers_mut()
@@ -165,6 +175,28 @@ async fn accept(listener: &Listener, slots: &Slots) -> Option<(TcpStream, Socket
     }
     sleep(BREATH).await;
     None
+}
+
+/// Whether the client has begun something else than a TLS handshake.
+async fn speaks_plainly(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)) && first[0] != HANDSHAKE
+}
+
+/// In the words of Go's servers, which people search for. What the client still sends is read for a moment: closed at
+/// once, the connection would be reset and the answer lost.
+async fn tell_of_tls(mut stream: TcpStream) {
+    let told = async {
+        stream
+            .write_all(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+                Connection: close\r\nContent-Length: 48\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+            )
+            .await?;
+        stream.shutdown().await?;
+        copy(&mut stream, &mut sink()).await
+    };
+    let _ = timeout(LINGERING, told).await;
 }
 
 /// Tells a peer that holds its share already, if it can be told at once.

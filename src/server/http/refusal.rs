@@ -17,6 +17,7 @@ pub(in crate::server) enum Code {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
+    Denied,
     DigestInvalid,
     ManifestBlobUnknown,
     ManifestInvalid,
@@ -37,6 +38,7 @@ impl Code {
             Code::BlobUnknown => "BLOB_UNKNOWN",
             Code::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
             Code::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
+            Code::Denied => "DENIED",
             Code::DigestInvalid => "DIGEST_INVALID",
             Code::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
             Code::ManifestInvalid => "MANIFEST_INVALID",
@@ -62,7 +64,8 @@ struct Said {
     status: StatusCode,
     code: Code,
     message: String,
-    detail: Value,
+    /// One error for each; at least one.
+    details: Vec<Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Error>,
 }
@@ -73,7 +76,7 @@ impl Refusal {
             status,
             code,
             message: message.into(),
-            detail: Value::Null,
+            details: vec![Value::Null],
             headers: Vec::new(),
             cause: None,
         }))
@@ -131,7 +134,14 @@ impl Refusal {
 
     #[must_use]
     pub(in crate::server) fn about(mut self, detail: Value) -> Self {
-        self.0.detail = detail;
+        self.0.details = vec![detail];
+        self
+    }
+
+    /// The same error once for each of these, of which there must be one.
+    #[must_use]
+    pub(in crate::server) fn about_each(mut self, details: Vec<Value>) -> Self {
+        self.0.details = details;
         self
     }
 
@@ -143,8 +153,9 @@ impl Refusal {
 
     pub(in crate::server) fn into_reply(self) -> Reply {
         let said = self.0;
-        let error = json!({ "code": said.code.text(), "message": said.message, "detail": said.detail });
-        let mut reply = Response::new(Body::of(json!({ "errors": [error] }).to_string()));
+        let error = |detail| json!({ "code": said.code.text(), "message": said.message, "detail": detail });
+        let errors: Vec<Value> = said.details.into_iter().map(error).collect();
+        let mut reply = Response::new(Body::of(json!({ "errors": errors }).to_string()));
         *reply.status_mut() = said.status;
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

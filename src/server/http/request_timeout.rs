@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy, sink};
 use tokio::time::timeout;
@@ -30,6 +30,8 @@ pub(super) async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, limi
         return;
     };
     head.headers.insert(CONTENT_LENGTH, body.len().into());
+    head.headers
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let now = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     if let Ok(now) = HeaderValue::try_from(now) {
         head.headers.insert(DATE, now);

@@ -80,7 +80,13 @@ fn tokens_carry_a_push_and_allow_no_more_than_asked_for() {
     serve
         .ask("GET", "/v2/team/app/tags/list", &[&bearer])
         .refuses(404, "NAME_UNKNOWN");
-    serve.ask("GET", "/v2/team/other/tags/list", &[&bearer]).is(401);
+    let refused = serve.ask("GET", "/v2/team/other/tags/list", &[&bearer]).is(401);
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.ends_with(",error=\"insufficient_scope\""), "{challenge}");
+    let detail = json!([{"Type": "repository", "Class": "", "Name": "team/other", "Action": "pull"}]);
+    assert_eq!(refused.json()["errors"][0]["detail"], detail);
+    // Nor does it show the names of what it is not for.
+    serve.ask("GET", "/v1/search?q=team", &[&bearer]).is(401);
     serve.ask("POST", "/v2/team/app/blobs/uploads/", &[&bearer]).is(401);
     let form = "grant_type=password&username=alice&password=s3cret-pw&service=rdock&scope=repository:a:pull,push";
     let given = serve.send("POST", "/token", form.as_bytes(), &[]).is(200).json();
@@ -190,4 +196,81 @@ fn a_public_address_is_warned_about_as_far_as_it_is_open() {
     assert!(clear.contains("clear text"), "{clear}");
     assert_eq!(warned(&["--htpasswd", &users, "--tls", "self-signed"]), "");
     assert!(!Serve::open().log().contains("WARNING!"));
+}
+
+#[test]
+fn a_page_of_another_site_reaches_no_registry_without_a_password() {
+    let sandbox = Sandbox::new();
+    let serve = Serve::open();
+    let port = serve.host().rsplit_once(':').unwrap().1.to_owned();
+    let with_host = |serve: &Serve, host: &str| {
+        let mut stream = std::net::TcpStream::connect(serve.host()).unwrap();
+        let request = format!("GET /v2/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        answer[9..12].to_owned()
+    };
+    assert_eq!(with_host(&serve, &format!("rebound.example:{port}")), "421");
+    assert_eq!(with_host(&serve, &format!("localhost:{port}")), "200");
+    for header in [
+        "Origin: http://evil.example",
+        "Origin: null",
+        "Sec-Fetch-Site: cross-site",
+    ] {
+        serve
+            .ask("POST", "/v2/a/blobs/uploads/", &[header])
+            .refuses(403, "DENIED");
+    }
+    // Behind a proxy the names are the proxy's; a page that knows no password gets nothing.
+    let serve = Serve::with(&["--htpasswd", &htpasswd(&sandbox)]);
+    assert_eq!(with_host(&serve, "registry.example"), "401");
+}
+
+#[test]
+fn who_speaks_http_to_https_is_told_so() {
+    let serve = Serve::with(&["--tls", "self-signed"]);
+    let answer = serve.get("/v2/").is(400);
+    assert_eq!(answer.text(), "Client sent an HTTP request to an HTTPS server.\n");
+}
+
+#[test]
+fn localhost_is_served_at_both_of_its_addresses() {
+    let serve = Serve::listening(&[], "localhost:0");
+    let port = serve.host().rsplit_once(':').unwrap().1.to_owned();
+    for address in ["127.0.0.1", "[::1]"] {
+        crate::support::http::ask(&format!("{address}:{port}"), "GET", "/healthz", &[], b"").is(200);
+    }
+}
+
+#[test]
+fn the_own_images_are_served_to_be_read_unless_told_otherwise() {
+    let sandbox = Sandbox::new();
+    let users = htpasswd(&sandbox);
+    for (flags, status, said) in [
+        (&[][..], 405, "can pull your images; --writable"),
+        (&["--writable"], 202, "can pull, push and delete your images"),
+        (&["--htpasswd", &users], 401, ""),
+    ] {
+        let log = sandbox.root().join("log");
+        let (home, mut arguments) = (sandbox.home().to_str().unwrap().to_owned(), vec!["serve"]);
+        arguments.extend(flags);
+        arguments.push("127.0.0.1:0");
+        let program = env!("CARGO_BIN_EXE_rdock");
+        let environment = [format!("HOME={home}"), format!("RDOCK_HOME={home}/own")];
+        let line: Vec<&str> = environment
+            .iter()
+            .map(String::as_str)
+            .chain([program])
+            .chain(arguments)
+            .collect();
+        let daemon = crate::support::process::Daemon::start("env", &line, &log);
+        let host = crate::support::runtime::wait_for("rdock serve", LIMIT, || {
+            let log = daemon.log();
+            let line = log.lines().find(|line| line.starts_with("Serving "))?;
+            Some(line.rsplit_once("://")?.1.to_owned())
+        });
+        crate::support::http::ask(&host, "POST", "/v2/a/blobs/uploads/", &[], b"").is(status);
+        assert!(daemon.log().contains(said), "{flags:?}: {}", daemon.log());
+    }
 }

@@ -36,7 +36,7 @@ fn what_was_pulled_is_served_and_what_is_pushed_is_in_the_list() {
     assert!(images.stdout.contains("quay.io/a/b"), "{images}");
     // A removal while it serves is seen at once.
     sandbox.rdock(&["rmi", "app:1"]).ok();
-    near.get("/v2/app/manifests/1").refuses(404, "NAME_UNKNOWN");
+    near.get("/v2/app/manifests/1").refuses(404, "MANIFEST_UNKNOWN");
 }
 
 /// A PATCH whose client sends the first part of the bytes and then says no more.
