@@ -34,7 +34,7 @@ pub use pages::Listed;
 pub use registries::Registries;
 pub use repository::Repository;
 pub use search::Hit;
-pub use wire::{Insecure, Mirror, Trust, Wire};
+pub use wire::{Insecure, Mirror, NoProxy, Trust, Wire};
 
 use hosts::Hosts;
 use wire::Keys;

@@ -5,12 +5,13 @@ mod daemon_file;
 use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::credentials::Secret;
 use crate::error::{Error, Kind, Result};
 
-pub use daemon_file::DaemonFile;
+pub use daemon_file::{DaemonFile, Setting};
 
 /// Everything that the surroundings decide. Nothing is read from disk but docker's daemon.json, and that when asked for.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Settings {
     pub daemon_files: Vec<PathBuf>,
     /// Docker's `DOCKER_CONTENT_TRUST`: only signed images are wanted.
     pub content_trust: bool,
+    /// `NO_PROXY`: which hosts are asked without a proxy.
+    pub no_proxy: Option<String>,
     /// `NO_COLOR`, see <https://no-color.org>.
     pub no_color: bool,
     daemon: OnceCell<DaemonFile>,
@@ -72,6 +75,7 @@ impl Settings {
             // Like docker: whatever is not plainly false.
             content_trust: text_variable("DOCKER_CONTENT_TRUST")
                 .is_some_and(|value| !["0", "f", "F", "false", "FALSE", "False"].contains(&value.as_str())),
+            no_proxy: text_variable("NO_PROXY").or_else(|| text_variable("no_proxy")),
             no_color: variable("NO_COLOR").is_some(),
             default_platform: text_variable("DOCKER_DEFAULT_PLATFORM"),
             docker_folders,
@@ -82,6 +86,45 @@ impl Settings {
     pub fn daemon(&self) -> &DaemonFile {
         self.daemon.get_or_init(|| DaemonFile::read(&self.docker_folders))
     }
+
+    /// A line for each link in the hosts' certificate folders that leads to nothing.
+    pub fn certificate_warnings(&self) -> Vec<String> {
+        let hosts = self
+            .certificate_folders
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok());
+        let hosts = hosts.flatten().flatten().map(|host| host.path()).take(MOST_HOSTS);
+        hosts.flat_map(|folder| dangling_links(&folder)).collect()
+    }
+}
+
+/// Far more hosts than anybody has certificates for.
+const MOST_HOSTS: usize = 1000;
+
+/// Links in the folder, and the folder itself, that lead to nothing, each as a warning. What cannot be looked at is told
+/// by whoever reads it.
+fn dangling_links(folder: &Path) -> Vec<String> {
+    let is_dangling = |path: &Path| path.is_symlink() && !path.exists();
+    if is_dangling(folder) {
+        return vec![format!(
+            "WARNING: {} is a link to nothing: no certificates are read there",
+            folder.display()
+        )];
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| is_dangling(path))
+        .collect();
+    names.sort();
+    let warning = |path: PathBuf| {
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        format!(
+            "WARNING: {name} in {} is a link to nothing and is passed over",
+            folder.display()
+        )
+    };
+    names.into_iter().map(warning).collect()
 }
 
 /// A variable that is set and not empty.
@@ -91,4 +134,31 @@ fn variable(name: &str) -> Option<OsString> {
 
 fn text_variable(name: &str) -> Option<String> {
     variable(name).and_then(|value| value.into_string().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_to_nothing_are_named_with_their_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let host = home.path().join("h:5000");
+        fs::create_dir(&host).unwrap();
+        fs::write(host.join("ca.crt"), "").unwrap();
+        assert_eq!(dangling_links(&host), Vec::<String>::new());
+        symlink("ca.crt", host.join("good.crt")).unwrap();
+        symlink("gone.pem", host.join("other.crt")).unwrap();
+        let shown = host.display();
+        let expected = format!("WARNING: other.crt in {shown} is a link to nothing and is passed over");
+        assert_eq!(dangling_links(&host), [expected]);
+        let link = home.path().join("link");
+        symlink("nowhere", &link).unwrap();
+        let shown = link.display();
+        let expected = format!("WARNING: {shown} is a link to nothing: no certificates are read there");
+        assert_eq!(dangling_links(&link), [expected]);
+        assert_eq!(dangling_links(&home.path().join("none")), Vec::<String>::new());
+    }
 }

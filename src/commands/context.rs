@@ -15,8 +15,8 @@ use super::truth;
 use super::limits;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
-use crate::registry::{Insecure, Registries, Registry, Trust, Wire};
-use crate::settings::Settings;
+use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
+use crate::settings::{Setting, Settings};
 use crate::store::{Recovery, Store};
 use crate::ui::failure::{self, Places};
 use crate::ui::{ProgressMode, Screen, human};
@@ -131,6 +131,17 @@ impl Context {
         })
     }
 
+    /// Says that what `login` and `logout` change in config.json has no effect while the variable is set, in docker's
+    /// words.
+    pub fn warn_of_auth_config(&self) {
+        if self.settings.auth_config.is_some() {
+            self.screen.note(
+                "WARNING: DOCKER_AUTH_CONFIG is set and takes precedence.\n\
+                 Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n",
+            );
+        }
+    }
+
     /// The exit code of a command, after what is left to say: its failure, and what went wrong on the way.
     pub fn end(&self, result: Result<Status>) -> u8 {
         let result = result.and_then(|status| self.screen.finish().map(|()| status));
@@ -200,20 +211,23 @@ impl Context {
         for warning in &daemon.warnings {
             self.screen.note(warning);
         }
+        let (insecure, bad_rules) = Setting::read_all::<Insecure>(&daemon.insecure_registries);
+        let (mirrors, bad_mirrors) = Setting::read_all::<Mirror>(&daemon.registry_mirrors);
+        let bad_links = self.settings.certificate_warnings();
+        for warning in bad_rules.iter().chain(&bad_mirrors).chain(&bad_links) {
+            self.screen.note(warning);
+        }
         let trust = Trust {
-            insecure: daemon
-                .insecure_registries
-                .iter()
-                .map(|rule| rule.parse::<Insecure>())
-                .collect::<Result<_>>()?,
+            insecure,
             insecure_everywhere: args.insecure,
             certificate_folders: self.settings.certificate_folders.clone(),
+            no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
         };
         let wire = match stall_timeout {
             Some(patience) => Wire::patient(trust, patience),
             None => Wire::new(trust),
         };
-        let made = Registries::new(wire, self.credentials().clone(), daemon.registry_mirrors.clone());
+        let made = Registries::new(wire, self.credentials().clone(), mirrors);
         Ok(self.registries.get_or_init(|| made))
     }
 }

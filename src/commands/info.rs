@@ -60,11 +60,11 @@ impl Facts {
     async fn gather(context: &Context) -> Result<Self> {
         let store = context.store();
         let daemon = context.settings.daemon();
-        let rules = daemon.insecure_registries.iter().map(|rule| match rule.parse() {
+        let rules = daemon.insecure_registries.iter().map(|rule| match rule.text.parse() {
             Ok(Insecure::Network { address, prefix }) => format!("{address}/{prefix}"),
             Ok(Insecure::Host(host)) => host,
             // Whoever uses it is told what is wrong with it.
-            Err(_) => rule.clone(),
+            Err(_) => rule.text.clone(),
         });
         let (mut networks, mut hosts): (Vec<String>, Vec<String>) = rules.partition(|rule| rule.contains('/'));
         if !networks.iter().any(|network| network == LOOPBACK) {
@@ -85,7 +85,7 @@ impl Facts {
             mirrors: daemon
                 .registry_mirrors
                 .iter()
-                .map(|mirror| format!("{}/", mirror.trim_end_matches('/')))
+                .map(|mirror| format!("{}/", mirror.text.trim_end_matches('/')))
                 .collect(),
         })
     }

@@ -40,6 +40,7 @@ struct Given {
 pub async fn run(args: LoginArgs, context: &Context) -> Result<Status> {
     let password = password_flag(&args, context)?;
     context.credentials().check()?;
+    context.warn_of_auth_config();
     let domain = server_domain(args.server.as_deref());
     let registry = context.registry(&domain, &args.registry)?;
     let login = Login {
@@ -76,10 +77,12 @@ pub async fn run(args: LoginArgs, context: &Context) -> Result<Status> {
 /// The password of the flags, after docker's checks in docker's order.
 fn password_flag(args: &LoginArgs, context: &Context) -> Result<Option<Secret>> {
     let wrong = |message: &str| Err(Error::new(Kind::Usage, message));
+    // As with many programs, a dash means standard input.
+    let is_dash = args.password.as_ref().is_some_and(|password| password.expose() == "-");
     if args.password.is_some() && args.password_stdin {
         return wrong("conflicting options: cannot specify both --password and --password-stdin");
     }
-    if args.password_stdin && args.username.is_none() {
+    if (args.password_stdin || is_dash) && args.username.is_none() {
         return wrong("the --password-stdin option requires --username to be set");
     }
     if args.username.as_deref() == Some("") {
@@ -88,12 +91,12 @@ fn password_flag(args: &LoginArgs, context: &Context) -> Result<Option<Secret>> 
     if args.password.as_ref().is_some_and(|p| p.expose().is_empty()) {
         return wrong("password is empty");
     }
-    if args.password.is_some() {
+    if args.password.is_some() && !is_dash {
         context
             .screen
             .note("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
     }
-    if !args.password_stdin {
+    if !args.password_stdin && !is_dash {
         return Ok(args.password.clone());
     }
     let mut text = String::new();
@@ -159,8 +162,7 @@ impl Login<'_> {
     /// Asks for what was not given; blank counts as not given.
     async fn ask(&self, username: Option<&str>, password: Option<Secret>, default: Option<&str>) -> Result<Given> {
         let username = username.map(str::trim).filter(|name| !name.is_empty());
-        let password = password.map(|given| Secret::new(given.expose().trim()));
-        let password = password.filter(|given| !given.expose().is_empty());
+        let password = password.filter(|given| !given.expose().trim().is_empty());
         if (username.is_none() || password.is_none()) && !prompt::is_possible() {
             return Err(Error::new(
                 Kind::Usage,

@@ -15,6 +15,7 @@ pub struct LogoutArgs {
 }
 
 pub async fn run(args: LogoutArgs, context: &Context) -> Result<Status> {
+    context.warn_of_auth_config();
     let erased = context.credentials().erase(args.server.as_deref()).await?;
     context
         .screen

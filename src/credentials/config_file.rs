@@ -183,19 +183,13 @@ impl ConfigFile {
         auths.chain(self.helpers.iter().map(|(key, _)| key.as_str()))
     }
 
-    /// The keys in `auths` that logging out of this registry removes: those that would be read, and what a
-    /// login through the browser left.
+    /// The keys in `auths` that logging out of this registry removes: its spellings, and what a login through the
+    /// browser left. A login for a namespace of it (`HOST/namespace`, as podman keeps them) is another one.
     pub(super) fn erasable_keys(&self, domain: &str) -> Vec<String> {
-        let web_login = self
-            .auths
-            .iter()
-            .map(|(key, _)| key)
-            .filter(|key| is_web_login(key, domain));
-        self.keys(domain)
-            .into_iter()
-            .chain(web_login)
-            .map(str::to_owned)
-            .collect()
+        let is_erasable =
+            |key: &&str| nearness(key, domain).is_some_and(|near| near != Nearness::Below) || is_web_login(key, domain);
+        let keys = self.auths.iter().map(|(key, _)| key);
+        keys.filter(is_erasable).map(str::to_owned).collect()
     }
 
     /// Keeps a login in the file, or with none the marker that a helper keeps it.

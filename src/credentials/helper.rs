@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
+use super::members::Members;
 use super::{Credential, Secret, entry};
 use crate::error::{Error, Kind};
 use crate::image::go_json;
@@ -89,14 +90,13 @@ pub(super) struct Helper {
     patience: Duration,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What a helper is given to keep.
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Login {
-    #[serde(rename = "ServerURL", default)]
+    #[serde(rename = "ServerURL")]
     server_url: String,
-    #[serde(default)]
     username: String,
-    #[serde(default)]
     secret: String,
 }
 
@@ -129,16 +129,15 @@ impl Helper {
             Err((_, out)) if out.trim_ascii() == NOT_FOUND.as_bytes() => return Ok(None),
             Err((error, out)) => return Err(failure(doing, error, &out, &[])),
         };
-        let Ok(login) = serde_json::from_slice::<Login>(&out) else {
+        let Some((username, secret)) = read_login(&out) else {
             let error = "the answer is not the JSON it should be".to_owned();
             return Err(failure(doing, error, &[], &[]));
         };
-        let secret = Secret::new(login.secret);
-        Ok(match login.username.as_str() {
+        Ok(match username.as_str() {
             TOKEN_USERNAME => Some(Credential::IdentityToken(secret)),
             "" => None,
-            username => Some(Credential::Basic {
-                username: username.to_owned(),
+            _ => Some(Credential::Basic {
+                username,
                 password: secret,
             }),
         })
@@ -214,6 +213,12 @@ impl Helper {
             Err((as_go_says(status), out))
         }
     }
+}
+
+/// The user name and the secret of a helper's answer. Names of members are taken in any case, as Go takes them.
+fn read_login(out: &[u8]) -> Option<(String, Secret)> {
+    let login = Members::parse(out).ok()?;
+    Some((login.text("Username")?, Secret::new(login.text("Secret")?)))
 }
 
 /// Feeds a child and reads its stdout, at the same time, so that neither waits for the other.

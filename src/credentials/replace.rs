@@ -39,8 +39,32 @@ impl Place {
         })
     }
 
-    /// Puts this text in the file's place. Whatever happens, either the old or the new file is there, whole.
+    /// Puts this text in the file's place. Whatever happens, either the old or the new file is there, whole; only a
+    /// file that is a mount point of its own (a container's config.json) cannot be replaced and is written over.
     pub(super) fn replace(&self, text: &str) -> io::Result<()> {
+        match self.rename_over(text) {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                // The first reason is told where the file cannot be written either.
+                self.write_over(text).map_err(|_| e)
+            }
+            replaced => replaced,
+        }
+    }
+
+    /// Writes the text before it cuts what is left of the old one, so that a full disk loses as little as can be.
+    fn write_over(&self, text: &str) -> io::Result<()> {
+        let mut file = File::options().write(true).open(&self.target)?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)?;
+        file.sync_all()
+    }
+
+    fn rename_over(&self, text: &str) -> io::Result<()> {
         let name = self.target.file_name().unwrap_or_default();
         let mut new = tempfile::Builder::new().prefix(name).tempfile_in(&self.folder)?;
         new.write_all(text.as_bytes())?;

@@ -231,10 +231,19 @@ async fn logout_leaves_no_spelling_behind_and_other_hosts_alone() {
     let entries = keys.map(|key| format!(r#""{key}":{entry}"#)).join(",");
     let home = Home::new(&format!(r#"{{"auths":{{{entries}}}}}"#));
     home.open().erase(Some("h:1")).await.unwrap();
-    assert_eq!(home.open().find("h:1").await.unwrap(), None);
     for other in ["h", "h:12"] {
         assert_eq!(home.open().find(other).await.unwrap(), Some(alice()));
     }
+    for gone in ["\"h:1\"", "https://h:1/v1/", "HTTP://h:1"] {
+        assert!(!home.text().contains(gone), "{gone} is still there: {}", home.text());
+    }
+    assert!(
+        home.text().contains("h:1/ns"),
+        "a namespace's login is another one: {}",
+        home.text()
+    );
+    home.open().erase(Some("h:1/ns")).await.unwrap();
+    assert!(!home.text().contains("h:1/ns"), "{}", home.text());
 }
 
 #[tokio::test]

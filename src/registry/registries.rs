@@ -14,13 +14,13 @@ use crate::image::reference::HUB;
 pub struct Registries {
     wire: Rc<Wire>,
     credentials: Rc<Credentials>,
-    /// The URLs of servers that are asked before the Hub; read when the Hub is.
-    mirrors: Vec<String>,
+    /// The servers that are asked before the Hub.
+    mirrors: Vec<Mirror>,
     known: RefCell<HashMap<String, Registry>>,
 }
 
 impl Registries {
-    pub fn new(wire: Wire, credentials: Rc<Credentials>, mirrors: Vec<String>) -> Self {
+    pub fn new(wire: Wire, credentials: Rc<Credentials>, mirrors: Vec<Mirror>) -> Self {
         Self {
             wire: Rc::new(wire),
             credentials,
@@ -34,11 +34,8 @@ impl Registries {
         if let Some(known) = self.known.borrow().get(domain) {
             return Ok(known.clone());
         }
-        let mirrors: Vec<Mirror> = match domain {
-            HUB => self.mirrors.iter().map(|url| url.parse()).collect::<Result<_>>()?,
-            _ => Vec::new(),
-        };
-        let registry = Registry::new(domain, &self.wire, &self.credentials, &mirrors);
+        let mirrors: &[Mirror] = if domain == HUB { &self.mirrors } else { &[] };
+        let registry = Registry::new(domain, &self.wire, &self.credentials, mirrors);
         self.known.borrow_mut().insert(domain.to_owned(), registry.clone());
         Ok(registry)
     }

@@ -13,6 +13,7 @@ mod endpoint;
 pub(super) mod headers;
 mod host;
 mod mirror;
+mod no_proxy;
 mod origin;
 mod reply;
 mod request;
@@ -24,6 +25,7 @@ mod trust;
 
 pub use endpoint::Wire;
 pub use mirror::Mirror;
+pub use no_proxy::NoProxy;
 pub use trust::{Insecure, Trust};
 
 pub(super) use answer::Answer;

@@ -3,19 +3,43 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
+
+use crate::error::Error;
 
 /// The union of every daemon.json found, in order.
 /// <https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file>
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct DaemonFile {
     /// `host[:port]` or CIDR, as written.
-    pub insecure_registries: Vec<String>,
+    pub insecure_registries: Vec<Setting>,
     /// URLs, as written.
-    pub registry_mirrors: Vec<String>,
+    pub registry_mirrors: Vec<Setting>,
     /// One line each for files that cannot be used or have the wrong name.
     pub warnings: Vec<String>,
+}
+
+/// One text of a list, and the file that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub text: String,
+    pub file: PathBuf,
+}
+
+impl Setting {
+    /// The value of each text that can be read. One that cannot is passed over, with a line that names its file.
+    pub fn read_all<T: FromStr<Err = Error>>(settings: &[Self]) -> (Vec<T>, Vec<String>) {
+        let (mut values, mut warnings) = (Vec::new(), Vec::new());
+        for Self { text, file } in settings {
+            match text.parse() {
+                Ok(value) => values.push(value),
+                Err(e) => warnings.push(format!("WARNING: an entry of {} is passed over: {e}", file.display())),
+            }
+        }
+        (values, warnings)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -63,10 +87,16 @@ impl DaemonFile {
         }
         match serde_json::from_slice::<Members>(&text) {
             Ok(members) => {
-                self.insecure_registries
-                    .extend(members.insecure_registries.unwrap_or_default());
-                self.registry_mirrors
-                    .extend(members.registry_mirrors.unwrap_or_default());
+                let from_here = |texts: Option<Vec<String>>| {
+                    let file = path.to_owned();
+                    let settings = texts.unwrap_or_default().into_iter();
+                    settings.map(move |text| Setting {
+                        text,
+                        file: file.clone(),
+                    })
+                };
+                self.insecure_registries.extend(from_here(members.insecure_registries));
+                self.registry_mirrors.extend(from_here(members.registry_mirrors));
             }
             Err(e) => self
                 .warnings
@@ -97,8 +127,10 @@ mod tests {
         )
         .unwrap();
         let found = DaemonFile::read(&[system, user]);
-        assert_eq!(found.insecure_registries, ["10.0.0.0/8", "reg.local:5000"]);
-        assert_eq!(found.registry_mirrors, ["https://m"]);
+        let texts = |settings: &[Setting]| settings.iter().map(|it| it.text.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&found.insecure_registries), ["10.0.0.0/8", "reg.local:5000"]);
+        assert_eq!(texts(&found.registry_mirrors), ["https://m"]);
+        assert!(found.registry_mirrors[0].file.ends_with("user/deamon.json"));
         assert_eq!(found.warnings.len(), 1);
         assert!(
             found.warnings[0].contains("right name is daemon.json"),

@@ -42,10 +42,11 @@ pub async fn username(screen: &Screen, default: Option<&str>) -> Result<String> 
 /// Asks for the password without showing it.
 pub async fn password(screen: &Screen) -> Result<String> {
     let answer = ask(screen, "Password: ", Echo::Off).await?;
-    match answer.trim() {
-        "" => Err(Error::new(Kind::Usage, "Error: Password Required")),
-        password => Ok(password.to_owned()),
+    if answer.trim().is_empty() {
+        return Err(Error::new(Kind::Usage, "Error: Password Required"));
     }
+    // Blanks at its ends may be part of it.
+    Ok(answer)
 }
 
 /// Asks whether to go on, as docker does; only y and Y are a yes. An input that has ended says no.
@@ -93,7 +94,7 @@ fn read_answer(input: &mut impl BufRead) -> Result<String> {
         }
     }
     let text = String::from_utf8(answer).map_err(|_| Error::new(Kind::Usage, "the answer is not UTF-8 text"))?;
-    Ok(text.trim_end_matches('\r').to_owned())
+    Ok(text.strip_suffix('\r').unwrap_or(&text).to_owned())
 }
 
 /// The terminal's changed settings; dropping them brings the old ones back.

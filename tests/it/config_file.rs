@@ -230,3 +230,46 @@ fn a_login_killed_at_any_moment_leaves_a_whole_file() {
     assert!(spawn_login(&sandbox, &host).wait().unwrap().success());
     assert!(config(&sandbox).contains(&host));
 }
+
+/// As a container has it that is given one file of its host.
+#[test]
+fn a_file_that_is_a_mount_point_is_written_in_place() {
+    let (sandbox, registry) = (bare_sandbox(), Registry::htpasswd("alice", "s3cret-pw"));
+    let given = sandbox.root().join("given.json");
+    fs::write(
+        &given,
+        "{\"auths\":{\"a-rather-long-host.example.com\":{\"auth\":\"YWxpY2U6czNjcmV0LXB3\"}}}",
+    )
+    .unwrap();
+    write_config(&sandbox, "{}");
+    let script = "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"";
+    let arguments = ["-m", "sh", "-c", script];
+    let host = registry.host();
+    let in_container = |command: &[&str], stdin: &str| {
+        let mut child = std::process::Command::new("unshare")
+            .args(arguments)
+            .arg(&given)
+            .arg(sandbox.config_path())
+            .arg(env!("CARGO_BIN_EXE_rdock"))
+            .args(command)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", sandbox.home())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{command:?}");
+        fs::read_to_string(&given).unwrap()
+    };
+    let written = in_container(&["login", "-u", "alice", "--password-stdin", &host], "s3cret-pw");
+    assert!(
+        written.contains(&host) && written.contains("a-rather-long-host"),
+        "{written}"
+    );
+    let shorter = in_container(&["logout", "a-rather-long-host.example.com"], "");
+    assert_eq!(shorter, config_of_alice(&[&host]));
+    assert_eq!(config(&sandbox), "{}", "the file below the mount point is not touched");
+    assert_eq!(files(&sandbox), ["config.json"]);
+}

@@ -147,7 +147,7 @@ fn a_stored_login_is_tried_first_and_tells_who_it_is() {
 fn a_password_may_hold_colons_and_a_registry_without_a_door_takes_any() {
     let (sandbox, registry) = (bare_sandbox(), Registry::htpasswd("bob", "hunter2:with:colons"));
     let arguments = ["login", "-u", "bob", "--password-stdin", &registry.host()];
-    sandbox.rdock_stdin(&arguments, "hunter2:with:colons\n\n").ok();
+    sandbox.rdock_stdin(&arguments, "hunter2:with:colons\n").ok();
     let config = fs::read_to_string(sandbox.config_path()).unwrap();
     assert!(config.contains("Ym9iOmh1bnRlcjI6d2l0aDpjb2xvbnM="), "{config}");
 
@@ -282,4 +282,41 @@ fn docker_auth_config_opens_the_door_and_comes_before_the_file() {
     let broken = sandbox.rdock(&["pull", "-q", &name]).fails(1);
     let docker = "Failed to create credential store from DOCKER_AUTH_CONFIG:  json: unknown field \"s3cret\"\n";
     assert!(broken.stderr.starts_with(docker), "{broken}");
+}
+
+#[test]
+fn blanks_at_the_ends_of_a_password_are_part_of_it() {
+    for password in [" begins", "ends ", "\tboth "] {
+        let (sandbox, registry) = (bare_sandbox(), Registry::htpasswd("alice", password));
+        let host = registry.host();
+        for end in ["", "\n", "\r\n"] {
+            let typed = format!("{password}{end}");
+            let by_stdin = ["login", "-u", "alice", "--password-stdin", &host];
+            sandbox.rdock_stdin(&by_stdin, &typed).ok();
+            let by_dash = ["login", "-u", "alice", "-p", "-", &host];
+            let run = sandbox.rdock_stdin(&by_dash, &typed).ok();
+            assert!(!run.stderr.contains("via the CLI"), "{run}");
+        }
+        sandbox.rdock(&["login", "-u", "alice", "-p", password, &host]).ok();
+        let other = sandbox.rdock_stdin(&["login", "-u", "alice", "-p", "-", &host], password.trim());
+        other.fails(1);
+    }
+}
+
+#[test]
+fn a_login_that_the_variable_overrides_says_so() {
+    let (mut sandbox, registry) = (bare_sandbox(), Registry::htpasswd("alice", "s3cret-pw"));
+    let host = registry.host();
+    sandbox.set_env(
+        "DOCKER_AUTH_CONFIG",
+        format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"YWxpY2U6czNjcmV0LXB3\"}}}}}}"),
+    );
+    let said = "WARNING: DOCKER_AUTH_CONFIG is set and takes precedence.\n\
+                Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n";
+    let login = sandbox
+        .rdock_stdin(&["login", "-u", "alice", "--password-stdin", &host], "s3cret-pw")
+        .ok();
+    assert!(login.stderr.starts_with(said), "{login}");
+    let logout = sandbox.rdock(&["logout", &host]).ok();
+    assert!(logout.stderr.starts_with(said), "{logout}");
 }

@@ -241,3 +241,37 @@ fn inspect_shows_an_index_of_any_sort_as_docker_28_does() {
     let words = "failed to configure transport: error pinging v2 registry: Get \"http";
     assert!(run.stderr.starts_with(words), "{run}");
 }
+
+#[test]
+fn an_amended_list_takes_an_image_as_it_is_now_and_says_so() {
+    let bench = Bench::new();
+    bench.rdock("create HOST/team/list:1 HOST/team/app:amd64").ok();
+    bench
+        .rdock("annotate HOST/team/list:1 HOST/team/app:amd64 --os-version 7")
+        .ok();
+    let unchanged = bench.rdock("create --amend HOST/team/list:1 HOST/team/app:amd64").ok();
+    assert_eq!(unchanged.stderr, "");
+    let rebuilt = Image::new()
+        .docker()
+        .layer(Layer::seeded(9, 2, 500))
+        .platform("linux/amd64");
+    let rebuilt = rebuilt.write(&bench.sandbox.root().join("rebuilt"));
+    bench.registry.push("team/app", "amd64", &rebuilt);
+    let amended = bench.rdock("create --amend HOST/team/list:1 HOST/team/app:amd64").ok();
+    let (old, new) = (&bench.amd64.digest, &rebuilt.digest);
+    assert!(amended.stderr.starts_with("WARNING: "), "{amended}");
+    assert!(
+        amended.stderr.contains(&format!("takes {new} instead of {old}")),
+        "{amended}"
+    );
+    bench.rdock("push HOST/team/list:1").ok();
+    let list = bench.rdock("inspect HOST/team/list:1").ok();
+    assert!(
+        list.stdout.contains(&new.to_string()) && !list.stdout.contains(&old.to_string()),
+        "{list}"
+    );
+    assert!(
+        list.stdout.contains("\"os.version\": \"7\""),
+        "what annotate said stays: {list}"
+    );
+}

@@ -40,13 +40,27 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
     }
     for text in &args.manifests {
         let name = Reference::parse(text)?.or_latest();
-        // What was said of it by `annotate` stays.
-        if drafts.image(&list, &name)?.is_some() {
-            continue;
-        }
         let repository = context.registry(name.domain(), &args.registry)?.repository(&name);
+        let old = drafts.image(&list, &name)?;
+        if let Some(old) = &old {
+            // A registry that does not say leaves the list as it is.
+            let now = repository.standing(name.version()).await.ok().flatten();
+            let old = &old.descriptor.digest;
+            match now {
+                Some(now) if now != *old => context.screen.note(&format!(
+                    "WARNING: {name} was pushed again: the list takes {now} instead of {old}; to keep the old one, name it \
+                     by its digest"
+                )),
+                _ => continue,
+            }
+        }
         let manifest = fetch(&repository, &name).await?;
-        drafts.save(&list, &draft_of(&repository, &name, &manifest).await?)?;
+        let mut draft = draft_of(&repository, &name, &manifest).await?;
+        if let Some(old) = old {
+            // What was said of it by `annotate` stays.
+            draft.descriptor.platform = old.descriptor.platform;
+        }
+        drafts.save(&list, &draft)?;
     }
     context.screen.line(&format!("Created manifest list {list}"));
     Ok(Status::Done)

@@ -186,3 +186,19 @@ fn the_default_store_is_pass_then_the_secret_service_then_none() {
     std::fs::remove_file(folder.path().join("pass")).unwrap();
     assert_eq!(default().as_deref(), Some("secretservice"));
 }
+
+#[tokio::test]
+async fn an_answer_is_read_in_any_case_and_with_null() {
+    for answer in [
+        r#"{"serverurl":"h","username":"alice","secret":"s3cret-pw"}"#,
+        r#"{"ServerURL":null,"USERNAME":"alice","Secret":"s3cret-pw","Other":[1]}"#,
+    ] {
+        let (_folder, helper) = with(&format!("echo '{answer}'"));
+        assert_eq!(helper.get("h").await.unwrap(), Some(alice()), "{answer}");
+    }
+    let (_folder, helper) = with(r#"echo '{"Username":null,"Secret":null}'"#);
+    assert_eq!(helper.get("h").await.unwrap(), None);
+    let (_folder, helper) = with(r#"echo '{"Username":1,"Secret":"s3cret-pw"}'"#);
+    let said = helper.get("h").await.unwrap_err().to_string();
+    assert!(said.contains("not the JSON") && !said.contains("s3cret"), "{said}");
+}

@@ -44,7 +44,12 @@ impl Certificates {
         for name in &names {
             if name.strip_suffix(".crt").is_some() {
                 // A file without a certificate in it is passed over, as docker does: the connection will tell.
-                let text = fs::read(folder.join(name)).during(format_args!("cannot read {name}"))?;
+                let path = folder.join(name);
+                let text = match fs::read(&path) {
+                    // A link to nothing; whoever made the settings is told of it there.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                    text => text.during(format_args!("cannot read {}", path.display()))?,
+                };
                 self.authorities
                     .extend(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok));
             } else if let Some(stem) = name.strip_suffix(".cert") {

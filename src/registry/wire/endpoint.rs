@@ -249,7 +249,7 @@ impl Endpoint {
                 reach: Reach::Public,
             };
             let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
-            let client = Client::new(&tls, resolver, *patience)?;
+            let client = Client::new(&tls, resolver, &trust.no_proxy, *patience)?;
             return Ok(Reached {
                 client,
                 road,
@@ -276,7 +276,7 @@ impl Endpoint {
             let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
             tls::verified(roots.get_or_init(Roots::load), own)?
         };
-        let client = Client::new(&tls, resolver, *patience)?;
+        let client = Client::new(&tls, resolver, &trust.no_proxy, *patience)?;
         let road = Road { insecure, reach };
         Ok(Reached { client, road, is_local })
     }

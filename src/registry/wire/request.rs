@@ -81,8 +81,9 @@ impl Request {
     pub(super) fn url(&self, base: &Url) -> Result<Url> {
         match &self.target {
             Target::Url(url) => Ok(url.clone()),
+            // Below the base, which may have a path of its own where it is a mirror's.
             Target::Path(path) => base
-                .join(path)
+                .join(path.trim_start_matches('/'))
                 .map_err(|e| Error::new(Kind::Usage, format!("cannot ask for {path}")).caused_by(e)),
         }
     }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::answer::{Answer, silent};
 use super::connect_error::{authority, describe};
 use super::headers;
+use super::no_proxy::NoProxy;
 use super::origin::{Reach, is_loopback, same_origin};
 use super::request::Request;
 use super::resolver::Resolver;
@@ -58,12 +59,13 @@ pub(super) struct Client {
     proxied: reqwest::Client,
     direct: reqwest::Client,
     resolver: Resolver,
+    no_proxy: NoProxy,
     /// The longest silence of the other side.
     patience: Duration,
 }
 
 impl Client {
-    pub(super) fn new(tls: &ClientConfig, resolver: &Resolver, patience: Duration) -> Result<Self> {
+    pub(super) fn new(tls: &ClientConfig, resolver: &Resolver, no_proxy: &NoProxy, patience: Duration) -> Result<Self> {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
@@ -78,6 +80,7 @@ impl Client {
             proxied: builder().build().map_err(failed)?,
             direct: builder().no_proxy().build().map_err(failed)?,
             resolver: resolver.clone(),
+            no_proxy: no_proxy.clone(),
             patience,
         })
     }
@@ -175,7 +178,11 @@ impl Client {
     }
 
     fn begin(&self, method: &Method, url: &Url) -> reqwest::RequestBuilder {
-        let client = if is_loopback(url) { &self.direct } else { &self.proxied };
+        let client = if is_loopback(url) || self.no_proxy.covers(url) {
+            &self.direct
+        } else {
+            &self.proxied
+        };
         client.request(method.clone(), url.clone())
     }
 }

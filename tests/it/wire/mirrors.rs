@@ -140,3 +140,33 @@ fn mirrors_are_of_the_hub_alone() {
     line.pull().ok();
     assert_eq!(mirror.requests().len(), 0);
 }
+
+#[test]
+fn a_mirror_below_a_path_is_asked_there() {
+    let mirror = Recorder::alone();
+    mirror.on(|_| true).answer(404, &[], "");
+    for url in [
+        format!("{}/docker_hub", mirror.url()),
+        format!("{}/docker_hub/", mirror.url()),
+    ] {
+        mirror.clear();
+        Mirrored::by(&[&url]).pulls_from_the_hub();
+        let requests = mirror.requests();
+        let is_below = |path: &str| path.starts_with("/docker_hub/v2/library/nginx/");
+        assert!(!requests.is_empty() && requests.iter().all(|request| is_below(&request.path)));
+    }
+}
+
+#[test]
+fn a_mirror_that_cannot_be_one_is_named_with_its_file_and_passed_over() {
+    for bad in ["ftp://x", "no url", "http://u:p@h", "http://h/?q"] {
+        let mirrored = Mirrored::by(&[bad]);
+        let pulled = mirrored.sandbox.rdock(&["pull", "nginx"]).ok();
+        let said = "daemon.json is passed over: invalid mirror: ";
+        assert!(
+            pulled.stderr.starts_with("WARNING: an entry of /") && pulled.stderr.contains(said),
+            "{pulled}"
+        );
+        assert_eq!(pulled.stderr.lines().count(), 1, "{pulled}");
+    }
+}

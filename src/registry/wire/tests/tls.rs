@@ -1,3 +1,4 @@
+use super::super::no_proxy::NoProxy;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
@@ -66,7 +67,13 @@ fn trusting(authorities: &[CertificateDer<'static>]) -> Certificates {
 
 async fn ask(domain: &str, own: Certificates) -> Result<u16> {
     let tls = verified(&Roots::load(), own).unwrap();
-    let client = Client::new(&tls, &Resolver::default(), std::time::Duration::from_secs(5)).unwrap();
+    let client = Client::new(
+        &tls,
+        &Resolver::default(),
+        &NoProxy::default(),
+        std::time::Duration::from_secs(5),
+    )
+    .unwrap();
     let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
     let road = Road {
         insecure: false,
@@ -178,6 +185,7 @@ async fn the_http_client_takes_our_tls_set_up() {
         Client::new(
             &unverified().unwrap(),
             &Resolver::default(),
+            &NoProxy::default(),
             std::time::Duration::from_secs(5)
         )
         .is_ok()
