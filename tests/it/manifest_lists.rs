@@ -267,7 +267,7 @@ fn an_amended_list_takes_an_image_as_it_is_now_and_says_so() {
     bench.rdock("push HOST/team/list:1").ok();
     let list = bench.rdock("inspect HOST/team/list:1").ok();
     assert!(
-        list.stdout.contains(&new.to_string()) && !list.stdout.contains(&old.to_string()),
+        list.stdout.contains(new.as_str()) && !list.stdout.contains(old.as_str()),
         "{list}"
     );
     assert!(
