@@ -58,6 +58,17 @@ impl Status {
         matches!(self, Status::Downloading | Status::Pushing | Status::Loading)
     }
 
+    /// Whether the layer need not move.
+    fn is_spared(&self) -> bool {
+        matches!(
+            self,
+            Status::AlreadyExists
+                | Status::LayerAlreadyExists
+                | Status::MountedFrom(_)
+                | Status::SkippedForeignLayer
+        )
+    }
+
     /// Whether nothing more will happen to the layer.
     pub(super) fn is_final(&self) -> bool {
         matches!(
@@ -91,6 +102,18 @@ pub(super) struct Line {
     pub(super) speed: Speed,
 }
 
+/// All layers together.
+#[derive(Debug)]
+pub(super) struct Total<'a> {
+    /// Bytes that were moved, and all that are to move.
+    pub(super) done: u64,
+    pub(super) size: u64,
+    pub(super) layers_done: usize,
+    pub(super) layers: usize,
+    /// None before anything moves.
+    pub(super) speed: Option<&'a Speed>,
+}
+
 /// The lines of the images that move now, in the order docker lists them.
 #[derive(Debug)]
 pub(super) struct Board {
@@ -99,6 +122,8 @@ pub(super) struct Board {
     by_digest: HashMap<Digest, usize>,
     /// Each image's lines that are not complete yet, base first: a pull completes strictly in this order.
     chains: Vec<VecDeque<usize>>,
+    /// Of all layers together, once one moves.
+    speed: Option<Speed>,
 }
 
 /// A line and what it now says.
@@ -111,11 +136,34 @@ impl Board {
             lines: Vec::new(),
             by_digest: HashMap::new(),
             chains: Vec::new(),
+            speed: None,
         }
     }
 
     pub(super) fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// Layers that were at their place before count as done, and their bytes not at all.
+    pub(super) fn total(&self) -> Total<'_> {
+        let mut total = Total {
+            done: 0,
+            size: 0,
+            layers_done: 0,
+            layers: self.lines.len(),
+            speed: self.speed.as_ref(),
+        };
+        for line in &self.lines {
+            let is_done = line.status.is_final() || line.status == Status::DownloadComplete;
+            total.layers_done += usize::from(is_done);
+            if line.status.is_spared() {
+                continue;
+            }
+            let done = if is_done { line.size } else { line.done.min(line.size) };
+            total.done = total.done.saturating_add(done);
+            total.size = total.size.saturating_add(line.size);
+        }
+        total
     }
 
     pub(super) fn line_of(&self, blob: &Digest) -> Option<&Line> {
@@ -132,8 +180,14 @@ impl Board {
         match *event {
             Event::Planned(layers) => self.plan(layers, now),
             Event::Waiting { blob } => self.set(blob, Status::Waiting),
-            Event::Started { blob, offset } => self.start(blob, offset, now),
+            Event::Started { blob, offset } => {
+                self.speed.get_or_insert_with(|| Speed::from(now));
+                self.start(blob, offset, now)
+            }
             Event::Advanced { blob, bytes } => {
+                if self.by_digest.contains_key(blob) {
+                    self.speed.get_or_insert_with(|| Speed::from(now)).add(bytes, now);
+                }
                 if let Some(line) = self.open_line(blob) {
                     line.done += bytes;
                     line.speed.add(bytes, now);

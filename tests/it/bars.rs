@@ -84,11 +84,8 @@ fn bars_move_and_leave_the_end_of_each_layer() {
         if columns >= 80 {
             assert!(text.contains("MB/s") || text.contains("kB/s"), "a speed: {moving:?}");
         }
-        assert_eq!(
-            text.contains("Downloading [="),
-            columns > 110,
-            "a bar in a wide window alone"
-        );
+        assert_eq!(text.contains("Downloading [="), columns >= 80, "a bar where one fits");
+        assert!(text.contains("Total: "), "a line for the whole");
         let picture = Picture::of(&ends.output, columns, rows);
         assert_eq!(
             picture.lines(),

@@ -34,7 +34,8 @@ fn moved(offset: u64, bytes: u64, millis: u64, size: Size) -> String {
     let now = start + Duration::from_millis(millis);
     board.apply(&Event::Started { blob, offset }, start);
     board.apply(&Event::Advanced { blob, bytes }, now);
-    draw(&board, size, now)
+    let picture = draw(&board, size, now);
+    picture.split('\n').next().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -55,18 +56,45 @@ fn a_wide_terminal_has_docker_s_bar() {
 }
 
 #[test]
-fn a_usual_terminal_has_numbers_only() {
+fn a_usual_terminal_has_a_bar_that_fits_and_a_narrow_one_none() {
     assert_eq!(
-        moved(0, 407_600, 100, USUAL_SCREEN),
+        moved(0, 3_001_000, 100, USUAL_SCREEN),
+        "000000000000: Downloading [=======>        ]  3.001MB/6.002MB"
+    );
+    let narrow = Size { columns: 60, rows: 24 };
+    assert_eq!(
+        moved(0, 407_600, 100, narrow),
         "000000000000: Downloading  407.6kB/6.002MB"
     );
+}
+
+#[test]
+fn the_last_line_is_for_the_whole() {
+    let layers = layers(3);
+    let start = Instant::now();
+    let mut board = planned(&layers, start);
+    let outcome = &Outcome::Copied;
+    let now = start + Duration::from_secs(1);
+    for (layer, bytes) in layers.iter().zip([6_002_000, 3_000_000]) {
+        let blob = &layer.digest;
+        board.apply(&Event::Started { blob, offset: 0 }, start);
+        board.apply(&Event::Advanced { blob, bytes }, now);
+    }
+    let blob = &layers[0].digest;
+    board.apply(&Event::Finished { blob, outcome }, now);
+    let picture = draw(&board, USUAL_SCREEN, now);
+    assert_eq!(
+        picture.lines().last(),
+        Some("Total: 9.002MB/18.01MB  9MB/s  1s  1/3 layers")
+    );
+    assert!(!last_words(&board, USUAL_SCREEN, now).contains("Total"));
 }
 
 #[test]
 fn more_than_announced_hides_the_announcement() {
     assert_eq!(
         moved(0, 6_011_000, 100, USUAL_SCREEN),
-        "000000000000: Downloading  6.011MB"
+        "000000000000: Downloading [===============>]  6.011MB"
     );
 }
 
@@ -74,7 +102,7 @@ fn more_than_announced_hides_the_announcement() {
 fn bytes_that_were_there_count_as_done_but_not_as_fast() {
     assert_eq!(
         moved(3_002_000, 1_000_000, 1000, USUAL_SCREEN),
-        "000000000000: Downloading  4.002MB/6.002MB  1MB/s  2s"
+        "000000000000: Downloading [=========>      ]  4.002MB/6.002MB  1MB/s  2s"
     );
 }
 
