@@ -62,10 +62,7 @@ impl Status {
     fn is_spared(&self) -> bool {
         matches!(
             self,
-            Status::AlreadyExists
-                | Status::LayerAlreadyExists
-                | Status::MountedFrom(_)
-                | Status::SkippedForeignLayer
+            Status::AlreadyExists | Status::LayerAlreadyExists | Status::MountedFrom(_) | Status::SkippedForeignLayer
         )
     }
 

@@ -156,6 +156,6 @@ fn an_interrupted_pull_leaves_what_it_did() {
         offset: 0,
     });
     drop(screen);
-    let last = format!("{}: Downloading       0B/10B\n", digest.short());
+    let last = format!("{}: Downloading [>               ]       0B/10B\n", digest.short());
     assert!(out.text().ends_with(&last), "{:?}", out.text());
 }

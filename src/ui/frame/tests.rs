@@ -130,8 +130,8 @@ fn a_low_terminal_shows_what_moves() {
     assert_eq!(
         draw(&board, size, now),
         "030000000000: Pulling fs layer\n\
-         040000000000: Downloading       0B/6.002MB\n\
-         090000000000: Downloading       0B/6.002MB\n\
+         040000000000: Downloading [>               ]       0B/6.002MB\n\
+         090000000000: Downloading [>               ]       0B/6.002MB\n\
          ... and 7 more"
     );
     assert_eq!(last_words(&board, size, now).lines().count(), 10);
