@@ -15,6 +15,7 @@ mod host;
 mod mirror;
 mod no_proxy;
 mod origin;
+mod recent;
 mod reply;
 mod request;
 mod resolver;

@@ -236,3 +236,22 @@ async fn nothing_printed_for_debugging_holds_a_secret() {
         assert!(!printed.contains(secret), "{secret} in {printed}");
     }
 }
+
+#[tokio::test]
+async fn a_token_beyond_all_measure_is_not_used() {
+    let fake = fake(|_, seen| match &*seen.line {
+        line if line.starts_with("GET /token") => {
+            let token = "t".repeat((64 << 10) + 1);
+            reply(200).body(format!(r#"{{"token":"{token}"}}"#)).into()
+        }
+        _ => unauthorized(r#"Bearer realm="/token",service="s""#),
+    })
+    .await;
+    let error = known(&fake).tags().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert!(
+        error.to_string().ends_with("the token is longer than 65536 bytes"),
+        "{error}"
+    );
+    assert_eq!(fake.seen().len(), 2);
+}

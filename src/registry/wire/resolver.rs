@@ -1,6 +1,5 @@
 //! Host names to addresses: asked of the system once, used to connect, to judge loopback, and in messages.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +7,23 @@ use std::time::{Duration, Instant};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::recent::Recent;
+
 /// How long an answer serves: the look-up that judges a host also serves the connection made right after.
 const LIFETIME: Duration = Duration::from_secs(30);
 
+/// The most hosts that are remembered: registries send readers on to hosts of their choice.
+const MAX_KEPT: usize = 128;
+
 /// The system's resolver with a short memory. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Resolver(Arc<Mutex<HashMap<String, Found>>>);
+#[derive(Debug, Clone)]
+pub(super) struct Resolver(Arc<Mutex<Recent<String, Found>>>);
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Recent::new(MAX_KEPT))))
+    }
+}
 
 #[derive(Debug, Clone)]
 struct Found {
@@ -82,7 +92,7 @@ impl Resolver {
         self.lock().get(host).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Found>> {
+    fn lock(&self) -> MutexGuard<'_, Recent<String, Found>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

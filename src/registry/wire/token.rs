@@ -1,7 +1,6 @@
 //! Bearer tokens: asked of the server that the challenge names, kept while they last
 //! (<https://distribution.github.io/distribution/spec/auth/token/>, <…/oauth/>).
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,12 +13,17 @@ use super::challenge::{Challenge, Scope};
 use super::connect_error::authority;
 use super::endpoint::{Endpoint, asked};
 use super::origin::{Reach, same_owner};
+use super::recent::Recent;
 use super::reply::Failure;
 use super::request::Request;
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
 const MAX_REPLY: usize = 1 << 20;
+/// No token of a registry is longer, in bytes; few servers take as long a header.
+const MAX_TOKEN: usize = 64 << 10;
+/// The most tokens that are kept: `serve` asks for one for each repository that its clients name.
+const MAX_KEPT: usize = 128;
 /// How long a token lasts when the server does not say, and at least.
 const SHORTEST_LIFE: Duration = Duration::from_mins(1);
 /// A token is not used any more when less than this is left of it.
@@ -143,6 +147,10 @@ pub(super) async fn fetch(
         let message = "authorization server did not include a token in the response";
         Error::new(Kind::Unauthorized, message)
     })?;
+    if token.expose().len() > MAX_TOKEN {
+        let message = format!("the token is longer than {MAX_TOKEN} bytes");
+        return Err(Error::new(Kind::Unauthorized, message).during(doing()));
+    }
     let life = reply
         .expires_in
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -208,8 +216,14 @@ fn authorization(scheme: &str, proof: &str) -> Result<HeaderValue> {
 
 /// The tokens in use, one for each set of scopes. The lock is held while one is fetched: many requests that begin at
 /// once need one token.
-#[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<HashMap<(String, Vec<Scope>), Kept>>);
+#[derive(Debug)]
+pub(super) struct Tokens(Mutex<Recent<(String, Vec<Scope>), Kept>>);
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(MAX_KEPT)))
+    }
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -337,6 +351,28 @@ mod tests {
             .await
             .unwrap();
         assert!(!new && kept == other);
+    }
+
+    #[tokio::test]
+    async fn tokens_do_not_pile_up() {
+        let tokens = Tokens::default();
+        let realm = realm("https://h/token");
+        let is_new = async |repository: usize| {
+            let fetch = async || {
+                Ok(Grant {
+                    token: Secret::new(format!("t{repository}")),
+                    life: SHORTEST_LIFE,
+                    identity: None,
+                })
+            };
+            let scopes = [Scope::pull(&format!("r{repository}"))];
+            tokens.take(&realm, &scopes, None, fetch).await.unwrap().1
+        };
+        for repository in 0..=MAX_KEPT {
+            assert!(is_new(repository).await);
+        }
+        assert!(!is_new(MAX_KEPT).await && !is_new(1).await);
+        assert!(is_new(0).await);
     }
 
     #[test]
