@@ -8,6 +8,7 @@ pub mod digest;
 pub mod glob;
 pub mod go_duration;
 pub mod go_json;
+pub mod graph;
 pub mod history;
 pub mod inspection;
 pub mod manifest;

@@ -373,9 +373,9 @@ impl StoreWriter {
     }
 
     /// Says which blobs and manifests will come: for those that can be fetched again, nothing has to be waited for then.
-    pub fn expect<'a>(&self, blobs: impl IntoIterator<Item = &'a Descriptor>) {
-        let missing = blobs.into_iter().filter(|blob| !self.store.has_whole(blob));
-        let missing: Vec<Digest> = missing.map(|blob| blob.digest.clone()).collect();
+    pub fn expect<'a>(&self, blobs: impl IntoIterator<Item = &'a Digest>) {
+        let missing = blobs.into_iter().filter(|blob| !self.store.has_blob(blob));
+        let missing: Vec<Digest> = missing.cloned().collect();
         self.waiting.expect(&missing);
     }
 

@@ -3,15 +3,16 @@
 //! Manifests are tiny, so the caller reads them all before; [`Plan`] lists each blob once; [`run`] moves the blobs
 //! in parallel and the child manifests after them. Naming the image is the caller's last step and the commit point.
 
+mod children;
 mod memory;
 mod meter;
 mod plan;
 mod run;
 mod slots;
-mod survey;
 mod throttle;
 mod width;
 
+pub use children::Children;
 pub use memory::read;
 pub use plan::Plan;
 pub use run::{Limits, run};

@@ -142,17 +142,16 @@ impl Load<'_> {
                 diff_id: None,
                 present: false,
             };
-            let plan = Plan {
-                layers: lacking
-                    .iter()
-                    .filter(|blob| blob.digest != image.id)
-                    .map(layer)
-                    .collect(),
-                blobs: lacking,
-                children: image.children.clone(),
-            };
+            let layers = lacking
+                .iter()
+                .filter(|blob| blob.digest != image.id)
+                .map(layer)
+                .collect();
+            let plan = Plan::for_blobs(layers, lacking);
             transfer::run(&plan, folder, &self.writer, Limits::at_once(AT_ONCE), &self.progress).await?;
-            self.writer.put_manifest(&image.root).await?;
+            for manifest in image.children.iter().chain([&image.root]) {
+                self.writer.put_manifest(manifest).await?;
+            }
         }
         self.name(&images)
     }

@@ -78,9 +78,7 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
     for image in &chosen {
         // Manifests first, so that a reader of the stream knows what the layers are.
         writer.put_manifest(&image.root).await?;
-        for child in &image.plan.children {
-            writer.put_manifest(child).await?;
-        }
+        image.plan.children.put(&store, &writer, 1).await?;
     }
     for image in &chosen {
         transfer::run(&image.plan, &store, &writer, Limits::at_once(1), &progress).await?;

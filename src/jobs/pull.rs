@@ -1,8 +1,10 @@
 //! `pull`: what the registry has for a name comes into the store, and the name to mean it.
 
+use std::ops::Range;
+
 use super::commit::{self, Arrival};
 use super::{News, Reporter};
-use crate::content::{BlobReader, Sink, Source};
+use crate::content::{BlobReader, Sink, Source, Span};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, Reference};
 use crate::places::with_nearest_tags;
@@ -152,8 +154,9 @@ impl Pull<'_> {
             return Err(Error::new(Kind::Corrupt, format!("{name} is an index of indexes")));
         };
         let plan = Plan::for_image(body, None, |blob| self.store.has_whole(blob));
-        writer.expect(plan.blobs.iter().chain([&image.descriptor, &root.descriptor]));
-        self.transfer(&plan, writer).await?;
+        let manifests = [image.digest(), root.digest()];
+        writer.expect(plan.blobs.iter().map(|blob| &blob.digest).chain(manifests));
+        self.transfer(&plan, &self.repository, writer).await?;
         let platform = self.store.config(body)?.platform;
         for manifest in [&image, root] {
             writer.put_manifest(manifest).await?;
@@ -176,17 +179,13 @@ impl Pull<'_> {
         };
         let has = |blob: &Descriptor| self.store.has_whole(blob);
         let plan = Plan::for_tree(&source, root, |_| Ok(ImageConfig::default()), has).await?;
-        let manifests = plan.children.iter().chain([root]).map(|it| &it.descriptor);
-        writer.expect(plan.blobs.iter().chain(manifests));
-        self.transfer(&plan, writer).await?;
+        let manifests = plan.children.iter().map(|child| &child.digest).chain([root.digest()]);
+        writer.expect(plan.blobs.iter().map(|blob| &blob.digest).chain(manifests));
+        self.transfer(&plan, &source, writer).await?;
         writer.put_manifest(root).await?;
-        let images = plan.children.iter().filter_map(|child| match &child.body {
-            Body::Image(body) => Some(body),
-            Body::Index(_) => None,
-        });
         Ok(Brought {
             image: root.descriptor.clone(),
-            blobs: images.flat_map(|body| blobs_of(body)).collect(),
+            blobs: plan.needed().cloned().collect(),
             platform: None,
         })
     }
@@ -248,15 +247,12 @@ impl Pull<'_> {
         source.manifest(&child.digest).await
     }
 
-    async fn transfer(&self, plan: &Plan, writer: &StoreWriter) -> Result<()> {
+    async fn transfer(&self, plan: &Plan, source: &impl Source, writer: &StoreWriter) -> Result<()> {
         if plan.blobs.is_empty() {
-            for child in &plan.children {
-                writer.put_manifest(child).await?;
-            }
-            return Ok(());
+            return plan.children.put(source, writer, 1).await;
         }
         let progress = self.reporter.watch();
-        transfer::run(plan, &self.repository, writer, self.limits, &progress).await
+        transfer::run(plan, source, writer, self.limits, &progress).await
     }
 }
 
@@ -284,5 +280,13 @@ impl Source for StoreFirst<'_> {
 
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
         self.repository.open(blob, from).await
+    }
+
+    fn has_spans(&self) -> bool {
+        self.repository.has_spans()
+    }
+
+    async fn open_span(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+        self.repository.open_span(blob, bytes).await
     }
 }

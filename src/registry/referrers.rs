@@ -75,6 +75,7 @@ impl Referrers<'_> {
     /// Lists a manifest that was just put beside the others that speak of its subject: what the spec asks of the client
     /// of a registry that does not do it by itself.
     pub(super) async fn add(&self, referral: &Referral) -> Result<()> {
+        let _alone = self.manifests.requests.lists.lock().await;
         let known = self.fallback_list(&referral.subject).await?;
         let mut list = match &known {
             Some((_, list)) if list.iter().any(|it| it.digest == referral.referrer.digest) => return Ok(()),
@@ -96,6 +97,7 @@ impl Referrers<'_> {
         if self.listed_referrers(subject).await?.is_some() {
             return Ok(());
         }
+        let _alone = self.manifests.requests.lists.lock().await;
         let Some((manifest, list)) = self.fallback_list(subject).await? else {
             return Ok(());
         };

@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
+use tokio::sync::Mutex;
+
 use super::blobs::{self, Blobs};
 use super::hosts::Hosts;
 use super::listing;
@@ -31,6 +33,7 @@ impl Repository {
         let requests = Rc::new(Requests {
             hosts: hosts.clone(),
             name: name.without_version(),
+            lists: Mutex::default(),
         });
         Self {
             blobs: Blobs::new(&requests),

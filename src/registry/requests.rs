@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;
+use tokio::sync::Mutex;
 
 use super::hosts::Hosts;
 use super::wire::{DENIED, Failure, Host, MANIFEST_UNKNOWN, NAME_UNKNOWN, Request, Scope, Shown};
@@ -18,6 +19,8 @@ pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/oct
 pub(super) struct Requests {
     pub(super) hosts: Rc<Hosts>,
     pub(super) name: Reference,
+    /// Held while a list of referrers that clients keep is read and written again: several manifests are put at once.
+    pub(super) lists: Mutex<()>,
 }
 
 impl Requests {

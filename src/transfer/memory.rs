@@ -23,10 +23,7 @@ pub async fn read(source: &impl Source, blob: &Descriptor) -> Result<Bytes> {
         return Err(Error::new(Kind::Unsupported, message));
     }
     let memory = Memory::default();
-    let plan = Plan {
-        blobs: vec![blob.clone()],
-        ..Plan::default()
-    };
+    let plan = Plan::for_blobs(Vec::new(), vec![blob.clone()]);
     let unwatched: Arc<dyn Progress> = Arc::new(Unwatched);
     run(&plan, source, &memory, Limits::at_once(1), &unwatched).await?;
     Ok(memory.0.take())

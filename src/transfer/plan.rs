@@ -2,10 +2,20 @@
 
 use std::collections::HashSet;
 
+use futures_util::TryStreamExt;
+use futures_util::stream::FuturesOrdered;
+
+use super::children::{Children, Places, read};
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
+use crate::image::graph::{self, Limits, Node, Walk};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest};
 use crate::progress::Layer;
+
+/// How many manifests are looked for and read at once.
+const AT_ONCE: usize = 16;
+/// Blobs of one image with all its platforms, far more than any has: each costs some hundred bytes of memory.
+const MAX_BLOBS: usize = 50_000;
 
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -14,10 +24,22 @@ pub struct Plan {
     /// The blobs to move, each once.
     pub blobs: Vec<Descriptor>,
     /// The manifests below the root, to be put before it.
-    pub children: Vec<Manifest>,
+    pub children: Children,
+    /// All blobs of the image, those included that need not move.
+    needed: HashSet<Digest>,
 }
 
 impl Plan {
+    /// The plan for blobs without manifests; `layers` are shown.
+    pub fn for_blobs(layers: Vec<Layer>, blobs: Vec<Descriptor>) -> Self {
+        Self {
+            needed: blobs.iter().map(|blob| blob.digest.clone()).collect(),
+            layers,
+            blobs,
+            children: Children::default(),
+        }
+    }
+
     /// The plan for one single-platform image. Layers that the sink has with all below them, and a config that it
     /// has, are not moved. `config` supplies the diff IDs where it is known already.
     pub fn for_image(image: &ImageManifest, config: Option<&ImageConfig>, has: impl Fn(&Descriptor) -> bool) -> Self {
@@ -34,48 +56,106 @@ impl Plan {
         read: impl Fn(&ImageManifest) -> Result<ImageConfig>,
         has: impl Fn(&Descriptor) -> bool,
     ) -> Result<Self> {
+        let is_there = async |_: &Digest| Ok(false);
+        Self::gather(source, root, is_there, |plan, image| {
+            plan.add(image, Some(&read(image)?), &has);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The plan for all of an image that the sink lacks, where the sink can say so manifest by manifest. A child that it
+    /// `has` is left out with all its blobs.
+    pub async fn for_missing(
+        source: &impl Source,
+        root: &Manifest,
+        has: impl AsyncFn(&Digest) -> Result<bool>,
+    ) -> Result<Self> {
+        Self::gather(source, root, has, |plan, image| {
+            plan.add(image, None, |_| false);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Every blob of the image, moved or not, each once.
+    pub fn needed(&self) -> impl Iterator<Item = &Digest> {
+        self.needed.iter()
+    }
+
+    async fn gather(
+        source: &impl Source,
+        root: &Manifest,
+        has: impl AsyncFn(&Digest) -> Result<bool>,
+        add: impl Fn(&mut Self, &ImageManifest) -> Result<()>,
+    ) -> Result<Self> {
         let mut plan = Self::default();
-        let mut pending: Vec<Descriptor> = Vec::new();
-        let mut seen: HashSet<Digest> = HashSet::new();
-        let take_in = |plan: &mut Self, manifest: &Manifest, pending: &mut Vec<Descriptor>| {
-            match &manifest.body {
-                Body::Image(image) => plan.add(image, Some(&read(image)?), &has),
-                Body::Index(index) => pending.extend(index.manifests.iter().rev().cloned()),
-            }
-            Ok::<_, Error>(())
-        };
-        take_in(&mut plan, root, &mut pending)?;
-        while let Some(child) = pending.pop() {
-            if !seen.insert(child.digest.clone()) {
-                continue;
-            }
-            if seen.len() > MAX_CHILDREN {
-                return Err(Error::new(
-                    Kind::Corrupt,
-                    format!("the index {} has too many children", root.digest()),
-                ));
-            }
-            let manifest = source.manifest(&child.digest).await?;
-            take_in(&mut plan, &manifest, &mut pending)?;
-            plan.children.push(manifest);
+        let mut walk = Walk::new([&root.descriptor], Limits::IMAGE)?;
+        let mut next = walk.next_unread();
+        if let Some(first) = next.take() {
+            plan.take_in(root, &add)?;
+            walk.answer(&first, graph::children(root))?;
         }
-        // Found from the root down, put from the leaves up.
-        plan.children.reverse();
+        let find = async |node: Node| {
+            let found = if has(&node.digest).await? {
+                None
+            } else {
+                Some(read(source, &node).await?)
+            };
+            Ok::<_, Error>((node, found))
+        };
+        let mut places = Places::new(AT_ONCE);
+        // In the order in which they are listed, whichever comes first.
+        let mut under_way = FuturesOrdered::new();
+        loop {
+            next = next.or_else(|| walk.next_unread());
+            while let Some(node) = next.take_if(|node| places.enter(node.size)) {
+                under_way.push_back(find(node));
+                next = walk.next_unread();
+            }
+            let Some((node, found)) = under_way.try_next().await? else {
+                break;
+            };
+            places.leave(node.size);
+            if let Some(manifest) = found {
+                plan.take_in(&manifest, &add)?;
+                walk.answer(&node, graph::children(&manifest))?;
+                plan.children.keep(manifest);
+            } else {
+                walk.skip(&node);
+            }
+        }
+        let mut levels = walk.into_levels()?;
+        // The root is put last, under its name.
+        levels.pop();
+        plan.children.order(levels);
         Ok(plan)
     }
 
-    pub(super) fn add(
-        &mut self,
-        image: &ImageManifest,
-        config: Option<&ImageConfig>,
-        has: impl Fn(&Descriptor) -> bool,
-    ) {
-        let mut planned: HashSet<Digest> = self.blobs.iter().map(|b| b.digest.clone()).collect();
+    fn take_in(&mut self, manifest: &Manifest, add: impl Fn(&mut Self, &ImageManifest) -> Result<()>) -> Result<()> {
+        match &manifest.body {
+            Body::Image(image) => add(self, image)?,
+            Body::Index(_) => {
+                for blob in graph::blobs(manifest) {
+                    if self.needed.insert(blob.digest.clone()) {
+                        self.blobs.push(blob.clone());
+                    }
+                }
+            }
+        }
+        if self.needed.len() <= MAX_BLOBS {
+            return Ok(());
+        }
+        let message = format!("the image has too many blobs: more than {MAX_BLOBS}");
+        Err(Error::new(Kind::Corrupt, message))
+    }
+
+    fn add(&mut self, image: &ImageManifest, config: Option<&ImageConfig>, has: impl Fn(&Descriptor) -> bool) {
         let diff_ids = config.map(|c| c.diff_ids.as_slice()).unwrap_or_default();
         let mut all_below = true;
         for (position, layer) in image.layers.iter().enumerate() {
             all_below &= has(layer);
-            if planned.insert(layer.digest.clone()) {
+            if self.needed.insert(layer.digest.clone()) {
                 self.layers.push(Layer {
                     digest: layer.digest.clone(),
                     size: layer.size,
@@ -87,11 +167,8 @@ impl Plan {
                 }
             }
         }
-        if !has(&image.config) && planned.insert(image.config.digest.clone()) {
+        if self.needed.insert(image.config.digest.clone()) && !has(&image.config) {
             self.blobs.push(image.config.clone());
         }
     }
 }
-
-/// Far more than any index has: a guard against an index that never ends.
-pub(super) const MAX_CHILDREN: usize = 1000;

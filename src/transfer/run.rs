@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::Plan;
@@ -64,14 +63,14 @@ pub async fn run(
     if plan.blobs.is_empty() {
         job.tell_plan();
     }
-    let mut under_way: FuturesUnordered<_> = plan.blobs.iter().map(|blob| job.run(blob)).collect();
+    let mut under_way = stream::iter(&plan.blobs)
+        .map(|blob| job.run(blob))
+        .buffer_unordered(WAITING);
     while let Some(moved) = under_way.next().await {
         moved?;
     }
-    for child in &plan.children {
-        sink.put_manifest(child).await?;
-    }
-    Ok(())
+    let at_once = limits.streams.map_or(MANIFESTS, |streams| streams.min(MANIFESTS));
+    plan.children.put(source, sink, at_once).await
 }
 
 /// What the blobs of one run share.
@@ -216,6 +215,10 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     }
 }
 
+/// Blobs that move or wait for it: each costs some memory.
+const WAITING: usize = 1000;
+/// Manifests that are put at once.
+const MANIFESTS: usize = 16;
 /// Blobs that are looked for at once: each costs a round trip and no bytes.
 const LOOKERS: usize = 16;
 /// A try that came this many bytes further than any before, or a little further in a long time, makes the failures

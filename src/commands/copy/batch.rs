@@ -105,15 +105,15 @@ impl<'a> Batch<'a> {
                     for subject in tree(&looked.root) {
                         for referrer in self.missing_referrers(&subject).await? {
                             plans.push(self.plan(&referrer).await?);
-                            outlook.manifest(&referrer.descriptor);
+                            outlook.manifest(referrer.digest(), referrer.descriptor.size);
                         }
                     }
                 }
-                for child in &looked.plan.children {
-                    outlook.manifest(&child.descriptor);
+                for child in looked.plan.children.iter() {
+                    outlook.manifest(&child.digest, child.size);
                 }
                 if !looked.is_named {
-                    outlook.manifest(&looked.root.descriptor);
+                    outlook.manifest(looked.root.digest(), looked.root.descriptor.size);
                 }
                 plans.push(looked.plan);
                 let blobs = plans.into_iter().flat_map(|plan| plan.blobs);
@@ -243,7 +243,7 @@ impl<'a> Batch<'a> {
     async fn transfer(&self, mut plan: Plan, receiver: &Receiver) -> Result<()> {
         let known = |digest: &Digest| self.known.borrow().contains(digest);
         plan.blobs.retain(|blob| !known(&blob.digest));
-        plan.children.retain(|child| !known(child.digest()));
+        plan.children.retain(|child| !known(child));
         plan.layers.retain(|layer| !known(&layer.digest));
         let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
         let mut limits = self.args.transfer.limits();
@@ -253,7 +253,7 @@ impl<'a> Batch<'a> {
         }
         transfer::run(&plan, &self.origin, receiver, limits, &progress).await?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
-        let children = plan.children.iter().map(|child| child.digest().clone());
+        let children = plan.children.iter().map(|child| child.digest.clone());
         self.known.borrow_mut().extend(blobs.chain(children));
         Ok(())
     }

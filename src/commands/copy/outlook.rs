@@ -45,9 +45,9 @@ impl Outlook {
         }
     }
 
-    pub(super) fn manifest(&mut self, manifest: &Descriptor) {
-        if self.manifests.insert(manifest.digest.clone()) {
-            self.bytes_of_manifests += manifest.size;
+    pub(super) fn manifest(&mut self, digest: &Digest, size: u64) {
+        if self.manifests.insert(digest.clone()) {
+            self.bytes_of_manifests = self.bytes_of_manifests.saturating_add(size);
         }
     }
 
