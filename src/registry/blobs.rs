@@ -11,17 +11,39 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, R
 use reqwest::{Method, StatusCode};
 
 use super::requests::Requests;
-use super::wire::{Host, headers};
+use super::wire::{Answer, Host, headers};
 use crate::content::{ByteStream, Span};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
 /// Whether the blob is there. A registry that does not say is taken to lack it: the upload will tell why. No mirror
 /// answers for what is about to be written.
-pub(super) async fn exists(requests: &Requests, digest: &Digest) -> Result<bool> {
-    let request = requests.writing(Method::HEAD, &format!("blobs/{digest}"));
-    let answer = requests.main().send(&request).await?;
-    Ok(answer.status.is_success())
+pub(super) async fn exists(requests: &Requests, blob: &Descriptor) -> Result<bool> {
+    let path = format!("blobs/{}", blob.digest);
+    let answer = requests.main().send(&requests.writing(Method::HEAD, &path)).await?;
+    Ok(if answer.is_done() {
+        speaks_of(&answer, blob)
+    } else {
+        is_signed_for_another_method(&answer, &path)
+    })
+}
+
+/// Whether it names the blob, or at least has its length: a page of a login wall has neither.
+fn speaks_of(answer: &Answer, blob: &Descriptor) -> bool {
+    match headers::content_digest(&answer.headers) {
+        Some(claimed) if claimed.algorithm() == blob.digest.algorithm() => claimed == blob.digest,
+        _ => length(&answer.headers) == Some(blob.size),
+    }
+}
+
+/// Whether the registry sent HEAD on to a URL that a storage signed for GET alone (`pulp_container#579`): it would not do
+/// so for a blob that it lacks.
+fn is_signed_for_another_method(answer: &Answer, asked: &str) -> bool {
+    let is_elsewhere = answer.is_foreign || !answer.url.path().ends_with(asked);
+    is_elsewhere
+        && answer.url.query().is_some()
+        && matches!(answer.status.as_u16(), 400 | 401 | 403 | 405)
+        && !answer.is_web_page()
 }
 
 /// What is read of one repository. Clones share what was read.

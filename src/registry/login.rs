@@ -1,9 +1,10 @@
 //! Logging in: whether the registry takes a credential.
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode, Url};
+use serde::de::IgnoredAny;
 
 use super::hosts::Hosts;
-use super::wire::{Host, Keys, Request, described, kind_of};
+use super::wire::{Answer, Host, Keys, Request, Scope, described, headers, kind_of};
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -18,21 +19,75 @@ pub struct Login {
 pub(super) async fn try_out(hosts: &Hosts, credential: Credential) -> Result<Login> {
     // Proofs of an earlier login must not vouch for this one.
     let host = Host::new(hosts.main.endpoint.clone(), Keys::Given(credential));
-    let answer = host.send(&Request::new(Method::GET, "/v2/")).await?;
-    if answer.status.is_success() {
-        answer.discard().await;
-        let identity_token = host.auth.take_identity();
-        return Ok(Login { identity_token });
+    let ping = Request::new(Method::GET, "/v2/");
+    let answer = host.send(&ping).await?;
+    if !answer.status.is_success() {
+        return Err(refused(hosts, &answer));
     }
-    let mut url = answer.url.clone();
-    url.set_query(None);
-    let status = answer.status;
-    let message = format!("login attempt to {url} failed with status: {}", described(status));
-    let error = Error::new(kind_of(status), message);
-    Err(match error.kind() {
+    check_registry(hosts, answer).await?;
+    if !host.auth.is_learned() {
+        insist(hosts, &host, &ping).await?;
+    }
+    let identity_token = host.auth.take_identity();
+    Ok(Login { identity_token })
+}
+
+/// Shows the credential to a registry that asks for none at `/v2/` (zot, Nexus with anonymous access): there, and where
+/// only those it knows may look. One that asks for it nowhere takes any, as with docker.
+async fn insist(hosts: &Hosts, host: &Host, ping: &Request) -> Result<()> {
+    if let Some(answer) = host.ask_unasked(ping).await?
+        && matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    {
+        return Err(refused(hosts, &answer));
+    }
+    let catalog = Request::new(Method::GET, "/v2/_catalog?n=1").scopes([Scope::catalog()]);
+    match host.ask(&catalog).await {
+        // Whose token server gave a token has accepted the password, whatever it is good for.
+        Ok(answer) if answer.status == StatusCode::UNAUTHORIZED && !host.auth.has_token() => {
+            Err(refused(hosts, &answer))
+        }
+        Ok(answer) => {
+            answer.discard().await;
+            Ok(())
+        }
+        Err(e) if e.kind() == Kind::Unauthorized => Err(e),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Refuses what does not answer as a registry, the page of a login wall above all: it takes any password.
+async fn check_registry(hosts: &Hosts, answer: Answer) -> Result<()> {
+    let at = shown(&answer);
+    let is_vouched = headers::is_registry_s(&answer.headers);
+    let is_own = !answer.is_foreign && !answer.is_web_page();
+    let body = answer.read(MAX_GREETING).await?;
+    let is_greeting = body.trim_ascii().is_empty() || serde_json::from_slice::<IgnoredAny>(&body).is_ok();
+    if is_own && (is_vouched || is_greeting) {
+        return Ok(());
+    }
+    let host = hosts.domain.clone();
+    let message = format!("login attempt to {host} was answered by {at}, which is no answer of its registry");
+    Err(Error::new(Kind::Unsupported, message).with_clue(Clue::NoRegistry { host }))
+}
+
+fn refused(hosts: &Hosts, answer: &Answer) -> Error {
+    let status = described(answer.status);
+    let message = format!("login attempt to {} failed with status: {status}", shown(answer));
+    let error = Error::new(kind_of(answer.status), message);
+    match error.kind() {
         Kind::NotFound => error.with_clue(Clue::NoRegistry {
             host: hosts.domain.clone(),
         }),
         _ => error,
-    })
+    }
+}
+
+/// The longest answer to `/v2/` that is read, in bytes.
+const MAX_GREETING: usize = 64 << 10;
+
+/// Where an answer came from, without the query, which may be signed.
+fn shown(answer: &Answer) -> Url {
+    let mut url = answer.url.clone();
+    url.set_query(None);
+    url
 }

@@ -7,8 +7,9 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use tokio::time::sleep;
 
+use super::removal::not_removed;
 use super::requests::{OCTETS, Requests};
-use super::wire::{Host, Page, Request, Shown, headers, may_pass};
+use super::wire::{Answer, Host, Page, Request, Shown, described, headers, may_pass};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
 use crate::image::{Digest, Manifest, Referral, Version};
@@ -31,7 +32,7 @@ impl Manifests<'_> {
         let request = self.request(Method::HEAD, version);
         for mirror in self.requests.hosts.mirrors() {
             match mirror.host.ask(&request).await {
-                Ok(answer) if answer.status.is_success() => {
+                Ok(answer) if answer.is_done() => {
                     if let Some(digest) = headers::content_digest(&answer.headers) {
                         return Ok(Some(digest));
                     }
@@ -42,7 +43,7 @@ impl Manifests<'_> {
         }
         let host = self.requests.main();
         let answer = host.send(&request).await?;
-        if answer.status.is_success() {
+        if answer.is_done() {
             return Ok(headers::content_digest(&answer.headers));
         }
         if may_pass(answer.status) {
@@ -105,6 +106,7 @@ impl Manifests<'_> {
         let answer = loop {
             let answer = host.send(&request).await?;
             if answer.status.is_success() {
+                self.check_stored(&answer, manifest.digest())?;
                 break answer;
             }
             let failure = host.failure(answer).await;
@@ -126,6 +128,18 @@ impl Manifests<'_> {
         }
     }
 
+    /// What is not 201 has to name the manifest: any page says 200.
+    fn check_stored(self, answer: &Answer, digest: &Digest) -> Result<()> {
+        let claimed = headers::content_digest(&answer.headers);
+        if answer.status == StatusCode::CREATED || claimed.as_ref() == Some(digest) {
+            return Ok(());
+        }
+        let host = self.requests.hosts.domain.clone();
+        let said = described(answer.status);
+        let message = format!("{host} answers {said} to the manifest {digest} and does not say that it has stored it");
+        Err(Error::new(Kind::Unsupported, message).with_clue(Clue::NoRegistry { host }))
+    }
+
     /// The digest that stands under a version; none where nothing does, or the registry does not say. No mirror
     /// answers for what is about to be written.
     pub(super) async fn standing(self, version: Version<'_>) -> Result<Option<Digest>> {
@@ -135,12 +149,12 @@ impl Manifests<'_> {
             .writing(Method::HEAD, &format!("manifests/{version}"))
             .header(name, value);
         let answer = self.requests.main().send(&request).await?;
-        if !answer.status.is_success() {
+        if !answer.is_done() {
             return Ok(None);
         }
         let claimed = headers::content_digest(&answer.headers);
         Ok(match version {
-            Version::Digest(digest) => Some(claimed.unwrap_or_else(|| digest.clone())),
+            Version::Digest(digest) => claimed.or_else(|| speaks_of_manifest(&answer).then(|| digest.clone())),
             Version::Tag(_) => claimed,
         })
     }
@@ -151,10 +165,11 @@ impl Manifests<'_> {
         let request = self.requests.writing(Method::DELETE, &format!("manifests/{digest}"));
         let answer = host.send(&request).await?;
         match answer.status {
-            status if status.is_success() => {
+            _ if answer.is_done() => {
                 answer.discard().await;
                 Ok(())
             }
+            status if status.is_success() => Err(not_removed(self.requests, status)),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
                 let domain = self.requests.hosts.domain.clone();
                 let said = host.failure(answer).await.first();
@@ -176,6 +191,11 @@ impl Manifests<'_> {
             .header(name, value)
             .shown(shown)
     }
+}
+
+/// Whether it is about a manifest, though it does not name it.
+fn speaks_of_manifest(answer: &Answer) -> bool {
+    headers::content_type(&answer.headers).is_some_and(|it| it.starts_with("application/vnd."))
 }
 
 /// Asks a mirror, which is no great loss when it fails.

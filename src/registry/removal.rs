@@ -4,7 +4,8 @@
 use reqwest::{Method, StatusCode};
 
 use super::requests::Requests;
-use crate::error::Result;
+use super::wire::described;
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Version;
 
 /// Takes away a tag and nothing else. False where the registry cannot do that: 2.8 can remove digests only.
@@ -13,10 +14,11 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
     let request = requests.writing(Method::DELETE, &format!("manifests/{}", Version::Tag(tag)));
     let answer = host.send(&request).await?;
     match answer.status {
-        status if status.is_success() => {
+        _ if answer.is_done() => {
             answer.discard().await;
             Ok(true)
         }
+        status if status.is_success() => Err(not_removed(requests, status)),
         // 2.8 takes the tag for a broken digest; others do not know the call (Harbor, goharbor#11971).
         StatusCode::BAD_REQUEST
         | StatusCode::NOT_FOUND
@@ -27,4 +29,14 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
         }
         _ => Err(host.failure(answer).await.first()),
     }
+}
+
+/// Why nothing is gone though the answer says success: a web page came in place of a registry's word.
+pub(super) fn not_removed(requests: &Requests, status: StatusCode) -> Error {
+    let host = requests.hosts.domain.clone();
+    let message = format!(
+        "{host} answers {} with a web page: nothing is removed",
+        described(status)
+    );
+    Error::new(Kind::Unsupported, message).with_clue(Clue::NoRegistry { host })
 }

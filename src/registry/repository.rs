@@ -126,8 +126,8 @@ impl Repository {
     }
 
     /// Whether the blob is there. A registry that does not say is taken to lack it: the upload will tell why.
-    pub async fn has_blob(&self, digest: &Digest) -> Result<bool> {
-        blobs::exists(&self.requests, digest).await
+    pub async fn has_blob(&self, blob: &Descriptor) -> Result<bool> {
+        blobs::exists(&self.requests, blob).await
     }
 
     fn manifests(&self) -> Manifests<'_> {

@@ -73,7 +73,7 @@ impl Uploads {
         if blob.is_foreign() {
             return Ok(Some(Outcome::Skipped));
         }
-        if exists(&self.requests, &blob.digest).await? {
+        if exists(&self.requests, blob).await? {
             self.sessions.notes.forget(&blob.digest);
             return Ok(Some(Outcome::AlreadyPresent));
         }
@@ -119,7 +119,7 @@ impl Uploads {
         loop {
             let rest = blob.size - session.offset;
             if rest == 0 {
-                return self.close(&blob.digest, session.url).await;
+                return self.close(blob, session.url).await;
             }
             let limit = endpoint
                 .body_limits
@@ -147,13 +147,13 @@ impl Uploads {
         let body = Upload::new(cut(open.at(0).await?, 0..blob.size), blob.size);
         let answer = match host.upload(&request, body).await {
             Ok(answer) => answer,
-            Err(e) => return self.settle(&blob.digest, e).await.map(|()| true),
+            Err(e) => return self.settle(blob, e).await.map(|()| true),
         };
         match answer.status {
             StatusCode::PAYLOAD_TOO_LARGE if blob.size > LEAST_CHUNK => host.endpoint.body_limits.refused(blob.size),
             // Old Artifactory for one takes PATCH alone (buildkit#1130).
             status if is_about_the_form(status) => host.endpoint.body_limits.takes_single.set(false),
-            _ => return self.named(&blob.digest, answer).await.map(|()| true),
+            _ => return self.named(blob, answer).await.map(|()| true),
         }
         answer.discard().await;
         Ok(false)
@@ -231,20 +231,21 @@ impl Uploads {
     }
 
     /// Names what the session holds.
-    async fn close(&self, digest: &Digest, url: Url) -> Result<()> {
+    async fn close(&self, blob: &Descriptor, url: Url) -> Result<()> {
         let host = self.requests.main();
         let request = self
             .sessions
-            .request(Method::PUT, named(url, digest))
+            .request(Method::PUT, named(url, &blob.digest))
             .header(CONTENT_TYPE, OCTETS);
         match host.ask(&request).await {
-            Ok(answer) => self.named(digest, answer).await,
-            Err(e) => self.settle(digest, e).await,
+            Ok(answer) => self.named(blob, answer).await,
+            Err(e) => self.settle(blob, e).await,
         }
     }
 
     /// What the answer to the request that names a blob means.
-    async fn named(&self, digest: &Digest, answer: Answer) -> Result<()> {
+    async fn named(&self, blob: &Descriptor, answer: Answer) -> Result<()> {
+        let digest = &blob.digest;
         let refusal = match answer.status {
             StatusCode::CREATED => {
                 answer.discard().await;
@@ -257,13 +258,13 @@ impl Uploads {
             }
             _ => self.refused_writing(digest, answer, 0).await,
         };
-        self.settle(digest, refusal).await
+        self.settle(blob, refusal).await
     }
 
     /// Some registries need long to name a blob, and the answer may be lost: what counts is whether the blob is there.
-    async fn settle(&self, digest: &Digest, refusal: Error) -> Result<()> {
-        if refusal.kind() == Kind::Unavailable && exists(&self.requests, digest).await? {
-            self.sessions.notes.forget(digest);
+    async fn settle(&self, blob: &Descriptor, refusal: Error) -> Result<()> {
+        if refusal.kind() == Kind::Unavailable && exists(&self.requests, blob).await? {
+            self.sessions.notes.forget(&blob.digest);
             return Ok(());
         }
         Err(refusal)

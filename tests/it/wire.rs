@@ -13,6 +13,7 @@ mod strangers;
 mod tokens;
 mod trust;
 mod uploads;
+mod walls;
 
 use std::fs;
 
@@ -123,6 +124,11 @@ impl World {
             );
         }
     }
+}
+
+/// What alice shows with her password.
+fn basic_of_alice() -> String {
+    format!("Basic {}", STANDARD.encode(format!("alice:{PASSWORD}")))
 }
 
 /// Stores alice's login for a host, as `docker login` would.

@@ -54,7 +54,7 @@ impl Target {
 
     pub(super) async fn has_blob(&self, blob: &Descriptor) -> Result<bool> {
         match self {
-            Self::Repository(repository) => repository.has_blob(&blob.digest).await,
+            Self::Repository(repository) => repository.has_blob(blob).await,
             Self::Layout(store) => Ok(store.has_whole(blob)),
             Self::Archive(_) => Ok(false),
         }

@@ -62,7 +62,12 @@ async fn a_blob_goes_out_in_one_sized_stream_and_is_named_by_its_digest() {
 
 #[tokio::test]
 async fn what_is_there_or_foreign_is_not_sent() {
-    let having = fake(|_, _| reply(200).into()).await;
+    let having = fake(|_, _| {
+        reply(200)
+            .header("docker-content-digest", Digest::of(b"x").as_str())
+            .into()
+    })
+    .await;
     let repository = repository(&having);
     assert_eq!(
         repository.receive(&blob(b"x"), &opener(b"x")).await.unwrap(),
@@ -262,8 +267,10 @@ async fn a_session_that_is_gone_is_begun_anew() {
 #[tokio::test]
 async fn a_lost_closing_answer_is_looked_up() {
     for size in [1, 3 * MEBIBYTE] {
-        let fake = fake(|number, seen| match &*seen.line {
-            line if line.starts_with("HEAD") && number > 0 => reply(200).into(),
+        let fake = fake(move |number, seen| match &*seen.line {
+            line if line.starts_with("HEAD") && number > 0 => {
+                reply(200).header("content-length", size.to_string()).into()
+            }
             line if line.starts_with("HEAD") => reply(404).into(),
             line if line.starts_with("PUT") => Act::HangUpAfter(0),
             _ => reply(202).header("location", "/u").into(),

@@ -9,6 +9,7 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
 use super::connect_error::describe;
+use super::headers;
 use super::resolver::Resolver;
 use crate::content::ByteStream;
 use crate::error::{Error, Kind, Result};
@@ -25,7 +26,7 @@ pub(in crate::registry) struct Answer {
     /// Who answered in the end.
     pub(in crate::registry) url: Url,
     /// Whether that is not the origin that was asked.
-    pub(super) is_foreign: bool,
+    pub(in crate::registry) is_foreign: bool,
     response: Response,
     resolver: Resolver,
     patience: Duration,
@@ -51,6 +52,19 @@ impl Answer {
 
     pub(super) fn is_redirect(&self) -> bool {
         matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308) && self.headers.contains_key(LOCATION)
+    }
+
+    /// Whether it is a page for people: the word of a login wall or of a web server, never a registry's.
+    pub(in crate::registry) fn is_web_page(&self) -> bool {
+        let media_type = headers::content_type(&self.headers).unwrap_or_default();
+        ["text/html", "application/xhtml"]
+            .iter()
+            .any(|page| media_type.to_ascii_lowercase().starts_with(page))
+    }
+
+    /// Whether a registry says that what was asked of it is done.
+    pub(in crate::registry) fn is_done(&self) -> bool {
+        self.status.is_success() && !self.is_web_page()
     }
 
     /// The whole body; an error when it is longer than `limit` bytes.

@@ -103,6 +103,24 @@ impl Auth {
         Ok(None)
     }
 
+    /// Whether the host has asked for a proof.
+    pub(in crate::registry) fn is_learned(&self) -> bool {
+        self.wanted.borrow().is_some()
+    }
+
+    /// Whether it was a token that the host asked for.
+    pub(in crate::registry) fn has_token(&self) -> bool {
+        matches!(*self.wanted.borrow(), Some(Wanted::Bearer(_)))
+    }
+
+    /// The password for a host that has not asked for it; none where there is none.
+    pub(super) async fn unasked(&self, endpoint: &Endpoint) -> Result<Option<Proof>> {
+        match self.credential(endpoint).await {
+            Some(Credential::Basic { .. }) => self.password(endpoint).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether a credential was found.
     pub(super) fn has_credential(&self) -> bool {
         matches!(self.keys, Keys::Given(_)) || self.found.get().is_some_and(Option::is_some)

@@ -15,6 +15,7 @@ use super::answer::{Answer, IDLE_TIMEOUT};
 use super::body_limits::BodyLimits;
 use super::certificates::Certificates;
 use super::connect_error::authority;
+use super::headers;
 use super::mirror::Mirror;
 use super::origin::{Reach, same_origin};
 use super::reply::described;
@@ -317,7 +318,7 @@ impl Endpoint {
 fn is_registry(answer: &Answer) -> bool {
     answer.status.is_success()
         || [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&answer.status)
-        || answer.headers.contains_key("docker-distribution-api-version")
+        || headers::is_registry_s(&answer.headers)
 }
 
 /// `Get "https://host/v2/"`, without the query, which may be signed.

@@ -62,6 +62,11 @@ pub(in crate::registry) fn has_listed_subject(headers: &HeaderMap) -> bool {
     headers.contains_key(SUBJECT)
 }
 
+/// Whether it is a registry of docker's making that answers.
+pub(in crate::registry) fn is_registry_s(headers: &HeaderMap) -> bool {
+    headers.contains_key("docker-distribution-api-version")
+}
+
 /// Whether the Hub says that the quota is used up: it stays so for hours.
 pub(super) fn is_quota_used_up(headers: &HeaderMap) -> bool {
     text(headers, &LIMIT_REMAINING).is_some_and(|left| left.split(';').next() == Some("0"))

@@ -127,6 +127,16 @@ impl Host {
         }
     }
 
+    /// Sends a request once with a password that nobody has asked for; none where there is no password.
+    pub(in crate::registry) async fn ask_unasked(&self, request: &Request) -> Result<Option<Answer>> {
+        let Some(proof) = self.auth.unasked(&self.endpoint).await? else {
+            return Ok(None);
+        };
+        let url = request.url(&self.endpoint.base().await?)?;
+        let answer = self.endpoint.exchange(request, &url, Some(&proof.header)).await?;
+        Ok(Some(answer))
+    }
+
     /// Streams a body, once, with the proof at hand. When the host refuses that proof the next try has a new one.
     pub(in crate::registry) async fn upload(&self, request: &Request, body: Upload) -> Result<Answer> {
         let base = self.endpoint.base().await?;

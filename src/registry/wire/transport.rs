@@ -20,7 +20,7 @@ use super::origin::{Reach, is_loopback, same_origin};
 use super::request::Request;
 use super::resolver::Resolver;
 use crate::content::ByteStream;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Clue, Error, Kind, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait for the answer to an upload: a registry may have to copy the whole blob first.
@@ -98,11 +98,6 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let is_foreign = !same_origin(&at, url);
             let keeps_body = method == request.method;
-            if is_foreign && keeps_body && !request.body.is_empty() {
-                let (from, to) = (authority(url), authority(&at));
-                let message = format!("{from} sends an upload on to {to}: refused");
-                return Err(Error::new(Kind::Unsupported, message));
-            }
             let mut sending = self.begin(&method, &at).headers(request.headers.clone());
             if let Some(proof) = proof.filter(|_| !is_foreign) {
                 sending = sending.header(AUTHORIZATION, proof);
@@ -126,8 +121,12 @@ impl Client {
                 return Ok(answer);
             }
             let next = headers::location(&answer.headers, &at)?;
+            let is_repeated = matches!(answer.status.as_u16(), 307 | 308);
+            if writes(&method) && !(is_repeated && same_origin(&next, url)) {
+                return Err(sent_on(&method, url, &next));
+            }
             road.check(&at, &next)?;
-            if !matches!(answer.status.as_u16(), 307 | 308) && method != Method::HEAD {
+            if !is_repeated && method != Method::HEAD {
                 method = Method::GET;
             }
             answer.discard().await;
@@ -185,6 +184,19 @@ impl Client {
         };
         client.request(method.clone(), url.clone())
     }
+}
+
+/// A request that changes something is done only when the registry that was asked says so. What comes of a redirect is
+/// another's word: the page of a login wall answers 200.
+fn sent_on(method: &Method, from: &Url, to: &Url) -> Error {
+    let (host, mut to) = (authority(from), to.clone());
+    to.set_query(None);
+    let message = format!("{host} sends the {method} on to {to}, which can not vouch for it: refused");
+    Error::new(Kind::Unsupported, message).with_clue(Clue::NoRegistry { host })
+}
+
+fn writes(method: &Method) -> bool {
+    takes_body(method) || *method == Method::DELETE
 }
 
 fn takes_body(method: &Method) -> bool {
