@@ -188,10 +188,9 @@ fn a_wrong_password_is_told_where_only_the_token_server_sees_it() {
         let challenge = format!("Bearer realm=\"{}/token\",service=\"x\"", recorder.url());
         let right = super::basic_of_alice();
         recorder.on_path("GET", "/token").respond(move |r| {
-            Some(match r.header("authorization") == Some(&right) {
-                true => Reply::json(200, &serde_json::json!({"token": "good"})),
-                false => Reply::new(401, ""),
-            })
+            let is_known = r.header("authorization") == Some(&right);
+            let good = Reply::json(200, &serde_json::json!({"token": "good"}));
+            Some(if is_known { good } else { Reply::new(401, "") })
         });
         recorder
             .on_path("GET", "/v2/_catalog")
