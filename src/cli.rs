@@ -1,8 +1,10 @@
 //! The command tree: `completions/` and `man/` are made from it.
 
 pub mod complete;
+mod elsewhere;
 pub mod help;
 pub mod mistake;
+mod way_out;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,10 +14,11 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, check, copy, demo, df, digest, history, images, import, info, inspect, load, login,
-    logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
+    Context, Status, catalog, check, copy, demo, df, digest, engine, history, images, import, info, inspect, load,
+    login, logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
 };
 use crate::error::{Error, Kind, Result};
+use crate::settings::{Program, Settings};
 use crate::ui::ProgressMode;
 
 /// Docker's registry commands without Docker
@@ -84,7 +87,7 @@ const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "in
 impl Cli {
     /// Reads a command line, the program's name first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let tree = Self::command().disable_help_subcommand(false);
+        let tree = Self::named();
         let arguments = without_first_dashes(&tree, arguments.into_iter().collect());
         // What the arguments do not name is not called, and half the work of a start is left out.
         let is_named = |command: &clap::Command| {
@@ -110,7 +113,24 @@ impl Cli {
     /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither
     /// belongs into completions and manual pages.
     pub fn tree() -> clap::Command {
-        with_docker_s_switches(Self::command().disable_help_subcommand(false), &|_| true)
+        with_docker_s_switches(Self::named(), &|_| true)
+    }
+
+    /// By the name that it was called by.
+    fn named() -> clap::Command {
+        Self::command()
+            .disable_help_subcommand(false)
+            .name(Program::running().name())
+    }
+
+    /// What is to be said before a command that does not act where the user may think it does.
+    pub fn notice(&self, settings: &Settings) -> Option<String> {
+        elsewhere::notice(
+            &self.command,
+            &self.engine.host,
+            self.engine.context.as_deref(),
+            settings,
+        )
     }
 }
 
@@ -155,7 +175,13 @@ fn switch(arg: Arg) -> Arg {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(subcommand, hide = true)]
+    Builder(engine::BuilderCommand),
     Catalog(catalog::CatalogArgs),
+    #[command(subcommand, hide = true)]
+    Container(engine::ContainerCommand),
+    #[command(subcommand, hide = true)]
+    Context(engine::ContextCommand),
     Copy(copy::CopyArgs),
     Demo(demo::DemoArgs),
     Digest(digest::DigestArgs),
@@ -171,8 +197,14 @@ pub enum Command {
     Logout(logout::LogoutArgs),
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    #[command(subcommand, hide = true)]
+    Network(engine::NetworkCommand),
+    #[command(hide = true)]
+    Ps(engine::ContainersArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
+    #[command(hide = true)]
+    Rm(engine::ContainersRemovalArgs),
     Rmi(rmi::RmiArgs),
     Save(save::SaveArgs),
     Search(search::SearchArgs),
@@ -182,6 +214,8 @@ pub enum Command {
     Tag(tag::TagArgs),
     Tags(tags::TagsArgs),
     Version(version::VersionArgs),
+    #[command(subcommand, hide = true)]
+    Volume(engine::VolumeCommand),
 }
 
 /// Manage images
@@ -196,7 +230,7 @@ pub enum ImageCommand {
     Prune(prune::ImagePruneArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
-    #[command(visible_alias = "remove")]
+    #[command(visible_aliases = ["remove", "rmi"])]
     Rm(rmi::RmiArgs),
     Save(save::SaveArgs),
     Tag(tag::TagArgs),
@@ -230,6 +264,13 @@ impl Command {
 
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
+            Command::Builder(command) => engine::run_builder(&command, context).await,
+            Command::Container(command) => engine::run_container(&command, context).await,
+            Command::Context(command) => engine::run_context(&command, context),
+            Command::Network(command) => engine::run_network(&command, context).await,
+            Command::Ps(args) => engine::run_ps(&args, context),
+            Command::Rm(args) => Ok(engine::run_rm(&args, context)),
+            Command::Volume(command) => engine::run_volume(&command, context).await,
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Demo(args) => Box::pin(demo::run(args, context)).await,

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod df;
 pub mod digest;
 mod document;
+pub mod engine;
 pub mod filter;
 pub mod history;
 pub mod images;

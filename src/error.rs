@@ -72,6 +72,8 @@ pub enum Clue {
     Siblings(Vec<String>),
     /// The archive is damaged, incomplete, or none at all; nothing of it was loaded.
     BadArchive,
+    /// Only a container engine can do it; these are the words of the command.
+    NeedsEngine { words: Vec<String> },
     /// A delta archive needs the layers that it left out.
     BaseNeeded,
 }

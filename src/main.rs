@@ -29,7 +29,12 @@ fn main() -> ExitCode {
     let screen = Screen::new(cli.command.progress());
     let settings = cli.check().and_then(|()| Settings::settle(cli.config.as_deref()));
     let code = match settings {
-        Ok(settings) => run(cli.command, &Context::new(settings, screen)),
+        Ok(settings) => {
+            if let Some(notice) = cli.notice(&settings) {
+                screen.note(&notice);
+            }
+            run(cli.command, &Context::new(settings, screen))
+        }
         Err(e) => {
             screen.note(&e.to_string());
             1

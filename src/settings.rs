@@ -1,6 +1,7 @@
 //! Flags over environment over config files over defaults, settled once. The only reader of the environment.
 
 mod daemon_file;
+mod program;
 
 use std::cell::OnceCell;
 use std::env;
@@ -12,6 +13,7 @@ use crate::credentials::Secret;
 use crate::error::{Error, Kind, Result};
 
 pub use daemon_file::{DaemonFile, Setting};
+pub use program::Program;
 
 /// Everything that the surroundings decide. Nothing is read from disk but docker's daemon.json, and that when asked for.
 #[derive(Debug)]
@@ -22,6 +24,12 @@ pub struct Settings {
     pub auth_config: Option<Secret>,
     /// Where credential helpers are looked for.
     pub search_path: Option<OsString>,
+    /// The name that rdock was called by.
+    pub program: Program,
+    /// Docker's `DOCKER_HOST`: the engine that docker's client would ask.
+    pub docker_host: Option<String>,
+    /// Docker's `DOCKER_CONTEXT`: the same by name.
+    pub docker_context: Option<String>,
     /// The image store.
     pub store_folder: PathBuf,
     /// Each may hold a folder `HOST[:PORT]` with certificates.
@@ -68,6 +76,9 @@ impl Settings {
             config_folder,
             auth_config: text_variable("DOCKER_AUTH_CONFIG").map(Secret::new),
             search_path: variable("PATH"),
+            program: Program::running(),
+            docker_context: text_variable("DOCKER_CONTEXT"),
+            docker_host: text_variable("DOCKER_HOST"),
             store_folder,
             certificate_folders: docker_folders.iter().map(|folder| folder.join("certs.d")).collect(),
             daemon: OnceCell::new(),

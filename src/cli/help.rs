@@ -99,7 +99,7 @@ pub fn usage(path: &Path<'_>) -> String {
     };
     let own = written(command.clone());
     if own != written(command.clone().override_usage(Resettable::Reset)) {
-        return own;
+        return own.replacen("rdock", path.commands[0].get_name(), 1);
     }
     let mut usage = path.to_string();
     if shown_options(command).next().is_some() {
@@ -124,7 +124,9 @@ pub fn usage(path: &Path<'_>) -> String {
 const COMMON: [&str; 8] = ["pull", "push", "images", "login", "logout", "search", "version", "info"];
 
 /// Docker's ways to call one and the same command.
-const SAME: [&[&str]; 10] = [
+const SAME: [&[&str]; 13] = [
+    &["container ls", "container list", "container ps", "ps"],
+    &["container rm", "container remove", "rm"],
     &["image history", "history"],
     &["image import", "import"],
     &["image load", "load"],
@@ -135,6 +137,7 @@ const SAME: [&[&str]; 10] = [
     &["image save", "save"],
     &["image tag", "tag"],
     &["system info", "info"],
+    &["context ls", "context list"],
 ];
 
 /// The whole help text.

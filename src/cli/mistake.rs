@@ -7,6 +7,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::help::{self, Path};
+use super::way_out;
+use crate::settings::Program;
 
 /// What to print instead of doing something, and the exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Explainer<'_> {
     fn explain(&self) -> Mistake {
         match self.error.kind() {
             ErrorKind::DisplayHelp => self.asked_for_help(),
-            ErrorKind::DisplayVersion => told(self.version(), Stream::Out, 0),
+            ErrorKind::DisplayVersion => told(Program::running().sentence() + "\n", Stream::Out, 0),
             ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
                 if self.path.command().has_subcommands() =>
             {
@@ -92,15 +94,11 @@ impl Explainer<'_> {
         told(format!("{NO_SHORT_HELP}\n{help}"), Stream::Out, 0)
     }
 
-    /// Docker's `Docker version X, build Y`; clap has the name and the version alone.
-    fn version(&self) -> String {
-        let text = self.error.to_string();
-        let version = text.trim_end().rsplit(' ').next().unwrap_or_default();
-        format!("{} version {version}\n", self.program())
-    }
-
     fn unknown_command(&self) -> Mistake {
         let typed = self.context(ContextKind::InvalidSubcommand);
+        if let Some(answer) = way_out::answer(&self.path, &typed, self.arguments) {
+            return answer;
+        }
         if self.arguments.first() == Some(&"help") {
             return told(format!("unknown help topic: {typed}\n"), Stream::Err, 1);
         }

@@ -96,7 +96,8 @@ pub fn run(args: &ImagesArgs, called: Called, context: &Context) -> Result<Statu
     }
     if let Some(word) = name.filter(|word| called == Called::Images && rows.is_empty() && SUBCOMMANDS.contains(word)) {
         context.screen.note(&format!(
-            "\nNo images found matching {word:?}: did you mean \"rdock image {word}\"?"
+            "\nNo images found matching {word:?}: did you mean \"{} image {word}\"?",
+            context.settings.program.name()
         ));
     }
     Ok(Status::Done)

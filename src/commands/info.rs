@@ -1,17 +1,19 @@
 //! `rdock info`: what rdock works with, as far as docker's engine would tell it.
 
+mod fields;
+
 use std::fmt::Write;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::version::VERSION;
 use super::{Context, Status, document};
 use crate::credentials::Credential;
 use crate::error::Result;
 use crate::image::Platform;
 use crate::image::reference::HUB;
 use crate::registry::Insecure;
+use crate::settings::Program;
 use crate::ui::one_line;
 use crate::ui::template::Data;
 
@@ -40,12 +42,14 @@ pub async fn run(args: &InfoArgs, context: &Context) -> Result<Status> {
     }
     let json = facts.document();
     let mut fields = json.clone();
+    fields::complete(&mut fields, &context.settings.program.build());
     fields["UserName"] = json!(facts.user);
     let data = Data::document(&fields).of_types(&[("", "system.dockerInfo")]);
     document::show(format, "", &json, data, context)
 }
 
 struct Facts {
+    program: Program,
     images: usize,
     root: String,
     /// Who is logged in to the Hub.
@@ -74,6 +78,7 @@ impl Facts {
         hosts.sort();
         let login = context.credentials().find(HUB).await?;
         Ok(Self {
+            program: context.settings.program,
             images: store.images()?.len(),
             root: store.root().display().to_string(),
             user: match login {
@@ -91,9 +96,10 @@ impl Facts {
     }
 
     fn in_words(&self) -> String {
+        let version = self.program.version();
         let mut text = format!(
-            "Client:\n Version:    {VERSION}\n Context:    default\n Debug Mode: false\n\n\
-             Server:\n Containers: 0\n  Running: 0\n  Paused: 0\n  Stopped: 0\n Images: {}\n Server Version: {VERSION}\n Storage Driver: \
+            "Client:\n Version:    {version}\n Context:    default\n Debug Mode: false\n\n\
+             Server:\n Containers: 0\n  Running: 0\n  Paused: 0\n  Stopped: 0\n Images: {}\n Server Version: {version}\n Storage Driver: \
              {DRIVER}\n OSType: {}\n Architecture: {}\n Docker Root Dir: {}\n",
             self.images,
             Platform::host().os,
@@ -146,11 +152,11 @@ impl Facts {
             "DockerRootDir": self.root,
             "Labels": [],
             "ExperimentalBuild": false,
-            "ServerVersion": VERSION,
+            "ServerVersion": self.program.version(),
             "Warnings": null,
             "ClientInfo": {
                 "Debug": false,
-                "Version": VERSION,
+                "Version": self.program.version(),
                 "Os": std::env::consts::OS,
                 "Arch": Platform::host().architecture,
                 "Context": "default",

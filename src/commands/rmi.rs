@@ -26,6 +26,13 @@ pub struct RmiArgs {
     images: Vec<String>,
 }
 
+impl RmiArgs {
+    /// Whether it is a registry that the image goes from.
+    pub fn is_remote(&self) -> bool {
+        self.remote
+    }
+}
+
 pub async fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
     if args.remote {
         return remote::remove(args, context).await;

@@ -1,5 +1,7 @@
 //! The last words of a command that failed: what went wrong, and what to do about it. Advice lives here alone.
 
+mod engine;
+
 use crate::error::{Clue, Error, Kind};
 
 use super::{Screen, human, sanitize};
@@ -110,6 +112,7 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
              {media_type}"
         ),
         Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
+        Clue::NeedsEngine { words } => engine::hint(words),
         Clue::BaseNeeded => {
             "nothing was loaded: load the archive that this one was saved against first, or save the image \
                              whole, without --since and --have"

@@ -1,0 +1,102 @@
+//! What needs docker's engine, answered as by one that holds nothing: there is no container, no volume, no network and
+//! no build cache. Clean-up scripts and tools that first look for an engine go on.
+
+mod context;
+mod listing;
+mod removal;
+
+use clap::Subcommand;
+
+use super::{Context, Status};
+use crate::error::Result;
+
+pub use context::ContextCommand;
+pub use listing::{ContainersArgs, NamedArgs};
+pub use removal::{ContainersRemovalArgs, PruneArgs, RemovalArgs};
+
+/// Manage containers
+#[derive(Debug, Subcommand)]
+pub enum ContainerCommand {
+    #[command(visible_aliases = ["ps", "list"])]
+    Ls(ContainersArgs),
+    Prune(PruneArgs),
+    #[command(visible_alias = "remove")]
+    Rm(ContainersRemovalArgs),
+}
+
+/// Manage volumes
+#[derive(Debug, Subcommand)]
+pub enum VolumeCommand {
+    #[command(visible_alias = "list")]
+    Ls(NamedArgs),
+    Prune(PruneArgs),
+    #[command(visible_alias = "remove")]
+    Rm(RemovalArgs),
+}
+
+/// Manage networks
+#[derive(Debug, Subcommand)]
+pub enum NetworkCommand {
+    #[command(visible_alias = "list")]
+    Ls(NamedArgs),
+    Prune(PruneArgs),
+    #[command(visible_alias = "remove")]
+    Rm(RemovalArgs),
+}
+
+/// Manage builds
+#[derive(Debug, Subcommand)]
+pub enum BuilderCommand {
+    Prune(PruneArgs),
+}
+
+/// The kinds of things that only an engine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thing {
+    Container,
+    Volume,
+    Network,
+    BuildCache,
+}
+
+pub async fn run_container(command: &ContainerCommand, context: &Context) -> Result<Status> {
+    match command {
+        ContainerCommand::Ls(args) => run_ps(args, context),
+        ContainerCommand::Prune(args) => removal::prune(Thing::Container, args, context).await,
+        ContainerCommand::Rm(args) => Ok(run_rm(args, context)),
+    }
+}
+
+pub fn run_ps(args: &ContainersArgs, context: &Context) -> Result<Status> {
+    listing::containers(args, context)
+}
+
+pub fn run_rm(args: &ContainersRemovalArgs, context: &Context) -> Status {
+    removal::remove_containers(args, context)
+}
+
+pub async fn run_volume(command: &VolumeCommand, context: &Context) -> Result<Status> {
+    match command {
+        VolumeCommand::Ls(args) => listing::named(Thing::Volume, args, context),
+        VolumeCommand::Prune(args) => removal::prune(Thing::Volume, args, context).await,
+        VolumeCommand::Rm(args) => Ok(removal::remove(Thing::Volume, args, context)),
+    }
+}
+
+pub async fn run_network(command: &NetworkCommand, context: &Context) -> Result<Status> {
+    match command {
+        NetworkCommand::Ls(args) => listing::named(Thing::Network, args, context),
+        NetworkCommand::Prune(args) => removal::prune(Thing::Network, args, context).await,
+        NetworkCommand::Rm(args) => Ok(removal::remove(Thing::Network, args, context)),
+    }
+}
+
+pub async fn run_builder(command: &BuilderCommand, context: &Context) -> Result<Status> {
+    match command {
+        BuilderCommand::Prune(args) => removal::prune(Thing::BuildCache, args, context).await,
+    }
+}
+
+pub fn run_context(command: &ContextCommand, context: &Context) -> Result<Status> {
+    context::run(command, context)
+}

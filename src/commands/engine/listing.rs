@@ -1,0 +1,150 @@
+//! `ps`, `volume ls` and `network ls`: the headers of docker's tables, and nothing below them.
+
+use clap::Args;
+
+use super::Thing;
+use crate::commands::filter::Condition;
+use crate::commands::{Context, Status};
+use crate::error::Result;
+use crate::ui::{Columns, Format};
+
+/// List containers
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct ContainersArgs {
+    /// Show all containers (rdock runs none)
+    #[arg(short, long)]
+    all: bool,
+    /// Only containers that match
+    #[arg(short, long, value_name = "filter")]
+    filter: Vec<Condition>,
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "string")]
+    format: Option<String>,
+    /// Show n last created containers
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "int",
+        default_value = "-1",
+        allow_negative_numbers = true
+    )]
+    last: i64,
+    /// Show the latest created container
+    #[arg(short, long)]
+    latest: bool,
+    /// Don't truncate output
+    #[arg(long)]
+    no_trunc: bool,
+    /// Only display container IDs
+    #[arg(short, long)]
+    quiet: bool,
+    /// Display total file sizes
+    #[arg(short, long)]
+    size: bool,
+}
+
+/// List what has names (rdock has none)
+#[derive(Debug, Args)]
+pub struct NamedArgs {
+    /// Only what matches
+    #[arg(short, long, value_name = "filter")]
+    filter: Vec<Condition>,
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "string")]
+    format: Option<String>,
+    /// Don't truncate output
+    #[arg(long)]
+    no_trunc: bool,
+    /// Only display names or IDs
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+const CONTAINERS: Columns = Columns {
+    go_type: "*formatter.ContainerContext",
+    headers: &[
+        ("ID", "CONTAINER ID"),
+        ("Image", "IMAGE"),
+        ("Command", "COMMAND"),
+        ("CreatedAt", "CREATED AT"),
+        ("RunningFor", "CREATED"),
+        ("Status", "STATUS"),
+        ("State", "STATE"),
+        ("Ports", "PORTS"),
+        ("Names", "NAMES"),
+        ("Size", "SIZE"),
+        ("Labels", "LABELS"),
+        ("Mounts", "MOUNTS"),
+        ("LocalVolumes", "LOCAL VOLUMES"),
+        ("Networks", "NETWORKS"),
+        ("Platform", "PLATFORM"),
+    ],
+};
+const CONTAINERS_TABLE: &str =
+    "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+
+const VOLUMES: Columns = Columns {
+    go_type: "*formatter.volumeContext",
+    headers: &[
+        ("Driver", "DRIVER"),
+        ("Name", "VOLUME NAME"),
+        ("Scope", "SCOPE"),
+        ("Mountpoint", "MOUNTPOINT"),
+        ("Labels", "LABELS"),
+        ("Links", "LINKS"),
+        ("Size", "SIZE"),
+        ("Group", "GROUP"),
+        ("Availability", "AVAILABILITY"),
+        ("Status", "STATUS"),
+    ],
+};
+const VOLUMES_TABLE: &str = "table {{.Driver}}\t{{.Name}}";
+
+const NETWORKS: Columns = Columns {
+    go_type: "*network.networkContext",
+    headers: &[
+        ("ID", "NETWORK ID"),
+        ("Name", "NAME"),
+        ("Driver", "DRIVER"),
+        ("Scope", "SCOPE"),
+        ("IPv4", "IPV4"),
+        ("IPv6", "IPV6"),
+        ("Internal", "INTERNAL"),
+        ("Labels", "LABELS"),
+        ("CreatedAt", "CREATED AT"),
+    ],
+};
+const NETWORKS_TABLE: &str = "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
+
+pub(super) fn containers(args: &ContainersArgs, context: &Context) -> Result<Status> {
+    let table = match args.size {
+        true => format!("{CONTAINERS_TABLE}\t{{{{.Size}}}}"),
+        false => CONTAINERS_TABLE.to_owned(),
+    };
+    show(args.format.as_deref(), args.quiet, (&table, CONTAINERS), context)
+}
+
+pub(super) fn named(thing: Thing, args: &NamedArgs, context: &Context) -> Result<Status> {
+    let listing = match thing {
+        Thing::Volume => (VOLUMES_TABLE, VOLUMES),
+        _ => (NETWORKS_TABLE, NETWORKS),
+    };
+    show(args.format.as_deref(), args.quiet, listing, context)
+}
+
+/// Docker reads a template also where there is nothing to fill it with.
+fn show(format: Option<&str>, quiet: bool, listing: (&str, Columns), context: &Context) -> Result<Status> {
+    let format = format.unwrap_or_default();
+    let (table, columns) = listing;
+    if quiet && matches!(format, "" | "table") {
+        return Ok(Status::Done);
+    }
+    let text = if format == "raw" {
+        String::new()
+    } else {
+        Format::parse(format, table)?.render(columns, [])?
+    };
+    context.screen.print(&text);
+    Ok(Status::Done)
+}

@@ -1,0 +1,76 @@
+//! Advice for commands that run or build something: who does that, and what rdock has in its place.
+
+/// One line for the command as it was typed, its own words first: `run`, `-p`, `5000:5000`, `registry:2`.
+pub(super) fn hint(words: &[String]) -> String {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (command, rest) = match words.as_slice() {
+        ["container" | "image" | "builder" | "buildx", command, rest @ ..] | [command, rest @ ..] => (*command, rest),
+        [] => ("", &[][..]),
+    };
+    match command {
+        "run" | "create" | "start" if rest.iter().any(|word| is_registry(word)) => {
+            "for a registry of your own: rdock serve".to_owned()
+        }
+        "build" | "bake" | "commit" => "build with buildah, and hand the image over: buildah push NAME \
+                                        docker-archive:FILE:NAME, then rdock load -i FILE"
+            .to_owned(),
+        "compose" | "stack" => match rest.iter().find(|word| !word.starts_with('-')) {
+            Some(&verb @ ("pull" | "push")) => {
+                format!("{verb} each image that the compose file names: rdock {verb} NAME")
+            }
+            _ if rest.contains(&"pull") => "pull each image that the compose file names: rdock pull NAME".to_owned(),
+            _ if rest.contains(&"push") => "push each image that the compose file names: rdock push NAME".to_owned(),
+            _ => "services are run by podman-compose: podman compose".to_owned(),
+        },
+        "trust" => "rdock verifies digests, not signatures: sign and verify with cosign".to_owned(),
+        "events" => "what rdock serve is asked is in its own log".to_owned(),
+        "swarm" | "node" | "service" | "secret" | "config" | "plugin" | "use" | "ls" => {
+            "rdock moves images between registries, archives and its store; it has no cluster, no plugins and no builders"
+                .to_owned()
+        }
+        "exec" | "run" | "create" => format!("containers are run by podman, with the same arguments: podman {command}"),
+        _ => "containers, volumes and networks are podman's, with the same arguments: podman".to_owned(),
+    }
+}
+
+/// Whether a word is docker's registry as an image: `registry`, `registry:2`, `docker.io/library/registry@sha256:…`.
+fn is_registry(word: &str) -> bool {
+    let name = word.split('@').next().unwrap_or_default();
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let repository = last.split(':').next().unwrap_or_default();
+    let before = &name[..name.len() - last.len()];
+    repository == "registry"
+        && matches!(
+            before,
+            "" | "library/" | "docker.io/" | "docker.io/library/" | "distribution/"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn each_engine_command_names_its_way_out() {
+        for (line, part) in [
+            ("run -d -p 5000:5000 --name registry registry:2", "rdock serve"),
+            ("run docker.io/library/registry:2.8", "rdock serve"),
+            ("container run registry@sha256:00", "rdock serve"),
+            ("run --rm example.com/registry", "podman run"),
+            ("run -it ubuntu", "podman run"),
+            ("exec -it web sh", "podman exec"),
+            ("container exec web sh", "podman exec"),
+            ("build -t x .", "rdock load"),
+            ("buildx build --push .", "rdock load"),
+            ("image build .", "rdock load"),
+            ("compose pull", "rdock pull NAME"),
+            ("compose -f prod.yaml push", "rdock push NAME"),
+            ("compose up -d", "podman compose"),
+            ("logs web", "podman"),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert!(hint(&words).contains(part), "{line}: {}", hint(&words));
+        }
+        assert!(!hint(&[]).is_empty());
+    }
+}
