@@ -125,12 +125,10 @@ impl Cli {
 
     /// What is to be said before a command that does not act where the user may think it does.
     pub fn notice(&self, settings: &Settings) -> Option<String> {
-        elsewhere::notice(
-            &self.command,
-            &self.engine.host,
-            self.engine.context.as_deref(),
-            settings,
-        )
+        if !self.command.removes() {
+            return None;
+        }
+        elsewhere::notice(&self.engine.host, self.engine.context.as_deref(), settings)
     }
 }
 
@@ -254,6 +252,15 @@ impl Command {
             Command::Copy(args) => args.transfer.progress,
             Command::Load(_) | Command::Image(ImageCommand::Load(_)) => ProgressMode::Auto,
             _ => ProgressMode::None,
+        }
+    }
+
+    /// Whether it takes something out of the store.
+    fn removes(&self) -> bool {
+        match self {
+            Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => !args.is_remote(),
+            Command::Image(ImageCommand::Prune(_)) | Command::System(SystemCommand::Prune(_)) => true,
+            _ => false,
         }
     }
 

@@ -1,19 +1,10 @@
 //! A docker client that is pointed at another machine removes there. rdock has only its own store, which whoever
 //! removes something is told.
 
-use super::{Command, ImageCommand, SystemCommand};
 use crate::settings::Settings;
 
 /// The warning for a command that removes, where `-H`, `-c` or the environment name an engine elsewhere.
-pub(super) fn notice(
-    command: &Command,
-    hosts: &[String],
-    context: Option<&str>,
-    settings: &Settings,
-) -> Option<String> {
-    if !removes(command) {
-        return None;
-    }
+pub(super) fn notice(hosts: &[String], context: Option<&str>, settings: &Settings) -> Option<String> {
     let host = hosts
         .last()
         .or(settings.docker_host.as_ref())
@@ -30,14 +21,6 @@ pub(super) fn notice(
     Some(format!(
         "WARNING: rdock has no engine to connect to: this acts on the local store {store}, not on {place}"
     ))
-}
-
-fn removes(command: &Command) -> bool {
-    match command {
-        Command::Rmi(args) | Command::Image(ImageCommand::Rm(args)) => !args.is_remote(),
-        Command::Image(ImageCommand::Prune(_)) | Command::System(SystemCommand::Prune(_)) => true,
-        _ => false,
-    }
 }
 
 /// Whether an engine's address is not of this machine.

@@ -96,8 +96,8 @@ impl Explainer<'_> {
 
     fn unknown_command(&self) -> Mistake {
         let typed = self.context(ContextKind::InvalidSubcommand);
-        if let Some(answer) = way_out::answer(&self.path, &typed, self.arguments) {
-            return answer;
+        if let Some((text, code)) = way_out::answer(&self.path, &typed, self.arguments) {
+            return told(text, Stream::Err, code);
         }
         if self.arguments.first() == Some(&"help") {
             return told(format!("unknown help topic: {typed}\n"), Stream::Err, 1);

@@ -1,7 +1,6 @@
 //! Docker's commands that run or build something: rdock knows their names, so that it can name the way out.
 
 use super::help::Path;
-use super::mistake::{Mistake, Stream};
 use crate::error::{Clue, Error, Kind};
 use crate::ui::failure::{self, Places};
 
@@ -46,8 +45,9 @@ const OF_BUILDX: [&str; 14] = [
 ];
 const OF_CONTEXTS: [&str; 6] = ["create", "export", "import", "remove", "rm", "update"];
 
-/// What is said to a command that rdock does not have because it has no engine; `None` where docker has none either.
-pub(super) fn answer(path: &Path<'_>, typed: &str, arguments: &[&str]) -> Option<Mistake> {
+/// What is said to a command that rdock does not have because it has no engine; `None` where docker has none either. With it comes the exit
+/// code.
+pub(super) fn answer(path: &Path<'_>, typed: &str, arguments: &[&str]) -> Option<(String, u8)> {
     let call = path.to_string();
     let (program, group) = call.split_once(' ').unwrap_or((&call, ""));
     let is_known = match group {
@@ -77,10 +77,6 @@ pub(super) fn answer(path: &Path<'_>, typed: &str, arguments: &[&str]) -> Option
     .with_clue(Clue::NeedsEngine {
         words: words.map(str::to_owned).collect(),
     });
-    Some(Mistake {
-        notice: None,
-        text: failure::render(&error, &Places::default()) + "\n",
-        stream: Stream::Err,
-        exit_code: if typed == "run" { RUN_FAILED } else { 1 },
-    })
+    let text = failure::render(&error, &Places::default()) + "\n";
+    Some((text, if typed == "run" { RUN_FAILED } else { 1 }))
 }

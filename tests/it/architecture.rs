@@ -57,7 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "settings",
         ],
     ),
-    ("cli", &["error", "commands", "ui"]),
+    ("cli", &["error", "commands", "settings", "ui"]),
     ("lib", &[]),
     ("main", &[]),
     ("signals", &[]),

@@ -118,10 +118,8 @@ const NETWORKS: Columns = Columns {
 const NETWORKS_TABLE: &str = "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
 
 pub(super) fn containers(args: &ContainersArgs, context: &Context) -> Result<Status> {
-    let table = match args.size {
-        true => format!("{CONTAINERS_TABLE}\t{{{{.Size}}}}"),
-        false => CONTAINERS_TABLE.to_owned(),
-    };
+    let size = if args.size { "\t{{.Size}}" } else { "" };
+    let table = format!("{CONTAINERS_TABLE}{size}");
     show(args.format.as_deref(), args.quiet, (&table, CONTAINERS), context)
 }
 

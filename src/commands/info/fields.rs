@@ -26,10 +26,8 @@ pub(super) fn complete(document: &mut Value, build: &str) {
 
 fn of_the_system(release: &str) -> Value {
     let line = |path: &str| text_of(path).trim().to_owned();
-    let cgroup_version = match Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        true => "2",
-        false => "1",
-    };
+    let is_unified = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    let cgroup_version = if is_unified { "2" } else { "1" };
     json!({
         "SystemTime": Timestamp::now().to_string(),
         "KernelVersion": line("/proc/sys/kernel/osrelease"),
@@ -119,15 +117,14 @@ fn text_of(path: &str) -> String {
 
 /// See os-release(5).
 fn release_value(release: &str, name: &str) -> String {
-    let values = release
+    let found = release
         .lines()
         .filter_map(|line| line.split_once('='))
-        .filter(|(key, _)| *key == name);
-    let value = values.map(|(_, value)| value.trim_matches(['"', '\'']).to_owned());
-    value.last().unwrap_or_default()
+        .rfind(|(key, _)| *key == name);
+    found.map_or_else(String::new, |(_, value)| value.trim_matches(['"', '\'']).to_owned())
 }
 
-/// The bytes of `MemTotal`, see proc_meminfo(5).
+/// The bytes of `MemTotal`, see proc(5).
 fn memory(text: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
