@@ -248,7 +248,11 @@ fn help_and_version_are_answered_on_stdout() {
     let version = told_of("--version");
     assert_eq!(
         (version.text.as_str(), version.stream, version.exit_code),
-        ("rdock version 1.2.3\n", Stream::Out, 0)
+        (
+            concat!("rdock version ", env!("CARGO_PKG_VERSION"), "\n"),
+            Stream::Out,
+            0
+        )
     );
 }
 
