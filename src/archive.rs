@@ -25,7 +25,7 @@ pub use tree::tree;
 pub use writer::{Saved, Writer};
 
 use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Descriptor, Platform};
+use crate::image::{Descriptor, Digest, Platform};
 
 /// The most that is read of a document of an archive: manifests, configs and lists of them.
 const MAX_DOCUMENT: u64 = crate::image::manifest::MAX_SIZE as u64;
@@ -40,16 +40,24 @@ fn cut_off() -> Error {
     bad("Error processing tar file(exit status 1): unexpected EOF")
 }
 
-/// The images of a tar archive, whatever wrote it. `has` says which blobs the store holds.
-pub fn images_of(
-    contents: &Contents,
-    has: &dyn Fn(&Descriptor) -> bool,
-    platform: Option<&Platform>,
-) -> Result<Vec<Listed>> {
-    match images::images(contents, has, platform)? {
-        Some(images) => Ok(images),
-        None => docker::images(contents, has, platform),
+/// What the store holds, so that an archive may leave it out.
+pub struct Held<'a> {
+    /// Whether this blob is there.
+    pub has: &'a dyn Fn(&Descriptor) -> bool,
+    /// The layer there that unpacks to this diff ID.
+    pub layer: &'a dyn Fn(&Digest) -> Result<Option<Descriptor>>,
+}
+
+/// The images of a tar archive, whatever wrote it.
+pub fn images_of(contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Vec<Listed>> {
+    let images = match images::images(contents, held.has, platform)? {
+        Some(images) => images,
+        None => docker::images(contents, held, platform)?,
+    };
+    if images.is_empty() {
+        return Err(bad("the archive lists no image"));
     }
+    Ok(images)
 }
 
 /// The images of a layout in a folder.

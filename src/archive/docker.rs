@@ -7,11 +7,11 @@ use std::fs::File;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::bad;
 use super::contents::{Contents, path_of};
 use super::entries::{broken, cleaned};
 use super::images::{Listed, Reader, Shelf, wrong_diff_id};
-use crate::error::{During, Error, Kind, Result};
+use super::{Held, bad};
+use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::manifest::DOCKER_MANIFEST;
 use crate::image::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, null};
 use crate::tarball::{Packing, content_digest, peeked};
@@ -19,6 +19,8 @@ use crate::tarball::{Packing, content_digest, peeked};
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
 pub(super) const GZIP_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+const ZSTD_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
+const PLAIN_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -37,20 +39,22 @@ pub(super) fn manifest<'a>(
 ) -> Result<Vec<u8>> {
     let item = |(names, config, layers): (&[Reference], &Descriptor, &[Descriptor])| Item {
         config: path_of(&config.digest),
-        repo_tags: (!names.is_empty()).then(|| names.iter().map(|name| name.familiar().to_owned()).collect()),
+        repo_tags: Some(tags(names)).filter(|tags| !tags.is_empty()),
         layers: layers.iter().map(|layer| path_of(&layer.digest)).collect(),
     };
     let items: Vec<Item> = images.into_iter().map(item).collect();
     serde_json::to_vec(&items).map_err(|e| bad("its manifest.json cannot be written").caused_by(e))
 }
 
+/// Docker takes no names by digest.
+fn tags(names: &[Reference]) -> Vec<String> {
+    let tags = names.iter().filter(|name| name.digest().is_none());
+    tags.map(|name| name.familiar().to_owned()).collect()
+}
+
 /// The images of an archive without a layout. Their layers have no manifests, so each image gets one that is made of
 /// nothing but what the archive says: the same archive always gives the same digests.
-pub(super) fn images(
-    contents: &Contents,
-    has: &dyn Fn(&Descriptor) -> bool,
-    platform: Option<&Platform>,
-) -> Result<Vec<Listed>> {
+pub(super) fn images(contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Vec<Listed>> {
     let Some(raw) = contents.document(MANIFEST)? else {
         return Err(match contents.document("repositories")? {
             Some(_) => Error::new(
@@ -64,14 +68,17 @@ pub(super) fn images(
         serde_json::error::Category::Eof => bad("unexpected EOF"),
         _ => bad("the archive's manifest.json is not valid").caused_by(e),
     })?;
-    let reader = Reader { shelf: contents, has };
+    let reader = Reader {
+        shelf: contents,
+        has: held.has,
+    };
     items
         .iter()
-        .map(|item| reader.finished(image(item, contents, platform)?))
+        .map(|item| reader.finished(image(item, contents, held, platform)?))
         .collect()
 }
 
-fn image(item: &Item, contents: &Contents, platform: Option<&Platform>) -> Result<Listed> {
+fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Listed> {
     let names = item
         .repo_tags
         .iter()
@@ -102,7 +109,11 @@ fn image(item: &Item, contents: &Contents, platform: Option<&Platform>) -> Resul
     }
     let mut layers = Vec::new();
     for (number, (path, expected)) in paths.iter().zip(&config.diff_ids).enumerate() {
-        layers.push(layer(path, contents, number, expected)?);
+        layers.push(if path.is_empty() {
+            left_out(number, expected, held)?
+        } else {
+            layer(path, contents, number, expected)?
+        });
     }
     let id = Digest::of(&raw);
     let config = Descriptor::new(CONFIG_TYPE, id.clone(), raw.len() as u64);
@@ -132,6 +143,20 @@ fn tag(text: &str) -> Result<Reference> {
     Ok(name)
 }
 
+/// A layer that the archive does not have because this side does, as buildpacks leave them out.
+fn left_out(number: usize, diff_id: &Digest, held: &Held<'_>) -> Result<Descriptor> {
+    let Some(known) = (held.layer)(diff_id)? else {
+        let message = format!("the archive leaves out layer {number} ({diff_id}), which the store does not have");
+        return Err(Error::new(Kind::NotFound, message).with_clue(Clue::BaseNeeded));
+    };
+    let media_type = match known.media_type.rsplit(['.', '+']).next() {
+        Some("gzip") => GZIP_LAYER,
+        Some("zstd" | "zst") => ZSTD_LAYER,
+        _ => PLAIN_LAYER,
+    };
+    Ok(Descriptor::new(media_type, known.digest, known.size))
+}
+
 fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> Result<Descriptor> {
     let kept = contents.file(&inside(path)?)?.ok_or_else(|| absent(path))?;
     let open = || File::open(&kept.path).during("reading a part of the archive again");
@@ -145,9 +170,9 @@ fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> R
         return Err(wrong_diff_id(number, expected, &actual));
     }
     let media_type = match packing {
-        Packing::Plain => "application/vnd.docker.image.rootfs.diff.tar",
+        Packing::Plain => PLAIN_LAYER,
         Packing::Gzip => GZIP_LAYER,
-        Packing::Zstd => "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        Packing::Zstd => ZSTD_LAYER,
         Packing::Xz | Packing::Bzip2 => {
             return Err(Error::new(
                 Kind::Unsupported,

@@ -57,6 +57,7 @@ pub(super) fn images(
     for Entry { name, descriptor } in entries {
         let root = reader.manifest(&descriptor)?;
         let root = reader.chosen(root, platform, 0)?;
+        let name = name.filter(|name| reader.is_true(name, &root));
         let known = images.iter_mut().find(|image| image.root.digest() == root.digest());
         match known {
             Some(image) if name.as_ref().is_some_and(|name| image.names.contains(name)) => {}
@@ -88,6 +89,19 @@ impl Reader<'_> {
         }
         let claimed = Some(descriptor.media_type.as_str()).filter(|it| !it.is_empty());
         Manifest::parse(raw, claimed, Some(digest))
+    }
+
+    /// Whether a name by digest is one of this manifest, or of an index in the archive that has it.
+    fn is_true(&self, name: &Reference, root: &Manifest) -> bool {
+        let Some(digest) = name.digest().filter(|digest| *digest != root.digest()) else {
+            return true;
+        };
+        let raw = self.shelf.blob(digest).ok().flatten();
+        let whole = raw.and_then(|raw| Manifest::parse(raw, None, Some(digest)).ok());
+        whole.is_some_and(|whole| match &whole.body {
+            Body::Index(index) => index.manifests.iter().any(|child| child.digest == *root.digest()),
+            Body::Image(_) => false,
+        })
     }
 
     /// The manifest to load: the root itself, or the child of an index.

@@ -70,7 +70,10 @@ fn name_of(entry: &Descriptor) -> Option<Reference> {
         .into_iter()
         .chain(reference)
         .find_map(|text| Reference::parse(text).ok());
-    name.filter(|name| name.digest().is_none()).map(Reference::or_latest)
+    name.map(|name| match name.digest() {
+        Some(digest) => name.at_digest(digest),
+        None => name.or_latest(),
+    })
 }
 
 pub(super) fn marker() -> Vec<u8> {
@@ -97,7 +100,9 @@ pub(super) fn index<'a>(images: impl IntoIterator<Item = (&'a [Reference], &'a D
 fn named(root: &Descriptor, name: &Reference) -> Descriptor {
     let mut entry = bare(root);
     entry.annotations.insert(IMAGE_NAME, &name.to_string());
-    entry.annotations.insert(REF_NAME, name.tag().unwrap_or_default());
+    if let Some(tag) = name.tag() {
+        entry.annotations.insert(REF_NAME, tag);
+    }
     entry
 }
 

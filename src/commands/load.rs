@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Context, Status};
-use crate::archive::{self, Contents, Folder, Listed, Reading};
+use crate::archive::{self, Contents, Folder, Held, Listed, Reading};
 use crate::content::Sink;
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::size::total;
@@ -235,7 +235,11 @@ pub(super) fn read(
         progress,
     };
     let contents = Contents::read(stream, &reading)?;
-    let images = archive::images_of(&contents, &|blob| store.has_whole(blob), platform)?;
+    let held = Held {
+        has: &|blob| store.has_whole(blob),
+        layer: &|diff_id| store.layer_of(diff_id),
+    };
+    let images = archive::images_of(&contents, &held, platform)?;
     Ok((contents, images))
 }
 

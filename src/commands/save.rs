@@ -1,15 +1,13 @@
 //! `rdock save`: one tar for every tool, of the exact bytes of the store.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, IsTerminal as _, Read as _, Write};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
 
 use clap::Args;
-use tempfile::NamedTempFile;
 
+use super::archive_target::Target;
 use super::{Context, Status};
 use crate::archive::{self, Saved, Writer};
 use crate::content::{Sink as _, Source};
@@ -42,8 +40,18 @@ pub struct SaveArgs {
 /// A list of digests longer than this is none.
 const MAX_LIST: u64 = 64 << 20;
 
+/// What a shell says of a program that wrote to a pipe nobody reads, as docker's then does.
+const PIPE_CLOSED: u8 = 141;
+
 pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
     let target = Target::open(args.output.as_deref())?;
+    match save(&args, &target, context).await {
+        Err(_) if target.has_no_reader() => Ok(Status::Exit(PIPE_CLOSED)),
+        saved => saved.and_then(|()| target.commit()).map(|()| Status::Done),
+    }
+}
+
+async fn save(args: &SaveArgs, target: &Target, context: &Context) -> Result<()> {
     let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
     let store = context.store();
     // While it is saved nobody may free it; a store that may only be read needs no such care.
@@ -52,7 +60,18 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
     for text in &args.images {
         for (name, root) in meant(&store, text)? {
             let root = store.manifest(&root.digest).await?;
-            let (root, plan) = planned(&store, root, platform.as_ref(), text).await?;
+            let (root, mut plan) = planned(&store, root, platform.as_ref(), text).await?;
+            let name = match name.as_ref().and_then(Reference::digest) {
+                Some(digest) if digest != root.digest() => {
+                    // The name is true where the index that it means goes along.
+                    let whole = store.manifest(digest).await.ok().filter(|whole| is_child(&root, whole));
+                    whole.and_then(|whole| {
+                        plan.children.push(whole);
+                        name
+                    })
+                }
+                _ => name,
+            };
             match chosen.iter_mut().find(|it| it.root.digest() == root.digest()) {
                 Some(known) if name.as_ref().is_some_and(|name| known.names.contains(name)) => {}
                 Some(known) => known.names.extend(name),
@@ -64,7 +83,7 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
             }
         }
     }
-    let left_out = left_out(&args, &store, &chosen, context)?;
+    let left_out = left_out(args, &store, &chosen, context)?;
     let mut saved = Vec::new();
     for image in &chosen {
         saved.push(Saved {
@@ -84,8 +103,14 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
         transfer::run(&image.plan, &store, &writer, Limits::at_once(1), &progress).await?;
     }
     drop(writer.finish()?);
-    target.commit()?;
-    Ok(Status::Done)
+    Ok(())
+}
+
+fn is_child(image: &Manifest, index: &Manifest) -> bool {
+    match &index.body {
+        Body::Index(index) => index.manifests.iter().any(|child| child.digest == *image.digest()),
+        Body::Image(_) => false,
+    }
 }
 
 struct Chosen {
@@ -115,8 +140,7 @@ fn meant(store: &Store, text: &str) -> Result<Vec<(Option<Reference>, Descriptor
                 "reference does not exist".to_owned(),
             ));
         };
-        let tag = name.digest().is_none().then_some(name);
-        return Ok(vec![(tag, root)]);
+        return Ok(vec![(Some(name), root)]);
     }
     let mut found = Vec::new();
     for tag in store.tags_of(&name)? {
@@ -277,80 +301,4 @@ fn with_layers(store: &Store, mut held: HashSet<Digest>) -> Result<HashSet<Diges
         }
     }
     Ok(held)
-}
-
-/// Where the archive goes. A file takes its place only when it is whole.
-pub(super) enum Target {
-    Out,
-    File(NamedTempFile, PathBuf),
-}
-
-impl Target {
-    /// Docker's checks, in its words
-    /// (<https://github.com/moby/sys/blob/atomicwriter/v0.1.0/atomicwriter/atomicwriter.go>).
-    pub(super) fn open(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else {
-            if io::stdout().is_terminal() {
-                return Err(Error::new(
-                    Kind::Usage,
-                    "cowardly refusing to save to a terminal. Use the -o flag or redirect",
-                ));
-            }
-            return Ok(Target::Out);
-        };
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let wrong = |why: String| Error::new(Kind::Usage, format!("failed to save image: {why}"));
-        let stat = |words: &str| wrong(format!("invalid output path: stat {}: {words}", folder.display()));
-        match fs::metadata(folder) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return Err(stat("not a directory")),
-            Err(e) => return Err(stat(&super::in_go_s_words(&e))),
-        }
-        if let Ok(metadata) = fs::symlink_metadata(path)
-            && let Some(what) = what_is_no_file(metadata.file_type())
-        {
-            return Err(wrong(format!("cannot write to {what}")));
-        }
-        let prefix = format!(".tmp-{}", path.file_name().unwrap_or_default().to_string_lossy());
-        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder);
-        let file = file.map_err(|e| wrong(format!("open {}: {}", folder.display(), super::in_go_s_words(&e))))?;
-        Ok(Target::File(file, path.to_owned()))
-    }
-
-    pub(super) fn stream(&self) -> Result<Box<dyn Write + Send>> {
-        let doing = "opening the archive";
-        Ok(match self {
-            // The file itself: a line-buffered stream would look at every byte.
-            Target::Out => {
-                let own = io::stdout().as_fd().try_clone_to_owned().during(doing)?;
-                Box::new(File::from(own))
-            }
-            Target::File(file, _) => Box::new(file.as_file().try_clone().during(doing)?),
-        })
-    }
-
-    pub(super) fn commit(self) -> Result<()> {
-        let Target::File(file, path) = self else {
-            return Ok(());
-        };
-        let doing = format!("writing {}", path.display());
-        file.as_file().sync_all().during(&doing)?;
-        file.persist(&path).map(drop).map_err(|e| e.error).during(&doing)
-    }
-}
-
-fn what_is_no_file(sort: fs::FileType) -> Option<&'static str> {
-    [
-        (sort.is_dir(), "a directory"),
-        (sort.is_symlink(), "a symbolic link directly"),
-        (sort.is_fifo(), "a named pipe (FIFO)"),
-        (sort.is_socket(), "a socket"),
-        (sort.is_char_device(), "a character device file"),
-        (sort.is_block_device(), "a block device file"),
-    ]
-    .into_iter()
-    .find_map(|(is_it, what)| is_it.then_some(what))
 }

@@ -4,6 +4,7 @@ pub(in crate::store) mod catalog;
 pub(in crate::store) mod check;
 pub(in crate::store) mod index;
 pub(in crate::store) mod labels;
+pub(in crate::store) mod layer_lookup;
 pub(in crate::store) mod lookup;
 pub(in crate::store) mod manifest_cache;
 pub(in crate::store) mod naming;

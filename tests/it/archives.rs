@@ -6,6 +6,7 @@ mod hostile;
 mod importing;
 mod loading;
 mod mishaps;
+mod others;
 mod saving;
 
 use std::path::{Path, PathBuf};

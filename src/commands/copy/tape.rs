@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::super::save::{self, Target};
+use super::super::archive_target::Target;
+use super::super::save;
 use super::origin::Origin;
 use super::place::Place;
 use crate::archive::{Saved, Writer};
