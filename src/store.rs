@@ -71,7 +71,8 @@ pub use unsynced::Recovery;
 
 use crate::content::{BlobReader, BodyLimit, Kept, Memory, Opener, Outcome, Sink, Source};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference, Size};
+use crate::image::graph::{self, Limits, Walk};
+use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Reference, Size};
 use bytes::ingest::Ingest;
 use bytes::{leftovers, reader, scratch};
 use images::catalog::Group;
@@ -239,26 +240,19 @@ impl Store {
 
     /// Whether all that a named image needs is here: of an index, everything it leads to.
     pub fn is_whole(&self, image: &Descriptor) -> bool {
-        let mut seen: HashSet<Digest> = HashSet::new();
-        let mut pending = vec![image.digest.clone()];
-        while let Some(digest) = pending.pop() {
-            let Ok(manifest) = self.cache.manifest(&digest) else {
-                return false;
-            };
-            match &manifest.body {
-                Body::Image(image) => {
-                    let mut blobs = image.layers.iter().chain([&image.config]);
-                    if !blobs.all(|blob| self.has_whole(blob)) {
-                        return false;
-                    }
-                }
-                Body::Index(index) => {
-                    let children = index.manifests.iter().map(|child| child.digest.clone());
-                    pending.extend(children.filter(|child| seen.insert(child.clone())));
-                }
+        self.has_all_below(image).unwrap_or_default()
+    }
+
+    fn has_all_below(&self, image: &Descriptor) -> Result<bool> {
+        let mut walk = Walk::new([image], Limits::NONE)?;
+        while let Some(node) = walk.next_unread() {
+            let manifest = self.cache.manifest(&node.digest)?;
+            if !graph::blobs(&manifest).all(|blob| self.has_whole(blob)) {
+                return Ok(false);
             }
+            walk.answer(&node, graph::children(&manifest))?;
         }
-        true
+        Ok(true)
     }
 
     /// The config of an image; one that is no image's config (an artifact's) reads as an empty one.

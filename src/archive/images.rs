@@ -1,16 +1,17 @@
 //! Which images an archive or a layout holds, and what of each is needed.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 
 use super::bad;
 use super::layout::{self, Entry};
 use crate::error::{Error, Kind, Result};
+use crate::image::graph::{self, Limits, Node, Walk};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, Manifest, Platform, Reference};
 
-/// Indexes in indexes: no archive has more than two.
-const MAX_DEPTH: usize = 8;
-/// Far more than any image has platforms.
-const MAX_MANIFESTS: usize = 1000;
+/// What the manifests of one image may have together, in bytes.
+const MAX_MANIFESTS: u64 = 64 << 20;
 
 /// Where the files of an archive or of a layout are found.
 pub trait Shelf {
@@ -56,7 +57,7 @@ pub(super) fn images(
     let mut images: Vec<Listed> = Vec::new();
     for Entry { name, descriptor } in entries {
         let root = reader.manifest(&descriptor)?;
-        let root = reader.chosen(root, platform, 0)?;
+        let root = reader.chosen(root, platform)?;
         let name = name.filter(|name| reader.is_true(name, &root));
         let known = images.iter_mut().find(|image| image.root.digest() == root.digest());
         match known {
@@ -104,39 +105,89 @@ impl Reader<'_> {
         })
     }
 
-    /// The manifest to load: the root itself, or the child of an index.
-    fn chosen(&self, root: Manifest, platform: Option<&Platform>, depth: usize) -> Result<Manifest> {
-        if depth > MAX_DEPTH {
-            return Err(bad(format!(
-                "the archive's index {} is nested too deeply",
-                root.digest()
-            )));
-        }
-        let index = match &root.body {
-            Body::Index(index) => index,
-            Body::Image(image) => {
-                self.check_platform(image, platform)?;
+    /// The manifest to load: the root itself, or a child of an index.
+    fn chosen(&self, mut root: Manifest, platform: Option<&Platform>) -> Result<Manifest> {
+        let whole = match (&root.body, platform) {
+            (Body::Index(_), None) => self.whole(&root)?,
+            _ => HashSet::new(),
+        };
+        let is_whole = |child: &Descriptor| whole.contains(&child.digest) || self.is_there(child);
+        for _ in 0..Limits::IMAGE.depth {
+            let index = match &root.body {
+                Body::Index(index) => index,
+                Body::Image(image) => {
+                    self.check_platform(image, platform)?;
+                    return Ok(root);
+                }
+            };
+            root = if let Some(platform) = platform {
+                self.manifest(index.choose(platform)?)?
+            } else if index.manifests.iter().all(is_whole) {
                 return Ok(root);
+            } else {
+                let there = index
+                    .manifests
+                    .iter()
+                    .filter(|it| !it.is_attestation() && whole.contains(&it.digest));
+                let there = Index {
+                    manifests: there.cloned().collect(),
+                };
+                let host = Platform::host();
+                // Where none is whole, the one for this machine tells what is missing.
+                let mut candidates = there.choose(&host).ok().into_iter().chain(there.manifests.first());
+                let child = match candidates.next() {
+                    Some(child) => child,
+                    None => index.choose(&host).or_else(|e| index.manifests.first().ok_or(e))?,
+                };
+                self.manifest(child)?
+            };
+        }
+        let digest = root.digest();
+        Err(bad(format!("the archive's index {digest} is nested too deeply")))
+    }
+
+    /// The manifests of an image, the root among them, that are there with all that they lead to.
+    fn whole(&self, root: &Manifest) -> Result<HashSet<Digest>> {
+        let mut lead_to: HashMap<Digest, HashSet<Digest>> = HashMap::new();
+        let order = self.each(root, |node, manifest| {
+            if let Ok(manifest) = manifest
+                && graph::blobs(&manifest).all(|blob| self.is_there(blob))
+            {
+                let children = graph::children(&manifest).map(|child| child.digest.clone());
+                lead_to.insert(node.digest.clone(), children.collect());
             }
-        };
-        if let Some(platform) = platform {
-            return self.chosen(self.manifest(index.choose(platform)?)?, Some(platform), depth + 1);
+            Ok(())
+        })?;
+        let mut whole = HashSet::new();
+        for node in order {
+            let children = lead_to.get(&node.digest);
+            if children.is_some_and(|children| children.is_subset(&whole)) {
+                whole.insert(node.digest);
+            }
         }
-        if index.manifests.iter().all(|child| self.is_whole(child, depth + 1)) {
-            return Ok(root);
+        Ok(whole)
+    }
+
+    /// Reads the root and all below it, each once, and hands it on. They come back in order, children before parents.
+    fn each(&self, root: &Manifest, mut take: impl FnMut(&Node, Result<Manifest>) -> Result<()>) -> Result<Vec<Node>> {
+        let hostile = |e: Error| bad(format!("{e} in the archive"));
+        let mut described: HashMap<Digest, Descriptor> = HashMap::new();
+        let mut walk = Walk::new([&root.descriptor], Limits::IMAGE).map_err(hostile)?;
+        while let Some(node) = walk.next_unread() {
+            let manifest = match described.remove(&node.digest) {
+                Some(child) => self.manifest(&child),
+                None => Ok(root.clone()),
+            };
+            if let Ok(manifest) = &manifest {
+                walk.answer(&node, graph::children(manifest)).map_err(hostile)?;
+                for child in graph::children(manifest) {
+                    let slim = || Descriptor::new(child.media_type.clone(), child.digest.clone(), child.size);
+                    described.entry(child.digest.clone()).or_insert_with(slim);
+                }
+            }
+            take(&node, manifest)?;
         }
-        let there = |child: &&Descriptor| !child.is_attestation() && self.is_whole(child, depth + 1);
-        let there = Index {
-            manifests: index.manifests.iter().filter(there).cloned().collect(),
-        };
-        let host = Platform::host();
-        // Where none is whole, the one for this machine tells what is missing.
-        let mut candidates = there.choose(&host).ok().into_iter().chain(there.manifests.first());
-        let child = match candidates.next() {
-            Some(child) => child,
-            None => index.choose(&host).or_else(|e| index.manifests.first().ok_or(e))?,
-        };
-        self.chosen(self.manifest(child)?, None, depth + 1)
+        Ok(walk.into_levels().map_err(hostile)?.concat())
     }
 
     fn check_platform(&self, image: &ImageManifest, platform: Option<&Platform>) -> Result<()> {
@@ -153,22 +204,6 @@ impl Reader<'_> {
         ))
     }
 
-    fn is_whole(&self, descriptor: &Descriptor, depth: usize) -> bool {
-        let Ok(manifest) = self.manifest(descriptor) else {
-            return false;
-        };
-        match &manifest.body {
-            Body::Image(image) => image
-                .layers
-                .iter()
-                .chain([&image.config])
-                .all(|blob| self.is_there(blob)),
-            Body::Index(index) => {
-                depth <= MAX_DEPTH && index.manifests.iter().all(|child| self.is_whole(child, depth + 1))
-            }
-        }
-    }
-
     fn is_there(&self, blob: &Descriptor) -> bool {
         self.shelf.size_of(&blob.digest) == Some(blob.size) || (self.has)(blob)
     }
@@ -176,14 +211,15 @@ impl Reader<'_> {
     /// The image with all it needs.
     fn listed(&self, names: Vec<Reference>, root: Manifest) -> Result<Listed> {
         let mut found = Found::default();
-        self.walk(&root, &mut found, 0)?;
-        found.children.reverse();
+        let order = self.each(&root, |_, manifest| self.take_in(manifest?, &mut found))?;
+        let below = order.iter().filter_map(|node| found.manifests.remove(&node.digest));
+        let children = below.filter(|it| it.digest() != root.digest()).collect();
         let id = found.id.unwrap_or_else(|| root.digest().clone());
         self.finished(Listed {
             names,
             id,
             root,
-            children: found.children,
+            children,
             blobs: found.blobs,
             missing: Vec::new(),
             is_original: true,
@@ -207,36 +243,31 @@ impl Reader<'_> {
         Ok(image)
     }
 
-    fn walk(&self, manifest: &Manifest, found: &mut Found, depth: usize) -> Result<()> {
-        match &manifest.body {
-            Body::Image(image) => {
-                if self.shelf.size_of(&image.config.digest).is_some() {
-                    let config = self.config(image)?;
-                    check_diff_ids(image, &config)?;
-                    let is_host_s = config.platform.distance_to(&Platform::host()).is_some();
-                    if found.id.is_none() || (is_host_s && !found.is_host_s) {
-                        found.id = Some(image.config.digest.clone());
-                        found.is_host_s = is_host_s;
-                    }
-                }
-                for blob in image.layers.iter().chain([&image.config]) {
-                    if !found.blobs.iter().any(|known| known.digest == blob.digest) {
-                        found.blobs.push(blob.clone());
-                    }
-                }
-            }
-            Body::Index(index) => {
-                for child in &index.manifests {
-                    if depth > MAX_DEPTH || found.children.len() >= MAX_MANIFESTS {
-                        let digest = manifest.digest();
-                        return Err(bad(format!("the archive's index {digest} has too many children")));
-                    }
-                    let child = self.manifest(child)?;
-                    found.children.push(child.clone());
-                    self.walk(&child, found, depth + 1)?;
-                }
+    fn take_in(&self, manifest: Manifest, found: &mut Found) -> Result<()> {
+        if let Body::Image(image) = &manifest.body
+            && self.shelf.size_of(&image.config.digest).is_some()
+        {
+            let config = self.config(image)?;
+            check_diff_ids(image, &config)?;
+            let is_host_s = config.platform.distance_to(&Platform::host()).is_some();
+            if found.id.is_none() || (is_host_s && !found.is_host_s) {
+                found.id = Some(image.config.digest.clone());
+                found.is_host_s = is_host_s;
             }
         }
+        for blob in graph::blobs(&manifest) {
+            if found.known.insert(blob.digest.clone()) {
+                found.blobs.push(blob.clone());
+            }
+        }
+        found.bytes = found.bytes.saturating_add(manifest.raw.len() as u64);
+        if found.bytes > MAX_MANIFESTS {
+            let most = MAX_MANIFESTS >> 20;
+            return Err(bad(format!(
+                "the manifests of an image have more than {most} MiB together"
+            )));
+        }
+        found.manifests.insert(manifest.digest().clone(), manifest);
         Ok(())
     }
 
@@ -251,8 +282,10 @@ impl Reader<'_> {
 
 #[derive(Default)]
 struct Found {
-    children: Vec<Manifest>,
+    manifests: HashMap<Digest, Manifest>,
+    bytes: u64,
     blobs: Vec<Descriptor>,
+    known: HashSet<Digest>,
     id: Option<Digest>,
     is_host_s: bool,
 }

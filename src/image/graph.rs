@@ -104,6 +104,12 @@ impl Walk {
         Ok(walk)
     }
 
+    /// A walk that begins at manifests of which only the digests are known.
+    pub fn of_digests(roots: impl IntoIterator<Item = Digest>, limits: Limits) -> Result<Self> {
+        let roots: Vec<Descriptor> = roots.into_iter().map(|root| Descriptor::new("", root, 0)).collect();
+        Self::new(&roots, limits)
+    }
+
     /// The next manifest to read, each once; none while all that is known was handed out.
     pub fn next_unread(&mut self) -> Option<Node> {
         let next = self.found.get(self.unread)?.node.clone();

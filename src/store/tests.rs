@@ -1,6 +1,7 @@
 //! What the tests of the store share: a store in a folder of its own, images made on the spot, streams from memory.
 
 mod foreign;
+mod graphs;
 mod images;
 mod ingest;
 mod ranges;

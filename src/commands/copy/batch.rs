@@ -15,6 +15,8 @@ use super::tape::Tape;
 use super::target::{Receiver, Target};
 use crate::content::Source;
 use crate::error::{Error, Kind, Result};
+use crate::image::graph::{self, Limits, Walk};
+use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
 use crate::progress::Direction;
 use crate::transfer::{self, Plan};
@@ -102,7 +104,7 @@ impl<'a> Batch<'a> {
                 let looked = looked?;
                 let mut plans = vec![];
                 if self.args.referrers {
-                    for subject in tree(&looked.root) {
+                    for subject in self.subjects(&looked.root).await? {
                         for referrer in self.missing_referrers(&subject).await? {
                             plans.push(self.plan(&referrer).await?);
                             outlook.manifest(referrer.digest(), referrer.descriptor.size);
@@ -261,7 +263,7 @@ impl<'a> Batch<'a> {
     /// Copies what speaks of an image or of one of its platforms, and what speaks of that in turn. How many that were.
     async fn attach(&self, root: &Manifest, to: &Place, cosign_tags: &[String]) -> Result<usize> {
         let mut attached = 0;
-        let mut pending = tree(root);
+        let mut pending = self.subjects(root).await?;
         let subjects = pending.clone();
         let mut seen: HashSet<Digest> = pending.iter().cloned().collect();
         while let Some(subject) = pending.pop() {
@@ -289,6 +291,29 @@ impl<'a> Batch<'a> {
             }
         }
         Ok(attached)
+    }
+
+    /// The image and all that it leads to by way of indexes.
+    async fn subjects(&self, root: &Manifest) -> Result<Vec<Digest>> {
+        let mut walk = Walk::new([&root.descriptor], Limits::IMAGE)?;
+        let mut subjects = Vec::new();
+        let mut images: HashSet<Digest> = HashSet::new();
+        while let Some(node) = walk.next_unread() {
+            // What an image leads to has been planned, and no image has to be read for it.
+            if !images.contains(&node.digest) {
+                let index = if node.digest == *root.digest() {
+                    root.clone()
+                } else {
+                    self.origin.manifest(&node.digest).await?
+                };
+                let is_image =
+                    |child: &&Descriptor| [OCI_MANIFEST, DOCKER_MANIFEST].contains(&child.media_type.as_str());
+                images.extend(graph::children(&index).filter(is_image).map(|it| it.digest.clone()));
+                walk.answer(&node, graph::children(&index))?;
+            }
+            subjects.push(node.digest);
+        }
+        Ok(subjects)
     }
 
     async fn copy_tag(&self, tag: &str, beside: &Place) -> Result<usize> {
@@ -344,16 +369,6 @@ impl<'a> Batch<'a> {
             self.context.screen.line(line);
         }
     }
-}
-
-/// The image and those of its platforms.
-fn tree(root: &Manifest) -> Vec<Digest> {
-    let children = match &root.body {
-        Body::Index(index) => index.manifests.as_slice(),
-        Body::Image(_) => &[],
-    };
-    let children = children.iter().map(|child| child.digest.clone());
-    std::iter::once(root.digest().clone()).chain(children).collect()
 }
 
 /// Whether the others may still be copied.

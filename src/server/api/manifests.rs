@@ -35,7 +35,7 @@ impl Server {
         if let Some(upstream) = &self.upstream {
             upstream.refresh(name, version).await?;
         }
-        let (digest, media_type) = self.locate(name, version)?;
+        let (digest, media_type) = self.locate(name, version).await?;
         if is_known(headers, &etag(&digest)) {
             return Ok(not_modified(&digest));
         }
@@ -60,7 +60,7 @@ impl Server {
     }
 
     /// Which manifest is meant, and its type where the index tells.
-    fn locate(&self, name: &Name, version: &At) -> Result<(Digest, Option<String>), Refusal> {
+    async fn locate(&self, name: &Name, version: &At) -> Result<(Digest, Option<String>), Refusal> {
         let repositories = self.store.repositories()?;
         let Some(named) = repositories.of(&name.repository) else {
             // What there is no repository for there is no manifest for: skopeo asks for this code alone.
@@ -75,7 +75,7 @@ impl Server {
             At::Digest(digest) => {
                 let own = named.iter().find(|it| it.manifest.digest == *digest);
                 let is_gone = || self.links.is_deleted(name.repository.name(), digest);
-                if own.is_none() && (is_gone() || !self.subjects.lead(named, digest, &self.store)) {
+                if own.is_none() && (is_gone() || !self.subjects.lead(named, digest, &self.store).await?) {
                     return Err(Refusal::no_manifest(digest));
                 }
                 Ok((digest.clone(), own.map(|it| it.manifest.media_type.clone())))
@@ -109,6 +109,10 @@ impl Server {
         })
         .await?;
         let children = checked?;
+        if !children.is_empty() {
+            let shape = self.subjects.check_shape(&manifest, &self.store).await;
+            shape.map_err(|e| Refusal::bad(Code::ManifestInvalid, e.to_string()))?;
+        }
         let gone = self.covered(&name.repository, &children);
         let digest = manifest.digest().clone();
         let repository = name.repository.name();
@@ -161,7 +165,7 @@ impl Server {
         };
         let (gone, given) = match version {
             At::Tag(tag) => untag(named, tag)?,
-            At::Digest(digest) => (self.all_names(repository, named, digest)?, Vec::new()),
+            At::Digest(digest) => (self.all_names(repository, named, digest).await?, Vec::new()),
         };
         let (store, root) = (self.store.clone(), version.digest().cloned());
         let below = off_thread(move || {
@@ -185,13 +189,13 @@ impl Server {
     }
 
     /// All names of the repository that stand for this manifest.
-    fn all_names(&self, repository: &str, named: &[Named], digest: &Digest) -> Result<Vec<Reference>, Refusal> {
+    async fn all_names(&self, repository: &str, named: &[Named], digest: &Digest) -> Result<Vec<Reference>, Refusal> {
         let stands_for = |it: &&Named| it.manifest.digest == *digest || it.name.digest() == Some(digest);
         let found: Vec<Reference> = named.iter().filter(stands_for).map(|it| it.name.clone()).collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        if !self.links.is_deleted(repository, digest) && self.subjects.lead(named, digest, &self.store) {
+        if !self.links.is_deleted(repository, digest) && self.subjects.lead(named, digest, &self.store).await? {
             // Part of an index: the index stays, and its bytes with it.
             return Ok(Vec::new());
         }

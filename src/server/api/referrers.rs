@@ -2,9 +2,8 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -14,19 +13,21 @@ use super::super::Server;
 use super::super::http::query::Query;
 use super::super::http::refusal::Refusal;
 use super::super::http::reply::{Answer, json as json_reply};
+use super::super::retention::off_thread;
 use super::route::Name;
+use crate::error::Result;
+use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{OCI_INDEX, OCI_MANIFEST};
-use crate::image::{Descriptor, Digest, Reference, null};
+use crate::image::{Descriptor, Digest, Manifest, Reference, null};
 use crate::store::{Named, Store};
 
 /// Facts that are kept: a few hundred bytes each.
 const MOST: usize = 20_000;
-/// An index in an index in an index.
-const DEEPEST: u8 = 4;
 
 /// What matters of manifests here, by digest. They never change, so neither does this.
-#[derive(Default)]
-pub(in crate::server) struct Subjects(RefCell<HashMap<Digest, Rc<Facts>>>);
+/// Clones share what they know.
+#[derive(Clone, Default)]
+pub(in crate::server) struct Subjects(Arc<Mutex<HashMap<Digest, Arc<Facts>>>>);
 
 /// What one document says of itself.
 #[derive(Deserialize)]
@@ -51,39 +52,69 @@ struct Config {
 }
 
 impl Subjects {
+    fn known(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Facts>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The facts of a manifest that is here and can be read.
-    pub(in crate::server) fn of(&self, digest: &Digest, store: &Store) -> Option<Rc<Facts>> {
-        if let Some(known) = self.0.borrow().get(digest) {
-            return Some(Rc::clone(known));
+    pub(in crate::server) fn of(&self, digest: &Digest, store: &Store) -> Option<Arc<Facts>> {
+        if let Some(known) = self.known().get(digest) {
+            return Some(Arc::clone(known));
         }
         let raw = store.document(digest).ok()?;
         let facts = Facts {
             size: raw.len() as u64,
             ..serde_json::from_slice::<Facts>(&raw).ok()?
         };
-        let facts = Rc::new(facts);
-        let mut known = self.0.borrow_mut();
+        let facts = Arc::new(facts);
+        let mut known = self.known();
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(digest.clone(), Rc::clone(&facts));
+        known.insert(digest.clone(), Arc::clone(&facts));
         Some(facts)
     }
 
-    /// Whether one of these names leads to the manifest.
-    pub(in crate::server) fn lead(&self, named: &[Named], digest: &Digest, store: &Store) -> bool {
-        documents(named).any(|document| document == digest)
-            || documents(named).any(|document| self.has_child(document, digest, store, DEEPEST))
+    /// Whether one of these names leads to the manifest. What may have to read much is done off the thread that serves.
+    pub(in crate::server) async fn lead(&self, named: &[Named], digest: &Digest, store: &Store) -> Result<bool> {
+        if documents(named).any(|document| document == digest) {
+            return Ok(true);
+        }
+        let roots: Vec<Digest> = documents(named).cloned().collect();
+        let (subjects, digest, store) = (self.clone(), digest.clone(), store.clone());
+        off_thread(move || {
+            let mut walk = Walk::of_digests(roots, Limits::NONE)?;
+            while let Some(node) = walk.next_unread() {
+                let Some(facts) = subjects.of(&node.digest, &store) else {
+                    continue;
+                };
+                if facts.manifests.iter().any(|child| child.digest == digest) {
+                    return Ok(true);
+                }
+                walk.answer(&node, &facts.manifests)?;
+            }
+            Ok(false)
+        })
+        .await
     }
 
-    fn has_child(&self, document: &Digest, digest: &Digest, store: &Store, depth: u8) -> bool {
-        let Some(facts) = self.of(document, store).filter(|_| depth > 0) else {
-            return false;
-        };
-        facts
-            .manifests
-            .iter()
-            .any(|child| child.digest == *digest || self.has_child(&child.digest, digest, store, depth - 1))
+    /// That an index is no deeper and no larger with all below it than anyone can follow.
+    pub(in crate::server) async fn check_shape(&self, index: &Manifest, store: &Store) -> Result<()> {
+        let (root, children) = (index.descriptor.clone(), graph::children(index).cloned());
+        let (children, subjects, store) = (children.collect::<Vec<_>>(), self.clone(), store.clone());
+        off_thread(move || {
+            let mut walk = Walk::new([&root], Limits::IMAGE)?;
+            if let Some(root) = walk.next_unread() {
+                walk.answer(&root, &children)?;
+            }
+            while let Some(node) = walk.next_unread() {
+                if let Some(facts) = subjects.of(&node.digest, &store) {
+                    walk.answer(&node, &facts.manifests)?;
+                }
+            }
+            walk.into_levels().map(drop)
+        })
+        .await
     }
 }
 

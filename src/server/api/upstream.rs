@@ -26,7 +26,8 @@ use super::blobs::blob_reply;
 use super::route::{At, Name};
 use crate::content::{BlobReader, ByteStream, Opener, Sink as _, Source as _};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body as Contents, Descriptor, Digest, Manifest, Reference, Version};
+use crate::image::graph::{self, Limits, Walk};
+use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 use crate::registry::{Registry, Repository};
 use crate::store::Store;
 
@@ -141,7 +142,11 @@ impl Upstream {
 
     /// A blob that is not here: passed on as it comes, and kept.
     pub(in crate::server) async fn blob(&self, name: &Name, digest: &Digest, method: &Method) -> Answer {
-        let blob = self.describe(name, digest).filter(|_| self.knows(name));
+        let blob = if self.knows(name) {
+            self.describe(name, digest).await?
+        } else {
+            None
+        };
         let blob = blob.ok_or_else(|| Refusal::no_blob(digest))?;
         if *method == Method::HEAD {
             return Ok(blob_reply(digest, blob.size, Body::of("")));
@@ -176,26 +181,26 @@ impl Upstream {
     }
 
     /// What the manifests that are here say of a blob: without one of them nobody can want it.
-    fn describe(&self, name: &Name, digest: &Digest) -> Option<Descriptor> {
-        let repositories = self.store.repositories().ok()?;
-        let named = repositories.of(&name.repository)?;
-        let mut ahead: Vec<Digest> = super::referrers::documents(named).cloned().collect();
-        while let Some(document) = ahead.pop() {
-            let Ok(raw) = self.store.document(&document) else {
-                continue;
-            };
-            match Manifest::parse(raw, None, Some(&document)).map(|manifest| manifest.body) {
-                Ok(Contents::Index(index)) => ahead.extend(index.manifests.into_iter().map(|child| child.digest)),
-                Ok(Contents::Image(image)) => {
-                    let mut blobs = image.layers.into_iter().chain([image.config]);
-                    if let Some(blob) = blobs.find(|blob| blob.digest == *digest) {
-                        return Some(blob);
-                    }
+    async fn describe(&self, name: &Name, digest: &Digest) -> Result<Option<Descriptor>> {
+        let repositories = self.store.repositories()?;
+        let named = repositories.of(&name.repository).unwrap_or_default();
+        let roots: Vec<Digest> = super::referrers::documents(named).cloned().collect();
+        let (store, digest) = (self.store.clone(), digest.clone());
+        off_thread(move || {
+            let mut walk = Walk::of_digests(roots, Limits::NONE)?;
+            while let Some(node) = walk.next_unread() {
+                let read = store.document(&node.digest);
+                let Ok(manifest) = read.and_then(|raw| Manifest::parse(raw, None, Some(&node.digest))) else {
+                    continue;
+                };
+                if let Some(blob) = graph::blobs(&manifest).find(|blob| blob.digest == digest) {
+                    return Ok(Some(blob.clone()));
                 }
-                Err(_) => {}
+                walk.answer(&node, graph::children(&manifest))?;
             }
-        }
-        None
+            Ok(None)
+        })
+        .await
     }
 
     /// Begins to fetch; the fetch goes on when the client goes away.

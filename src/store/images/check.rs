@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::error::{During, Error, Kind, Result};
+use crate::image::graph::{Limits, Walk};
 use crate::image::{Body, Digest, Digester, Reference};
 use crate::store::Store;
 use crate::store::blobs;
@@ -101,7 +102,7 @@ impl Store {
             let entries = std::slice::from_ref(entry);
             let reached = Reach::of_entries(entries, &self.layout, &self.cache)?.into_digests();
             let name = entry.name.as_ref().map_or("<none>", Reference::familiar);
-            let optional = self.optional(&entry.descriptor.digest);
+            let optional = self.optional(&entry.descriptor.digest)?;
             for digest in reached {
                 let fault = match (here.contains(&digest), damaged.contains(&digest)) {
                     (true, true) => BlobFault::Damaged,
@@ -117,12 +118,17 @@ impl Store {
         Ok(())
     }
 
-    /// The children of an index.
-    fn optional(&self, manifest: &Digest) -> HashSet<Digest> {
-        match self.cache.manifest(manifest).as_deref().map(|it| &it.body) {
-            Ok(Body::Index(index)) => index.manifests.iter().map(|child| child.digest.clone()).collect(),
-            _ => HashSet::new(),
+    /// All that an index leads to by way of indexes.
+    fn optional(&self, manifest: &Digest) -> Result<HashSet<Digest>> {
+        let mut optional = HashSet::new();
+        let mut walk = Walk::of_digests([manifest.clone()], Limits::NONE)?;
+        while let Some(node) = walk.next_unread() {
+            if let Ok(Body::Index(index)) = self.cache.manifest(&node.digest).as_deref().map(|it| &it.body) {
+                optional.extend(index.manifests.iter().map(|child| child.digest.clone()));
+                walk.answer(&node, &index.manifests)?;
+            }
         }
+        Ok(optional)
     }
 }
 

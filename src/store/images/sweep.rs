@@ -6,7 +6,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::error::{Kind, Result};
-use crate::image::{Body, Digest};
+use crate::image::graph::{self, Limits, Walk};
+use crate::image::{Body, Descriptor, Digest};
 use crate::store::blobs;
 use crate::store::images::index::{Index, IndexEntry};
 use crate::store::images::manifest_cache::ManifestCache;
@@ -18,18 +19,19 @@ pub(in crate::store) struct Reach<'a> {
     layout: &'a Layout,
     cache: &'a ManifestCache,
     seen: HashSet<Digest>,
-    /// Those of them whose own children were looked at.
-    walked: HashSet<Digest>,
 }
 
 impl<'a> Reach<'a> {
     /// What the whole index leads to. An error means that something could not be looked at: then nothing may be freed.
     pub(in crate::store) fn of_index(index: &Index, layout: &'a Layout, cache: &'a ManifestCache) -> Result<Self> {
-        let mut reach = Self::of_entries(&index.entries, layout, cache)?;
-        for stranger in &index.strangers {
-            reach.guess(stranger)?;
-        }
-        Ok(reach)
+        let mut guessed = Vec::new();
+        index
+            .strangers
+            .iter()
+            .for_each(|stranger| digests_in(stranger, &mut guessed));
+        let entries = index.entries.iter();
+        let roots = entries.map(|entry| entry.descriptor.digest.clone()).chain(guessed);
+        Self::of(roots, layout, cache).map(|reach| reach.with_named(&index.entries))
     }
 
     pub(in crate::store) fn of_entries(
@@ -37,27 +39,34 @@ impl<'a> Reach<'a> {
         layout: &'a Layout,
         cache: &'a ManifestCache,
     ) -> Result<Self> {
+        let roots = entries.iter().map(|entry| entry.descriptor.digest.clone());
+        Self::of(roots, layout, cache).map(|reach| reach.with_named(entries))
+    }
+
+    fn of(roots: impl Iterator<Item = Digest>, layout: &'a Layout, cache: &'a ManifestCache) -> Result<Self> {
         let mut reach = Self {
             layout,
             cache,
             seen: HashSet::new(),
-            walked: HashSet::new(),
         };
-        for entry in entries {
-            reach.walk(&entry.descriptor.digest)?;
-            // The document that the name's digest stands for is kept; what else it leads to is not.
-            reach
-                .seen
-                .extend(entry.name.as_ref().and_then(|name| name.digest()).cloned());
+        let mut walk = Walk::of_digests(roots, Limits::NONE)?;
+        while let Some(node) = walk.next_unread() {
+            let children = reach.look_at(&node.digest)?;
+            reach.seen.insert(node.digest.clone());
+            walk.answer(&node, &children)?;
         }
         Ok(reach)
     }
 
-    fn walk(&mut self, document: &Digest) -> Result<()> {
-        self.seen.insert(document.clone());
-        if !self.walked.insert(document.clone()) {
-            return Ok(());
-        }
+    /// The document that a name's digest stands for is kept; what else it leads to is not.
+    fn with_named(mut self, entries: &[IndexEntry]) -> Self {
+        let names = entries.iter().filter_map(|entry| entry.name.as_ref());
+        self.seen.extend(names.filter_map(|name| name.digest()).cloned());
+        self
+    }
+
+    /// Notes the blobs of a document, and tells which others it leads to.
+    fn look_at(&mut self, document: &Digest) -> Result<Vec<Descriptor>> {
         if let Ok(Some(summary)) = self.cache.summary(document) {
             self.seen.extend(summary.config());
             for (layer, _) in summary.layers() {
@@ -66,43 +75,49 @@ impl<'a> Reach<'a> {
                     self.seen.insert(digest);
                 }
             }
-            return Ok(());
+            return Ok(Vec::new());
         }
         match self.cache.manifest(document) {
             Ok(manifest) => match &manifest.body {
-                Body::Image(image) => {
-                    let blobs = image.layers.iter().chain([&image.config]);
-                    self.seen.extend(blobs.map(|blob| blob.digest.clone()));
-                    Ok(())
+                Body::Image(_) => {
+                    self.seen
+                        .extend(graph::blobs(&manifest).map(|blob| blob.digest.clone()));
+                    Ok(Vec::new())
                 }
-                Body::Index(index) => index.manifests.iter().try_for_each(|child| self.walk(&child.digest)),
+                Body::Index(index) => Ok(index.manifests.clone()),
             },
             Err(e) if e.kind() == Kind::Io => Err(e),
             // Missing, damaged, or of a sort that rdock cannot use.
             Err(_) => match blobs::read(self.layout, document) {
-                Ok(raw) => serde_json::from_slice(&raw).map_or(Ok(()), |value| self.guess(&value)),
-                Err(e) if e.kind() == Kind::Io => Err(e),
-                Err(_) => Ok(()),
-            },
-        }
-    }
-
-    /// Takes each digest in a document of an unknown sort for something it leads to.
-    fn guess(&mut self, value: &Value) -> Result<()> {
-        match value {
-            Value::Array(members) => members.iter().try_for_each(|member| self.guess(member)),
-            Value::Object(members) => {
-                if let Some(Ok(digest)) = members.get("digest").and_then(Value::as_str).map(Digest::parse) {
-                    self.walk(&digest)?;
+                Ok(raw) => {
+                    let mut guessed = Vec::new();
+                    if let Ok(value) = serde_json::from_slice(&raw) {
+                        digests_in(&value, &mut guessed);
+                    }
+                    let described = guessed.into_iter().map(|digest| Descriptor::new("", digest, 0));
+                    Ok(described.collect())
                 }
-                members.values().try_for_each(|member| self.guess(member))
-            }
-            _ => Ok(()),
+                Err(e) if e.kind() == Kind::Io => Err(e),
+                Err(_) => Ok(Vec::new()),
+            },
         }
     }
 
     pub(in crate::store) fn into_digests(self) -> HashSet<Digest> {
         self.seen
+    }
+}
+
+/// Takes each digest in a document of an unknown sort for something it leads to. A parsed document is nowhere deep.
+fn digests_in(value: &Value, found: &mut Vec<Digest>) {
+    match value {
+        Value::Array(members) => members.iter().for_each(|member| digests_in(member, found)),
+        Value::Object(members) => {
+            let digest = members.get("digest").and_then(Value::as_str).map(Digest::parse);
+            found.extend(digest.and_then(Result::ok));
+            members.values().for_each(|member| digests_in(member, found));
+        }
+        _ => {}
     }
 }
 

@@ -383,3 +383,20 @@ fn nothing_is_nested_or_repeated_without_an_end() {
     let many: Vec<u8> = (0..100_002).flat_map(|number| *folder(number).as_bytes()).collect();
     target.refuses(&gzip(&many), "more than 100000 entries");
 }
+
+#[test]
+fn children_that_are_listed_many_times_are_read_once() {
+    let target = Target::new();
+    let mut bad = Bad::new();
+    let mut child = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
+        "digest": format!("sha256:{}", "0".repeat(64))});
+    for _ in 0..6 {
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": vec![child; 30]}).to_string();
+        let digest = digest(index.as_bytes());
+        bad = bad.file(&digest.replace("sha256:", "blobs/sha256/"), index.as_bytes());
+        child = json!({"mediaType": kind, "size": index.len(), "digest": digest});
+    }
+    let index = json!({"schemaVersion": 2, "manifests": [child]}).to_string();
+    target.refuses(&bad.file("index.json", index.as_bytes()).bytes(), "does not hold it");
+}

@@ -106,3 +106,37 @@ fn index(children: &[Value]) -> Value {
     let of = |child: &Value| described(child["mediaType"].as_str().unwrap(), child.to_string().as_bytes());
     json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children.iter().map(of).collect::<Vec<_>>()})
 }
+
+#[test]
+fn an_index_that_lists_a_child_many_times_is_looked_through_once() {
+    let serve = Serve::open();
+    let mut child = image(&serve, 1);
+    let mut at = sha256(child.to_string().as_bytes());
+    put(&serve, &at, &child).is(201);
+    for level in 0..5 {
+        child = index(&vec![child; 60]);
+        at = format!("level-{level}");
+        put(&serve, &at, &child).is(201);
+    }
+    let unknown = format!("/v2/c/one/manifests/sha256:{}", "0".repeat(64));
+    serve.get(&unknown).refuses(404, "MANIFEST_UNKNOWN");
+    serve.get(&format!("/v2/c/one/manifests/{at}")).is(200);
+}
+
+#[test]
+fn an_index_that_is_nested_too_deeply_is_refused() {
+    let serve = Serve::open();
+    let mut child = image(&serve, 1);
+    put(&serve, "image", &child).is(201);
+    let mut levels = 0;
+    let refused = loop {
+        child = index(&[child]);
+        let answer = put(&serve, &format!("level-{levels}"), &child);
+        if answer.status != 201 || levels > 100 {
+            break answer;
+        }
+        levels += 1;
+    };
+    refused.refuses(400, "MANIFEST_INVALID");
+    assert!(levels >= 8, "{levels} levels are few");
+}
