@@ -66,7 +66,7 @@ async fn save(args: &SaveArgs, target: &Target, context: &Context) -> Result<()>
                     // The name is true where the index that it means goes along.
                     let whole = store.manifest(digest).await.ok().filter(|whole| is_child(&root, whole));
                     whole.and_then(|whole| {
-                        plan.children.push(whole);
+                        plan.children.push_parent(whole);
                         name
                     })
                 }

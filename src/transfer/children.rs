@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use crate::content::{Sink, Source};
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::Node;
-use crate::image::{Digest, Manifest};
+use crate::image::{Descriptor, Digest, Manifest};
 
 /// Bytes of manifests that are kept until they are put. Parsed, they take several times as much.
 const KEPT: u64 = 4 << 20;
@@ -78,6 +78,14 @@ impl Children {
             self.bytes = bytes;
             self.kept.insert(manifest.digest().clone(), manifest);
         }
+    }
+
+    /// Adds one that leads to others of them.
+    pub fn push_parent(&mut self, manifest: Manifest) {
+        let Descriptor { digest, size, .. } = &manifest.descriptor;
+        let (digest, size) = (digest.clone(), *size);
+        self.levels.push(vec![Node { digest, size }]);
+        self.keep(manifest);
     }
 
     pub(super) fn order(&mut self, levels: Vec<Vec<Node>>) {

@@ -89,7 +89,7 @@ impl Server {
         };
         let (store, of) = (self.store.clone(), digest.clone());
         let (is_here, is_needed) = off_thread(move || {
-            let is_needed = links::below(&store, roots).digests.contains(&of);
+            let is_needed = links::below(&store, roots)?.contains(&of);
             Ok((store.has_blob(&of), is_needed))
         })
         .await?;

@@ -7,15 +7,13 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::image::{Body, Digest, Manifest};
+use crate::error::Result;
+use crate::image::graph::{self, Limits, Walk};
+use crate::image::{Digest, Manifest};
 use crate::store::Store;
 
 /// Blobs that are remembered in each of the two ways; the oldest are forgotten first.
 const MOST: usize = 100_000;
-/// Manifests that are looked through for one question.
-const MOST_MANIFESTS: usize = 100_000;
-/// How deep an index may lie in others when it is put.
-const DEEPEST: usize = 1000;
 
 #[derive(Default)]
 pub(in crate::server) struct Links {
@@ -87,47 +85,21 @@ impl Links {
     }
 }
 
-/// What lies below some manifests.
-pub(in crate::server) struct Below {
-    pub(in crate::server) digests: HashSet<Digest>,
-    /// Whether it is more than a registry should look through, or lies deeper.
-    pub(in crate::server) is_too_much: bool,
-}
-
-/// All that these manifests lead to, they themselves among it, as far as it is here and can be read. Each is read once;
-/// reads the disk, so not for the thread that serves.
-pub(in crate::server) fn below(store: &Store, roots: Vec<Digest>) -> Below {
-    let mut digests: HashSet<Digest> = roots.iter().cloned().collect();
-    let mut level = roots;
-    let (mut read, mut depth) = (0, 0);
-    while !level.is_empty() {
-        (read, depth) = (read + level.len(), depth + 1);
-        if read > MOST_MANIFESTS || depth > DEEPEST {
-            return Below {
-                digests,
-                is_too_much: true,
-            };
+/// All that these manifests lead to, they themselves among it, as far as it is here and can be read. Reads the disk, so
+/// not for the thread that serves.
+pub(in crate::server) fn below(store: &Store, roots: Vec<Digest>) -> Result<HashSet<Digest>> {
+    let mut digests = HashSet::new();
+    let mut walk = Walk::of_digests(roots, Limits::NONE)?;
+    while let Some(node) = walk.next_unread() {
+        if let Ok(raw) = store.document(&node.digest)
+            && let Ok(manifest) = Manifest::parse(raw, None, Some(&node.digest))
+        {
+            digests.extend(graph::blobs(&manifest).map(|blob| blob.digest.clone()));
+            walk.answer(&node, graph::children(&manifest))?;
         }
-        let mut next = Vec::new();
-        for digest in &level {
-            let Ok(raw) = store.document(digest) else { continue };
-            match Manifest::parse(raw, None, Some(digest)).map(|manifest| manifest.body) {
-                Ok(Body::Image(image)) => {
-                    digests.extend(image.layers.into_iter().chain([image.config]).map(|blob| blob.digest));
-                }
-                Ok(Body::Index(index)) => {
-                    let children = index.manifests.into_iter().map(|child| child.digest);
-                    next.extend(children.filter(|child| digests.insert(child.clone())));
-                }
-                Err(_) => {}
-            }
-        }
-        level = next;
+        digests.insert(node.digest);
     }
-    Below {
-        digests,
-        is_too_much: false,
-    }
+    Ok(digests)
 }
 
 #[cfg(test)]

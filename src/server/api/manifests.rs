@@ -169,14 +169,14 @@ impl Server {
         };
         let (store, root) = (self.store.clone(), version.digest().cloned());
         let below = off_thread(move || {
-            let below = links::below(&store, root.into_iter().collect());
+            let below = links::below(&store, root.into_iter().collect())?;
             store.rename(&gone, &given)?;
             Ok(below)
         })
         .await?;
         if let At::Digest(digest) = version {
             // Its blobs are the repository's until they are freed: a client that cleans up deletes them next.
-            for blob in below.digests.iter().filter(|blob| *blob != digest) {
+            for blob in below.iter().filter(|blob| *blob != digest) {
                 if !self.links.is_deleted(repository, blob) {
                     self.links.give(repository, blob);
                 }
@@ -268,11 +268,6 @@ fn check(manifest: &Manifest, store: &Store) -> Result<Vec<Descriptor>, Refusal>
     if !missing.is_empty() {
         missing.dedup();
         return Err(Refusal::bad(Code::ManifestBlobUnknown, "blob unknown to registry").about_each(missing));
-    }
-    let below = links::below(store, children.iter().map(|child| child.digest.clone()).collect());
-    if below.is_too_much {
-        let why = "the index leads to too many manifests, or they lie too deep in one another";
-        return Err(Refusal::bad(Code::ManifestInvalid, why));
     }
     Ok(children)
 }
