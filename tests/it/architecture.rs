@@ -94,13 +94,16 @@ const DOORS: &[(&str, &[&str])] = &[
 /// that are in no room.
 const ROOMS: &[(&str, &[&str])] = &[
     ("registry/wire", &[]),
+    ("store/bytes", &["store"]),
+    ("store/notes", &["store"]),
+    ("store/images", &["store", "store/bytes", "store/notes"]),
     ("server/http", &[]),
     ("server/auth", &["server/http"]),
     ("server/api", &["server", "server/auth", "server/http"]),
 ];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
-const CIRCULAR: &[&str] = &["archive", "commands", "image", "server", "store", "ui"];
+const CIRCULAR: &[&str] = &["archive", "commands", "image", "server", "store"];
 
 #[test]
 fn modules_use_only_what_is_below_them() {

@@ -63,7 +63,7 @@ fn layers_that_are_here_already_may_be_left_out() {
     let items = json!([{"Config": "c.json", "RepoTags": ["same:1"], "Layers": [null]}]).to_string();
     let config = config.to_string();
     let lone = archive(&[("c.json", config.as_bytes()), ("manifest.json", items.as_bytes())]);
-    bench.sandbox.rdock_stdin(&["load"], &bare).ok();
+    bench.sandbox.rdock_stdin(&["load"], &lone).ok();
     bench.sandbox.rdock(&["system", "check"]).ok();
 }
 
