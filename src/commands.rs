@@ -1,6 +1,5 @@
 //! One file a command: its arguments and what it does. Commands alone bring the neighbours together.
 
-mod archive_target;
 pub mod candidates;
 pub mod catalog;
 pub mod check;
@@ -35,7 +34,7 @@ pub mod tag;
 pub mod tags;
 pub mod version;
 
-use context::{cannot_open, in_go_s_words};
+use context::cannot_open;
 
 pub use context::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
 pub use listing::ListingArgs;

@@ -180,3 +180,12 @@ impl<T, E: Into<Error>> During<T> for std::result::Result<T, E> {
         self.map_err(|e| e.into().during(doing))
     }
 }
+
+/// What the system said, as Go says it and so docker.
+pub fn in_go_s_words(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}

@@ -4,13 +4,15 @@
 //! a [`Reporter`]; the words are the teller's. The name is written last, by [`commit`] alone.
 
 mod commit;
+pub mod copy;
 pub mod pull;
 pub mod push;
 
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::image::{Digest, Reference};
+use crate::image::{Digest, Manifest, Reference};
+use crate::places::Place;
 use crate::progress::Progress;
 
 /// Something that happened on the way.
@@ -22,8 +24,31 @@ pub enum News<'a> {
     Digest(&'a Digest),
     /// One of several tags is for other platforms than the one that is wanted, and is passed over.
     PassedOver { name: &'a Reference, why: &'a Error },
+    /// A place was typed without a tag and gets docker's default one.
+    DefaultTag(End),
+    /// The copy of an image begins.
+    Copying { from: &'a Place, to: &'a Place },
+    /// An image has its name at the destination.
+    Copied { to: &'a Place, manifest: &'a Manifest },
+    /// All of it is done, with so many manifests that speak of it. Without news it was all there before.
+    CopyEnds {
+        to: &'a Place,
+        attached: usize,
+        is_new: bool,
+    },
+    /// One of several images could not be copied.
+    NotCopied(Error),
+    /// The registry does not list the tags among which cosign's signatures would be.
+    SignaturesNotSought(&'a Error),
     /// The image is at the registry, but the store could not remember it.
     NotRemembered(&'a Error),
+}
+
+/// The ends of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Source,
+    Destination,
 }
 
 /// Whoever wants to know how a job goes on.

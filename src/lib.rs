@@ -120,3 +120,4 @@ pub mod store;
 pub mod tarball;
 pub mod transfer;
 pub mod ui;
+pub mod units;

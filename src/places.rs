@@ -1,5 +1,18 @@
-//! Where images are: one file a place.
+//! Where images are: what all places have in common, and one file a place.
+//!
+//! A new place is a file with what it is as an [`Origin`], as a [`Destination`] or as both, and its line in `parse`.
 
+mod archive;
+mod archive_target;
+mod ends;
+mod layout;
+mod parse;
+mod place;
 mod registry;
 
+pub use archive::{check_missing, read, seen_by_docker};
+pub use archive_target::ArchiveTarget;
+pub use ends::{Answer, AnySink, AnySource, Destination, Incoming, Means, Origin, Receiver, check_platform};
+pub use parse::{destination, has_path, is_archive, origin, parse};
+pub use place::Place;
 pub use registry::with_nearest_tags;

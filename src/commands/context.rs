@@ -14,7 +14,7 @@ use super::truth;
 
 use super::limits;
 use crate::credentials::Credentials;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, in_go_s_words};
 use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
 use crate::settings::{Setting, Settings};
 use crate::store::{Recovery, Store};
@@ -29,15 +29,6 @@ pub enum Status {
     Failed,
     /// The same, with an exit code of its own.
     Exit(u8),
-}
-
-/// What the system said, as Go says it and so docker.
-pub(super) fn in_go_s_words(e: &io::Error) -> String {
-    let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-    first.into_iter().chain(letters).collect()
 }
 
 /// Docker's words for a file that cannot be read.

@@ -1,29 +1,18 @@
 //! `rdock copy`: from one registry to another, straight through, as it is.
 
-mod batch;
-mod origin;
-mod outlook;
-mod place;
-mod tape;
-mod target;
-mod unpacked;
+use std::fmt::Write as _;
 
 use clap::Args;
 
 use super::{Context, RegistryArgs, Status, TransferArgs};
 use crate::credentials::server_domain;
 use crate::error::{Error, Kind, Result};
-use crate::image::referral::is_fallback_tag;
-use crate::image::{Platform, Reference, glob};
-use crate::registry::Registry;
-use crate::store::Store;
-
-use batch::Batch;
-use origin::Origin;
-use outlook::Outlook;
-use place::Place;
-use target::Target;
-use unpacked::Unpacked;
+use crate::image::{Platform, glob};
+use crate::jobs::copy::{self, Copied, DryRun, Fate, Referrers, Request};
+use crate::jobs::{End, News, Reporter};
+use crate::places::{self, Means};
+use crate::progress::Direction;
+use crate::ui::{Table, human};
 
 /// Copy images between registries, with all their platforms and without a disk in between
 #[derive(Debug, Args)]
@@ -77,184 +66,143 @@ pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
 }
 
 async fn copy(args: &CopyArgs, context: &Context) -> Result<Status> {
-    if !(args.which.filter.is_empty() || args.which.is_many()) {
-        return Err(Error::new(Kind::Usage, "--filter goes with --all-tags or --all"));
-    }
-    if place::is_archive(&args.destination) && (args.which.is_many() || args.referrers) {
-        let message = "an archive takes one image and nothing that refers to it: copy to a folder, oci:DIR, instead";
-        return Err(Error::new(Kind::Usage, message));
-    }
-    // Patterns that cannot be read are refused before anything moves.
-    args.which
-        .filter
-        .iter()
-        .try_for_each(|pattern| glob::matches(pattern, "").map(drop))?;
-    let job = Job {
-        platform: args.platform.as_deref().map(Platform::parse).transpose()?,
-        args,
-        context,
-    };
-    let mut outlook = Outlook::default();
-    let mut status = Status::Done;
-    let places = job.places().await?;
-    for (from, to) in &places {
-        let copied = Box::pin(job.run(from, to, &mut outlook)).await;
-        match copied {
-            Ok(Status::Done) => {}
-            Ok(other) => status = other,
-            // A repository whose tags are all gone, or none of ours to read, does not keep the others from it.
-            Err(e) if places.len() > 1 && batch::is_of_one_image(&e) => {
-                context.fail(&e.during(format!("copying {from}")));
-                status = Status::Failed;
+    check(args)?;
+    let request = Request {
+        means: Means {
+            registries: context.registries(&args.registry, Some(args.transfer.stall_timeout))?,
+            store: context.store(),
+            progress: context.screen.progress(Direction::Load, true),
+        },
+        which: if args.which.is_many() {
+            copy::Which::Tags {
+                patterns: args.which.filter.clone(),
             }
-            Err(e) => return Err(e),
-        }
-    }
-    if args.dry_run {
-        context.screen.print(&outlook.to_string());
-    }
-    Ok(status)
-}
-
-/// What was asked for.
-struct Job<'a> {
-    args: &'a CopyArgs,
-    context: &'a Context,
-    platform: Option<Platform>,
-}
-
-impl<'a> Job<'a> {
-    /// The repositories or folders to copy, and where to.
-    async fn places(&self) -> Result<Vec<(Place, Place)>> {
-        let (source, destination) = (&self.args.source, &self.args.destination);
-        if !self.args.which.all {
-            return Ok(vec![(Place::parse(source)?, Place::parse(destination)?)]);
-        }
-        let domain = server_domain(Some(source));
-        let prefix = destination.trim_end_matches('/');
-        let registry = self.registry(&domain)?;
-        let pair = |name: &String| {
-            let from = Reference::parse(&format!("{domain}/{name}"))?;
-            let to = Reference::parse(&format!("{prefix}/{name}"))?;
-            Ok((Place::Registry(from), Place::Registry(to)))
-        };
-        registry.catalog().await?.whole()?.iter().map(pair).collect()
-    }
-
-    /// Copies, or foresees, what is asked for of one repository or folder.
-    async fn run(&self, from: &Place, to: &Place, outlook: &mut Outlook) -> Result<Status> {
-        let batch = self.batch(from, to).await?;
-        let pairs = self.pairs(&batch.origin, from, to).await?;
-        if self.args.dry_run {
-            batch.foresee(&pairs, outlook).await.map(|()| Status::Done)
         } else {
-            Box::pin(batch.copy(&pairs)).await
-        }
-    }
+            copy::Which::Named
+        },
+        platform: args.platform.as_deref().map(Platform::parse).transpose()?,
+        referrers: if args.referrers {
+            Referrers::Along
+        } else {
+            Referrers::Left
+        },
+        limits: args.transfer.limits(),
+        reporter: Reporter::new(
+            |news| tell(news, args, context),
+            || context.screen.progress(Direction::Push, args.quiet),
+        ),
+    };
+    let places = if args.which.all {
+        let domain = server_domain(Some(&args.source));
+        let prefix = args.destination.trim_end_matches('/');
+        copy::repositories(&request, &domain, prefix).await?
+    } else {
+        vec![(places::parse(&args.source)?, places::parse(&args.destination)?)]
+    };
+    let copied = if args.dry_run {
+        let (dry_run, copied) = copy::foresee(&request, &places).await?;
+        context.screen.print(&shown(&dry_run));
+        copied
+    } else {
+        copy::run(&request, &places).await?
+    };
+    Ok(match copied {
+        Copied::All => Status::Done,
+        Copied::Some => Status::Failed,
+    })
+}
 
-    async fn batch(&self, from: &Place, to: &Place) -> Result<Batch<'a>> {
-        let mut neighbour = None;
-        let origin = match from {
-            Place::Registry(name) => {
-                let registry = self.registry(name.domain())?;
-                neighbour = Some((registry.clone(), name.path().to_owned()));
-                Origin::Repository(registry.repository(name))
-            }
-            Place::Layout { folder, .. } => Origin::Layout(Store::at(folder.clone())),
-            Place::Archive { file, .. } => Origin::Archive(Box::new(Unpacked::read(file, self.context).await?)),
-        };
-        let target = match to {
-            Place::Registry(name) => {
-                let registry = match &neighbour {
-                    // One host: its tokens and what was learned of it are shared, and blobs can be linked.
-                    Some((registry, _)) if registry.domain() == name.domain() => registry.clone(),
-                    _ => {
-                        neighbour = None;
-                        self.registry(name.domain())?
-                    }
-                };
-                let limit = self.context.store().body_limit(name.domain());
-                Target::Repository(registry.bounded_by(limit).repository(name))
-            }
-            Place::Layout { folder, .. } => {
-                neighbour = None;
-                Target::Layout(Store::at(folder.clone()))
-            }
-            Place::Archive { file, .. } => {
-                neighbour = None;
-                Target::Archive(file.clone())
-            }
-        };
-        Ok(Batch::new(
-            self.context,
-            self.args,
-            self.platform.clone(),
-            (from.clone(), origin),
-            target,
-            neighbour.map(|(_, path)| path),
-        ))
+/// Refuses what does not go together before anything moves.
+fn check(args: &CopyArgs) -> Result<()> {
+    let usage = |message: &str| Err(Error::new(Kind::Usage, message));
+    if !(args.which.filter.is_empty() || args.which.is_many()) {
+        return usage("--filter goes with --all-tags or --all");
     }
+    if args.which.all && (places::has_path(&args.source) || places::has_path(&args.destination)) {
+        return usage(
+            "--all copies from registry to registry: to a folder or an archive, copy one repository after the other, \
+             rdock copy --all-tags NAME oci:DIR; \"rdock catalog HOST\" lists them",
+        );
+    }
+    if places::is_archive(&args.destination) && (args.which.is_many() || args.referrers) {
+        return usage("an archive takes one image and nothing that refers to it: copy to a folder, oci:DIR, instead");
+    }
+    let mut patterns = args.which.filter.iter();
+    patterns.try_for_each(|pattern| glob::matches(pattern, "").map(drop))
+}
 
-    /// The images to copy, and their new names.
-    async fn pairs(&self, origin: &Origin, from: &Place, to: &Place) -> Result<Vec<(Place, Place)>> {
-        if !self.args.which.is_many() {
-            return self.one(from, to).map(|pair| vec![pair]);
+/// The words for what happens on the way.
+fn tell(news: News<'_>, args: &CopyArgs, context: &Context) {
+    let say = |line: &str| {
+        if !args.quiet {
+            context.screen.line(line);
         }
-        if from.has_version() || to.has_version() {
-            return Err(Error::new(Kind::Usage, "tag can't be used with --all-tags/-a"));
+    };
+    match news {
+        News::DefaultTag(End::Source) => say("Using default tag for the source: latest"),
+        News::DefaultTag(End::Destination) => say("Using default tag for the destination: latest"),
+        News::Copying { from, to } => say(&format!("Copying {from} to {to}")),
+        News::Copied { to, manifest } => {
+            let (digest, size) = (manifest.digest(), manifest.raw.len());
+            say(&format!("{}digest: {digest} size: {size}", lead(to)));
         }
-        let mut pairs = Vec::new();
-        for tag in origin.tags().await? {
-            // Those lists are made anew from what they list.
-            if self.args.referrers && is_fallback_tag(&tag) {
-                continue;
+        News::CopyEnds { to, attached, is_new } => {
+            if attached > 0 {
+                let referrers = if attached == 1 { "referrer" } else { "referrers" };
+                say(&format!("{}copied with {attached} {referrers}", lead(to)));
             }
-            if self.is_wanted(&tag)? {
-                pairs.push((from.at_tag(&tag)?, to.at_tag(&tag)?));
-            }
+            let status = if is_new {
+                "Copied image to"
+            } else {
+                "Image is up to date for"
+            };
+            say(&format!("Status: {status} {to}"));
+            context.screen.line(&to.in_full());
         }
-        Ok(pairs)
+        News::NotCopied(e) => {
+            context.fail(&e);
+        }
+        News::SignaturesNotSought(e) => {
+            let words = format!("WARNING: cosign's signatures are not looked for: {e}");
+            context.screen.note(&words);
+        }
+        News::Pulling(_) | News::Digest(_) | News::PassedOver { .. } | News::NotRemembered(_) => {}
     }
+}
 
-    /// One image. A destination without a tag has docker's default one.
-    fn one(&self, from: &Place, to: &Place) -> Result<(Place, Place)> {
-        let say = |which: &str| {
-            if !self.args.quiet {
-                self.context
-                    .screen
-                    .line(&format!("Using default tag for the {which}: latest"));
-            }
-        };
-        let from = match from {
-            Place::Registry(name) if name.is_name_only() => {
-                say("source");
-                from.at_tag("latest")?
-            }
-            named => named.clone(),
-        };
-        if !to.has_version() && !matches!(to, Place::Archive { .. }) {
-            say("destination");
-            return Ok((from, to.at_tag("latest")?));
-        }
-        Ok((from, to.clone()))
-    }
+/// The tag, as lines about it begin.
+fn lead(place: &places::Place) -> String {
+    place.tag().map(|tag| format!("{tag}: ")).unwrap_or_default()
+}
 
-    fn is_wanted(&self, tag: &str) -> Result<bool> {
-        let patterns = &self.args.which.filter;
-        if patterns.is_empty() {
-            return Ok(true);
+/// A table of what would move, and the sums below it.
+fn shown(dry_run: &DryRun) -> String {
+    let mut text = String::new();
+    if !dry_run.moving().is_empty() {
+        let mut table = Table::new(&["BLOB", "SIZE", "ACTION"]);
+        for (digest, size, fate) in dry_run.moving() {
+            let action = match fate {
+                Fate::Mounted(from) => format!("mount from {from}"),
+                _ => "copy".to_owned(),
+            };
+            table.row(&[digest.short(), &human::size(*size), &action]);
         }
-        for pattern in patterns {
-            if glob::matches(pattern, tag)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        text += &table.aligned();
     }
-
-    fn registry(&self, domain: &str) -> Result<Registry> {
-        let patience = self.args.transfer.stall_timeout;
-        let registries = self.context.registries(&self.args.registry, Some(patience))?;
-        registries.at(domain)
+    let mut line = |title: &str, (count, bytes): (usize, u64), what: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        let size = human::size(bytes);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{title:<15}{count} {what}{plural}, {size} ({bytes} bytes)");
+    };
+    line("To copy:", dry_run.sum(|fate| *fate == Fate::Copied), "blob");
+    let mounted = dry_run.sum(|fate| matches!(fate, Fate::Mounted(_)));
+    if mounted.0 > 0 {
+        line("To mount:", mounted, "blob");
     }
+    if dry_run.present().0 > 0 {
+        line("Already there:", dry_run.present(), "blob");
+    }
+    line("To write:", dry_run.manifests(), "manifest");
+    text
 }

@@ -3,12 +3,10 @@
 use clap::Args;
 
 use super::{Context, RegistryArgs, Status};
-use crate::content::Source;
-use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Body, Digest, ImageConfig, ImageManifest, Platform, Reference};
-use crate::places::with_nearest_tags;
+use crate::error::Result;
+use crate::image::{Body, Digest, Platform, Reference};
+use crate::places::{check_platform, with_nearest_tags};
 use crate::registry::Repository;
-use crate::transfer;
 
 /// Show the digest of an image on its registry
 #[derive(Debug, Args)]
@@ -67,14 +65,4 @@ async fn of_platform(repository: &Repository, name: &Reference, platform: &Platf
             .await
             .map(|()| manifest.digest().clone()),
     }
-}
-
-/// An image without an index says in its config what it is for.
-pub(super) async fn check_platform(source: &impl Source, image: &ImageManifest, wanted: &Platform) -> Result<()> {
-    let config = ImageConfig::parse(&transfer::read(source, &image.config).await?)?;
-    if config.platform.distance_to(wanted).is_some() {
-        return Ok(());
-    }
-    let message = format!("the image is not for {wanted}");
-    Err(Error::new(Kind::NotFound, message).with_clue(Clue::Platforms(vec![config.platform.to_string()])))
 }

@@ -9,16 +9,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Context, Status};
-use crate::archive::{self, Contents, Folder, Held, Listed, Reading};
+use crate::archive::{self, Folder, Listed};
 use crate::content::Sink;
-use crate::error::{Clue, Error, Kind, Result};
-use crate::image::size::total;
+use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
+use crate::places::{check_missing, read};
 use crate::progress::Direction;
 use crate::progress::{Layer, Progress};
-use crate::store::{Scratch, Store, StoreWriter};
+use crate::store::{Store, StoreWriter};
 use crate::transfer::{self, Limits, Plan};
-use crate::ui::human;
 
 /// Load an image from a tar archive or STDIN
 #[derive(Debug, Args)]
@@ -218,48 +217,4 @@ impl Load<'_> {
             )
         })
     }
-}
-
-/// Reads an archive into the scratch place, and says which images it holds.
-pub(super) fn read(
-    stream: Box<dyn Read + Send>,
-    scratch: &Scratch,
-    store: &Store,
-    platform: Option<&Platform>,
-    progress: &dyn Progress,
-) -> Result<(Contents, Vec<Listed>)> {
-    let has = |digest: &Digest, size: u64| store.has_whole(&Descriptor::new("", digest.clone(), size));
-    let reading = Reading {
-        keep: &|bytes, size, algorithm| scratch.take(bytes, size, algorithm),
-        has: &has,
-        progress,
-    };
-    let contents = Contents::read(stream, &reading)?;
-    let held = Held {
-        has: &|blob| store.has_whole(blob),
-        layer: &|diff_id| store.layer_of(diff_id),
-    };
-    let images = archive::images_of(&contents, &held, platform)?;
-    Ok((contents, images))
-}
-
-/// A delta archive needs what it was made against.
-pub(super) fn check_missing(images: &[Listed]) -> Result<()> {
-    let mut sentences = Vec::new();
-    for image in images.iter().filter(|image| !image.missing.is_empty()) {
-        let name = image.names.first().map_or(image.id.as_str(), Reference::familiar);
-        let bytes = total(image.missing.iter().map(|blob| blob.size));
-        let digests: Vec<&str> = image.missing.iter().map(|blob| blob.digest.as_str()).collect();
-        let blobs = if digests.len() == 1 { "blob" } else { "blobs" };
-        sentences.push(format!(
-            "{name} needs {} {blobs} ({}) that neither the archive nor the store has: {}",
-            digests.len(),
-            human::size(bytes),
-            digests.join(", ")
-        ));
-    }
-    if sentences.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(Kind::NotFound, sentences.join("\n")).with_clue(Clue::BaseNeeded))
 }

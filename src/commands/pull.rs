@@ -139,7 +139,7 @@ fn tell(news: &News<'_>, args: &PullArgs, context: &Context) {
                 .note(&format!("{} is passed over: {why}", name.familiar()));
             return;
         }
-        News::NotRemembered(_) => return,
+        _ => return,
     };
     if !args.quiet {
         context.screen.line(&line);

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::archive_target::Target;
 use super::{Context, Status};
 use crate::archive::{self, Saved, Writer};
 use crate::content::{Sink as _, Source};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
+use crate::places::{ArchiveTarget, seen_by_docker};
 use crate::progress::Direction;
 use crate::store::Store;
 use crate::transfer::{self, Limits, Plan};
@@ -44,14 +44,14 @@ const MAX_LIST: u64 = 64 << 20;
 const PIPE_CLOSED: u8 = 141;
 
 pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
-    let target = Target::open(args.output.as_deref())?;
+    let target = ArchiveTarget::open(args.output.as_deref())?;
     match save(&args, &target, context).await {
         Err(_) if target.has_no_reader() => Ok(Status::Exit(PIPE_CLOSED)),
         saved => saved.and_then(|()| target.commit()).map(|()| Status::Done),
     }
 }
 
-async fn save(args: &SaveArgs, target: &Target, context: &Context) -> Result<()> {
+async fn save(args: &SaveArgs, target: &ArchiveTarget, context: &Context) -> Result<()> {
     let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
     let store = context.store();
     // While it is saved nobody may free it; a store that may only be read needs no such care.
@@ -220,25 +220,6 @@ async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, tex
     let child = store.manifest(&child.digest).await?;
     let plan = plan(&child).await?;
     Ok((child, plan))
-}
-
-/// The one image that `docker load` is to see: of an index, the one for this machine.
-pub(super) async fn seen_by_docker(source: &impl Source, root: &Manifest) -> Option<(Descriptor, Vec<Descriptor>)> {
-    match &root.body {
-        Body::Image(image) => image
-            .config
-            .media_type
-            .contains(".image.")
-            .then(|| (image.config.clone(), image.layers.clone())),
-        Body::Index(index) => {
-            let others = index.manifests.iter().filter(|it| !it.is_attestation());
-            let child = index.choose(&Platform::host()).ok().into_iter().chain(others).next()?;
-            match source.manifest(&child.digest).await.ok()?.body {
-                Body::Image(image) => Some((image.config, image.layers)),
-                Body::Index(_) => None,
-            }
-        }
-    }
 }
 
 /// The layers that the far side has, as the flags say; configs and manifests always go along.

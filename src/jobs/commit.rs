@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Manifest, Reference};
+use crate::places::{Place, Receiver};
 use crate::store::Store;
 
 /// An image whose content is all there.
@@ -19,7 +20,7 @@ pub(super) struct Arrival<'a> {
 pub(super) fn to_store(store: &Store, arrivals: Vec<Arrival<'_>>) -> Result<bool> {
     let (mut names, mut nameless) = (Vec::new(), Vec::new());
     for arrival in arrivals {
-        check(&arrival.names, arrival.root)?;
+        check(&arrival.names.iter().collect::<Vec<_>>(), arrival.root)?;
         if arrival.names.is_empty() {
             nameless.push(arrival.image.clone());
         }
@@ -33,9 +34,15 @@ pub(super) fn to_store(store: &Store, arrivals: Vec<Arrival<'_>>) -> Result<bool
     Ok(is_new)
 }
 
+/// Names an image at a place, by what it received there.
+pub(super) async fn to_place(receiver: Box<dyn Receiver>, root: &Manifest, place: &Place) -> Result<()> {
+    check(place.reference().as_slice(), root)?;
+    receiver.name(root, place).await
+}
+
 /// What may not be named is refused here, whichever way it came: a name with a digest means that digest.
-fn check(names: &[Reference], root: &Manifest) -> Result<()> {
-    let is_wrong = |name: &&Reference| name.digest().is_some_and(|wanted| wanted != root.digest());
+fn check(names: &[&Reference], root: &Manifest) -> Result<()> {
+    let is_wrong = |name: &&&Reference| name.digest().is_some_and(|wanted| wanted != root.digest());
     match names.iter().find(is_wrong) {
         None => Ok(()),
         Some(name) => {

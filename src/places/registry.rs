@@ -1,12 +1,164 @@
-//! A registry as a place: what may have been meant, the tags that look most like a missing one.
+//! A repository of a registry as a place.
 
-use crate::error::{Clue, Error, Kind};
-use crate::image::Reference;
+use std::ops::Range;
+
+use super::ends::{Answer, Destination, Incoming, Means, Origin, Receiver};
+use super::place::Place;
+use crate::content::{BlobReader, Memory, Opener, Outcome, Sink, Source, Span};
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::nearest::nearest;
+use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 use crate::registry::Repository;
+use crate::store::Store;
 
 /// How many names are offered.
 const OFFERED: usize = 5;
+
+/// One repository, with what the store remembers of half-done uploads to it.
+pub(super) struct OnRegistry {
+    repository: Repository,
+    name: Reference,
+    store: Store,
+}
+
+impl OnRegistry {
+    pub(super) fn origin(name: &Reference, means: &Means<'_>) -> Result<Self> {
+        Ok(Self {
+            repository: means.registries.at(name.domain())?.repository(name),
+            name: name.clone(),
+            store: means.store.clone(),
+        })
+    }
+
+    pub(super) fn destination(name: &Reference, means: &Means<'_>) -> Result<Self> {
+        let limit = means.store.body_limit(name.domain());
+        let registry = means.registries.at(name.domain())?.bounded_by(limit);
+        Ok(Self {
+            repository: registry.repository(name),
+            name: name.clone(),
+            store: means.store.clone(),
+        })
+    }
+
+    fn memory(&self) -> Memory {
+        self.store.sessions(self.name.domain(), self.name.path())
+    }
+}
+
+/// The name, which is of a registry.
+fn named(place: &Place) -> Result<Reference> {
+    let name = place.reference().map(|name| name.clone().or_latest());
+    name.ok_or_else(|| Error::new(Kind::Usage, format!("{place} is not on a registry")))
+}
+
+impl Source for OnRegistry {
+    async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
+        self.repository.manifest(digest).await
+    }
+
+    async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+        self.repository.open(blob, from).await
+    }
+
+    fn has_spans(&self) -> bool {
+        self.repository.has_spans()
+    }
+
+    async fn open_span(&self, blob: &Descriptor, bytes: Range<u64>) -> Result<Span> {
+        self.repository.open_span(blob, bytes).await
+    }
+}
+
+impl Origin for OnRegistry {
+    fn resolve<'a>(&'a self, name: &'a Place) -> Answer<'a, Manifest> {
+        Box::pin(async move {
+            let name = named(name)?;
+            match self.repository.resolve(name.version()).await {
+                Ok(manifest) => Ok(manifest),
+                Err(e) => Err(with_nearest_tags(e, &self.repository, &name).await),
+            }
+        })
+    }
+
+    fn tags(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(self.repository.tags())
+    }
+
+    fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
+        Box::pin(self.repository.referrers(subject))
+    }
+}
+
+impl Destination for OnRegistry {
+    fn standing<'a>(&'a self, name: &'a Place) -> Answer<'a, Option<Digest>> {
+        Box::pin(async move { self.repository.standing(named(name)?.version()).await })
+    }
+
+    fn has_manifest<'a>(&'a self, digest: &'a Digest) -> Answer<'a, bool> {
+        Box::pin(async move { Ok(self.repository.standing(Version::Digest(digest)).await?.is_some()) })
+    }
+
+    fn has_blob<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, bool> {
+        Box::pin(self.repository.has_blob(blob))
+    }
+
+    fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
+        Box::pin(self.repository.referrers(subject))
+    }
+
+    fn begin<'a>(&'a self, incoming: Incoming<'a>) -> Answer<'a, Box<dyn Receiver>> {
+        let source = incoming.from.0.mounted_by(incoming.to);
+        let mounts = source.into_iter().flat_map(|path| {
+            let blobs = incoming.blobs.iter();
+            blobs.map(move |blob| (blob.digest.clone(), vec![path.to_owned()]))
+        });
+        let repository = self.repository.clone().mounting_from(mounts.collect());
+        let repository = repository.remembering(self.memory());
+        Box::pin(async { Ok(Box::new(IntoRepository(repository)) as Box<dyn Receiver>) })
+    }
+}
+
+struct IntoRepository(Repository);
+
+impl Sink for IntoRepository {
+    async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
+        self.0.receive(blob, open).await
+    }
+
+    async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
+        self.0.put_manifest(manifest).await.map_err(|e| refused(e, manifest))
+    }
+}
+
+impl Receiver for IntoRepository {
+    fn name<'a>(self: Box<Self>, manifest: &'a Manifest, name: &'a Place) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let put = match named(name)?.version() {
+                Version::Tag(tag) => self.0.put_tag(manifest, tag).await,
+                Version::Digest(_) => self.0.put_manifest(manifest).await,
+            };
+            put.map_err(|e| refused(e, manifest))
+        })
+    }
+
+    fn attach<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()> {
+        Box::pin(self.put_manifest(manifest))
+    }
+}
+
+/// A registry that takes no such manifests (zot has no docker types, Quay none of them in an OCI index) says so in
+/// many ways, few of them clear.
+fn refused(error: Error, manifest: &Manifest) -> Error {
+    if error.kind() != Kind::Unsupported {
+        return error;
+    }
+    let media_type = manifest.descriptor.media_type.clone();
+    error
+        .during(format!(
+            "the registry does not take this manifest, of type {media_type}"
+        ))
+        .with_clue(Clue::TypeRefused { media_type })
+}
 
 /// The error that `name` is not there, with the repository's nearest tags where it lists any.
 pub async fn with_nearest_tags(error: Error, repository: &Repository, name: &Reference) -> Error {

@@ -15,6 +15,7 @@ const MAX_FUNCTION: usize = 60;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("backoff", &[]),
+    ("units", &[]),
     ("image", &["error"]),
     ("content", &["error", "image"]),
     ("progress", &["error", "image", "content"]),
@@ -32,7 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("archive", &["error", "image", "content", "progress", "tarball"]),
     ("transfer", &["error", "image", "content", "progress", "backoff"]),
     ("server", &["error", "image", "content", "registry", "store"]),
-    ("ui", &["error", "image", "content", "progress"]),
+    ("ui", &["error", "image", "content", "progress", "units"]),
     ("places", PLACES),
     ("jobs", JOBS),
     ("settings", &["error", "image", "credentials"]),
@@ -65,7 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// A place brings registry, store or archive under one face.
 const PLACES: &[&str] = &[
-    "error", "image", "content", "progress", "registry", "store", "archive", "transfer",
+    "error", "image", "content", "progress", "registry", "store", "archive", "transfer", "units",
 ];
 /// A job moves images between places. It knows no screen and no command line.
 const JOBS: &[&str] = &[

@@ -11,19 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
-use crate::error::{During, Error, Kind, Result};
+use crate::error::{During, Error, Kind, Result, in_go_s_words};
 
 /// Where an archive goes. A file takes its place only when it is whole.
-pub(super) enum Target {
+pub enum ArchiveTarget {
     /// Standard output, and whether its reader has gone.
     Out(Arc<AtomicBool>),
     File(NamedTempFile, PathBuf),
 }
 
-impl Target {
+impl ArchiveTarget {
     /// Docker's checks, in its words
     /// (<https://github.com/moby/sys/blob/atomicwriter/v0.1.0/atomicwriter/atomicwriter.go>).
-    pub(super) fn open(path: Option<&Path>) -> Result<Self> {
+    pub fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             if io::stdout().is_terminal() {
                 return Err(Error::new(
@@ -35,7 +35,7 @@ impl Target {
                 let message = "write /dev/stdout: bad file descriptor: standard output is closed";
                 return Err(Error::new(Kind::Io, message));
             }
-            return Ok(Target::Out(Arc::default()));
+            return Ok(ArchiveTarget::Out(Arc::default()));
         };
         let folder = folder_of(path);
         let wrong = |why: String| Error::new(Kind::Usage, format!("failed to save image: {why}"));
@@ -43,7 +43,7 @@ impl Target {
         match fs::metadata(folder) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return Err(stat("not a directory")),
-            Err(e) => return Err(stat(&super::in_go_s_words(&e))),
+            Err(e) => return Err(stat(&in_go_s_words(&e))),
         }
         if let Ok(metadata) = fs::symlink_metadata(path)
             && let Some(what) = what_is_no_file(metadata.file_type())
@@ -52,27 +52,27 @@ impl Target {
         }
         let prefix = format!(".tmp-{}", path.file_name().unwrap_or_default().to_string_lossy());
         let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder);
-        let file = file.map_err(|e| wrong(format!("open {}: {}", folder.display(), super::in_go_s_words(&e))))?;
-        Ok(Target::File(file, path.to_owned()))
+        let file = file.map_err(|e| wrong(format!("open {}: {}", folder.display(), in_go_s_words(&e))))?;
+        Ok(ArchiveTarget::File(file, path.to_owned()))
     }
 
-    pub(super) fn stream(&self) -> Result<Box<dyn Write + Send>> {
+    pub fn stream(&self) -> Result<Box<dyn Write + Send>> {
         let doing = "opening the archive";
         Ok(match self {
             // The file itself: a line-buffered stream would look at every byte.
-            Target::Out(has_no_reader) => {
+            ArchiveTarget::Out(has_no_reader) => {
                 let own = io::stdout().as_fd().try_clone_to_owned().during(doing)?;
                 Box::new(Pipe {
                     out: File::from(own),
                     has_no_reader: Arc::clone(has_no_reader),
                 })
             }
-            Target::File(file, _) => Box::new(file.as_file().try_clone().during(doing)?),
+            ArchiveTarget::File(file, _) => Box::new(file.as_file().try_clone().during(doing)?),
         })
     }
 
-    pub(super) fn commit(self) -> Result<()> {
-        let Target::File(file, path) = self else {
+    pub fn commit(self) -> Result<()> {
+        let ArchiveTarget::File(file, path) = self else {
             return Ok(());
         };
         let doing = format!("writing {}", path.display());
@@ -85,8 +85,8 @@ impl Target {
     }
 
     /// Whether whoever read the archive has had enough of it, as in `rdock save app | head`.
-    pub(super) fn has_no_reader(&self) -> bool {
-        matches!(self, Target::Out(has_no_reader) if has_no_reader.load(Ordering::Relaxed))
+    pub fn has_no_reader(&self) -> bool {
+        matches!(self, ArchiveTarget::Out(has_no_reader) if has_no_reader.load(Ordering::Relaxed))
     }
 }
 

@@ -5,20 +5,15 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
-use super::super::digest::check_platform;
-use super::super::{Context, Status};
-use super::CopyArgs;
-use super::origin::Origin;
-use super::outlook::{Fate, Outlook};
-use super::place::Place;
-use super::tape::Tape;
-use super::target::{Receiver, Target};
-use crate::content::Source;
+use super::dry_run::{DryRun, Fate};
+use super::request::{Copied, Referrers, Request, is_of_one_image};
+use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
-use crate::image::{Body, Descriptor, Digest, Manifest, Platform};
-use crate::progress::Direction;
+use crate::image::{Body, Descriptor, Digest, Manifest, Reference};
+use crate::jobs::{News, commit};
+use crate::places::{self, Destination, Incoming, Origin, Place, Receiver, check_platform};
 use crate::transfer::{self, Plan};
 
 /// How many images are looked at, at once; each may ask for several manifests.
@@ -28,13 +23,11 @@ const AT_ONCE: usize = 4;
 const COSIGN_ENDINGS: [&str; 3] = ["sig", "att", "sbom"];
 
 pub(super) struct Batch<'a> {
-    context: &'a Context,
-    args: &'a CopyArgs,
-    platform: Option<Platform>,
+    request: &'a Request<'a>,
     /// The repository or folder of the images.
     from: Place,
-    pub(super) origin: Origin,
-    target: Target,
+    pub(super) origin: Box<dyn Origin>,
+    target: Box<dyn Destination>,
     /// The path of the source, where it is on the destination's registry.
     neighbour: Option<String>,
     /// What this run has brought to the destination, or found there.
@@ -50,31 +43,30 @@ struct Looked {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        context: &'a Context,
-        args: &'a CopyArgs,
-        platform: Option<Platform>,
-        (from, origin): (Place, Origin),
-        target: Target,
-        neighbour: Option<String>,
-    ) -> Self {
-        Self {
-            context,
-            args,
-            platform,
-            from,
-            origin,
-            target,
-            neighbour,
+    pub(super) async fn open(request: &'a Request<'a>, from: &Place, to: &Place) -> Result<Self> {
+        Ok(Self {
+            request,
+            origin: places::origin(from, &request.means).await?,
+            target: places::destination(to, &request.means)?,
+            neighbour: from.mounted_by(to).map(str::to_owned),
+            from: from.clone(),
             known: RefCell::default(),
-        }
+        })
+    }
+
+    fn source(&self) -> &dyn Origin {
+        &*self.origin
+    }
+
+    fn tell(&self, news: News<'_>) {
+        self.request.reporter.tell(news);
     }
 
     /// Copies image after image; one that cannot be copied does not keep the others from it.
-    pub(super) async fn copy(&self, pairs: &[(Place, Place)]) -> Result<Status> {
+    pub(super) async fn copy(&self, pairs: &[(Place, Place)]) -> Result<Copied> {
         // Without a store that can be written to, an upload that is cut off begins anew in the next run, no more.
-        drop(self.context.store().begin());
-        let mut status = Status::Done;
+        drop(self.request.means.store.begin());
+        let mut copied_all = Copied::All;
         let cosign_tags = self.cosign_tags().await?;
         for some in pairs.chunks(AT_ONCE) {
             let looks = some.iter().map(|(from, to)| self.look(from, to));
@@ -86,43 +78,43 @@ impl<'a> Batch<'a> {
                 match copied {
                     Ok(()) => {}
                     Err(e) if pairs.len() > 1 && is_of_one_image(&e) => {
-                        self.context.fail(&e.during(format!("copying {from}")));
-                        status = Status::Failed;
+                        self.tell(News::NotCopied(e.during(format!("copying {from}"))));
+                        copied_all = Copied::Some;
                     }
                     Err(e) => return Err(e),
                 }
             }
         }
-        Ok(status)
+        Ok(copied_all)
     }
 
     /// Adds up what a copy would move.
-    pub(super) async fn foresee(&self, pairs: &[(Place, Place)], outlook: &mut Outlook) -> Result<()> {
+    pub(super) async fn foresee(&self, pairs: &[(Place, Place)], dry_run: &mut DryRun) -> Result<()> {
         for some in pairs.chunks(AT_ONCE) {
             let looks = some.iter().map(|(from, to)| self.look(from, to));
             for looked in future::join_all(looks).await {
                 let looked = looked?;
                 let mut plans = vec![];
-                if self.args.referrers {
+                if self.request.referrers == Referrers::Along {
                     for subject in self.subjects(&looked.root).await? {
                         for referrer in self.missing_referrers(&subject).await? {
                             plans.push(self.plan(&referrer).await?);
-                            outlook.manifest(referrer.digest(), referrer.descriptor.size);
+                            dry_run.manifest(referrer.digest(), referrer.descriptor.size);
                         }
                     }
                 }
                 for child in looked.plan.children.iter() {
-                    outlook.manifest(&child.digest, child.size);
+                    dry_run.manifest(&child.digest, child.size);
                 }
                 if !looked.is_named {
-                    outlook.manifest(looked.root.digest(), looked.root.descriptor.size);
+                    dry_run.manifest(looked.root.digest(), looked.root.descriptor.size);
                 }
                 plans.push(looked.plan);
                 let blobs = plans.into_iter().flat_map(|plan| plan.blobs);
                 let fates = stream::iter(blobs).map(async |blob| self.fate(&blob).await.map(|fate| (blob, fate)));
                 let fates: Vec<_> = fates.buffered(AT_ONCE).try_collect().await?;
                 for (blob, fate) in fates {
-                    outlook.blob(&blob, fate);
+                    dry_run.blob(&blob, fate);
                 }
             }
         }
@@ -142,8 +134,7 @@ impl<'a> Batch<'a> {
     async fn look(&self, from: &Place, to: &Place) -> Result<Looked> {
         let (root, standing) = future::try_join(self.origin.resolve(from), self.target.standing(to)).await?;
         let root = self.choose(root).await?;
-        if let Place::Registry(name) = to
-            && let Some(wanted) = name.digest()
+        if let Some(wanted) = to.reference().and_then(Reference::digest)
             && wanted != root.digest()
         {
             let message = format!("{from} has the digest {}, not that of {to}", root.digest());
@@ -160,7 +151,7 @@ impl<'a> Batch<'a> {
         if is_image && self.target.has_manifest(root.digest()).await? {
             return Ok(Plan::default());
         }
-        Plan::for_missing(&self.origin, root, async |digest| {
+        Plan::for_missing(&self.source(), root, async |digest| {
             self.target.has_manifest(digest).await
         })
         .await
@@ -168,13 +159,13 @@ impl<'a> Batch<'a> {
 
     /// The image for the wanted platform, or all of them.
     async fn choose(&self, root: Manifest) -> Result<Manifest> {
-        let Some(wanted) = &self.platform else {
+        let Some(wanted) = &self.request.platform else {
             return Ok(root);
         };
         match &root.body {
-            Body::Index(index) => self.origin.manifest(&index.choose(wanted)?.digest).await,
+            Body::Index(index) => self.source().manifest(&index.choose(wanted)?.digest).await,
             Body::Image(image) => {
-                check_platform(&self.origin, image, wanted).await?;
+                check_platform(&self.source(), image, wanted).await?;
                 Ok(root)
             }
         }
@@ -183,77 +174,46 @@ impl<'a> Batch<'a> {
     async fn one(&self, from: &Place, to: &Place, looked: Looked, cosign_tags: &[String]) -> Result<()> {
         let Looked { root, plan, is_named } = looked;
         let is_current = is_named && plan.blobs.is_empty() && plan.children.is_empty();
-        self.say(&format!("Copying {from} to {to}"));
+        self.tell(News::Copying { from, to });
         if !is_current {
             let receiver = self.receiver(&root, from, to, &plan).await?;
-            self.transfer(plan, &receiver).await?;
-            receiver.name(&root, to).await?;
+            self.transfer(plan, &*receiver).await?;
+            commit::to_place(receiver, &root, to).await?;
         }
-        let tag = to.tag().unwrap_or_default();
-        let lead = if tag.is_empty() {
-            String::new()
-        } else {
-            format!("{tag}: ")
+        self.tell(News::Copied { to, manifest: &root });
+        let attached = match self.request.referrers {
+            Referrers::Along => self.attach(&root, to, cosign_tags).await?,
+            Referrers::Left => 0,
         };
-        self.say(&format!("{lead}digest: {} size: {}", root.digest(), root.raw.len()));
-        let attached = if self.args.referrers {
-            self.attach(&root, to, cosign_tags).await?
-        } else {
-            0
-        };
-        if attached > 0 {
-            self.say(&format!(
-                "{lead}copied with {attached} referrer{}",
-                if attached == 1 { "" } else { "s" }
-            ));
-        }
-        let status = if is_current && attached == 0 {
-            "Image is up to date for"
-        } else {
-            "Copied image to"
-        };
-        self.say(&format!("Status: {status} {to}"));
-        self.context.screen.line(&match to {
-            Place::Registry(name) => name.to_string(),
-            Place::Layout { .. } | Place::Archive { .. } => to.to_string(),
+        self.tell(News::CopyEnds {
+            to,
+            attached,
+            is_new: !is_current || attached > 0,
         });
         Ok(())
     }
 
     /// The end that takes in one image.
-    async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Receiver> {
-        Ok(match &self.target {
-            Target::Repository(repository) => {
-                let uploads = self.context.store();
-                let from = self.neighbour.iter();
-                let mounts =
-                    from.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
-                let repository = repository.clone().mounting_from(mounts.collect());
-                Receiver::Repository(match to {
-                    Place::Registry(name) => repository.remembering(uploads.sessions(name.domain(), name.path())),
-                    Place::Layout { .. } | Place::Archive { .. } => repository,
-                })
-            }
-            Target::Layout(store) => Receiver::Layout(store.clone(), store.begin()?),
-            Target::Archive(file) => {
-                Receiver::Archive(Box::new(Tape::begin(file, root, &self.origin, from, to).await?))
-            }
-        })
+    async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Box<dyn Receiver>> {
+        let incoming = Incoming {
+            root,
+            from: (from, self.source()),
+            to,
+            blobs: &plan.blobs,
+        };
+        self.target.begin(incoming).await
     }
 
     /// Moves blobs and children. What an image before this one has brought is not asked for again.
-    async fn transfer(&self, mut plan: Plan, receiver: &Receiver) -> Result<()> {
+    async fn transfer(&self, mut plan: Plan, receiver: &dyn Receiver) -> Result<()> {
         let known = |digest: &Digest| self.known.borrow().contains(digest);
         plan.blobs.retain(|blob| !known(&blob.digest));
         plan.children.retain(|child| !known(child));
         plan.layers.retain(|layer| !known(&layer.digest));
-        let progress = self.context.screen.progress(Direction::Push, self.args.quiet);
-        let mut limits = self.args.transfer.limits();
-        if matches!(receiver, Receiver::Archive(_)) {
-            // A tar has one place to write to.
-            limits.streams = Some(1);
-        }
-        transfer::run(&plan, &self.origin, receiver, limits, &progress).await?;
+        let progress = self.request.reporter.watch();
+        let mut limits = self.request.limits;
+        limits.streams = self.target.streams().or(limits.streams);
+        transfer::run(&plan, &self.source(), &receiver, limits, &progress).await?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
         let children = plan.children.iter().map(|child| child.digest.clone());
         self.known.borrow_mut().extend(blobs.chain(children));
@@ -277,7 +237,7 @@ impl<'a> Batch<'a> {
             for referrer in self.missing_among(&subject, listed).await? {
                 let plan = self.plan(&referrer).await?;
                 let receiver = self.receiver(&referrer, &self.from, to, &plan).await?;
-                self.transfer(plan, &receiver).await?;
+                self.transfer(plan, &*receiver).await?;
                 receiver.attach(&referrer).await?;
                 attached += 1;
             }
@@ -304,7 +264,7 @@ impl<'a> Batch<'a> {
                 let index = if node.digest == *root.digest() {
                     root.clone()
                 } else {
-                    self.origin.manifest(&node.digest).await?
+                    self.source().manifest(&node.digest).await?
                 };
                 let is_image =
                     |child: &&Descriptor| [OCI_MANIFEST, DOCKER_MANIFEST].contains(&child.media_type.as_str());
@@ -323,8 +283,8 @@ impl<'a> Batch<'a> {
             return Ok(0);
         }
         let receiver = self.receiver(&looked.root, &from, &to, &looked.plan).await?;
-        self.transfer(looked.plan, &receiver).await?;
-        receiver.name(&looked.root, &to).await?;
+        self.transfer(looked.plan, &*receiver).await?;
+        commit::to_place(receiver, &looked.root, &to).await?;
         Ok(1)
     }
 
@@ -342,39 +302,23 @@ impl<'a> Batch<'a> {
         let missing = listed
             .into_iter()
             .filter(|it| !there.iter().any(|have| have.digest == it.digest));
-        let read = stream::iter(missing).map(async |it| self.origin.manifest(&it.digest).await);
+        let read = stream::iter(missing).map(async |it| self.source().manifest(&it.digest).await);
         read.buffered(AT_ONCE).try_collect().await
     }
 
     /// The tags under which cosign may have put something.
     async fn cosign_tags(&self) -> Result<Vec<String>> {
-        if !self.args.referrers {
+        if self.request.referrers == Referrers::Left {
             return Ok(Vec::new());
         }
         let is_cosign_s = |tag: &String| COSIGN_ENDINGS.iter().any(|ending| tag.ends_with(&format!(".{ending}")));
         match self.origin.tags().await {
             Ok(tags) => Ok(tags.into_iter().filter(is_cosign_s).collect()),
             Err(e) if matches!(e.kind(), Kind::Denied | Kind::Unauthorized | Kind::Unsupported) => {
-                self.context
-                    .screen
-                    .note(&format!("WARNING: cosign's signatures are not looked for: {e}"));
+                self.tell(News::SignaturesNotSought(&e));
                 Ok(Vec::new())
             }
             Err(e) => Err(e),
         }
     }
-
-    fn say(&self, line: &str) {
-        if !self.args.quiet {
-            self.context.screen.line(line);
-        }
-    }
-}
-
-/// Whether the others may still be copied.
-pub(super) fn is_of_one_image(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        Kind::NotFound | Kind::Unsupported | Kind::Corrupt | Kind::Conflict
-    )
 }

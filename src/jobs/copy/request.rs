@@ -1,0 +1,49 @@
+//! What a copy is asked for.
+
+use crate::error::{Error, Kind};
+use crate::image::Platform;
+use crate::jobs::Reporter;
+use crate::places::Means;
+use crate::transfer::Limits;
+
+/// Which images of a place are copied.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// The one that is named.
+    Named,
+    /// All tags, or those that match one of the patterns.
+    Tags { patterns: Vec<String> },
+}
+
+/// Whether what speaks of an image is copied with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Referrers {
+    Along,
+    Left,
+}
+
+/// How a copy ended that did not end with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    All,
+    /// Of several images some could not be copied; each was told of.
+    Some,
+}
+
+/// What is asked for, whichever places it is asked of.
+pub struct Request<'a> {
+    pub means: Means<'a>,
+    pub which: Which,
+    pub platform: Option<Platform>,
+    pub referrers: Referrers,
+    pub limits: Limits,
+    pub reporter: Reporter<'a>,
+}
+
+/// Whether the other images may still be copied after this failure.
+pub(super) fn is_of_one_image(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::NotFound | Kind::Unsupported | Kind::Corrupt | Kind::Conflict
+    )
+}
