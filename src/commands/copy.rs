@@ -120,8 +120,8 @@ fn check(args: &CopyArgs) -> Result<()> {
     }
     if args.which.all && (places::has_path(&args.source) || places::has_path(&args.destination)) {
         return usage(
-            "--all copies from registry to registry: to a folder or an archive, copy one repository after the other, \
-             rdock copy --all-tags NAME oci:DIR; \"rdock catalog HOST\" lists them",
+            "--all copies from registry to registry: to a folder, copy one repository after the other, as with \
+             \"copy --all-tags HOST/NAME oci:DIR\"",
         );
     }
     if places::is_archive(&args.destination) && (args.which.is_many() || args.referrers) {

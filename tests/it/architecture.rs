@@ -103,6 +103,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server/api", &["server", "server/auth", "server/http"]),
 ];
 
+/// What commands share: their context, and how arguments and listings are read and shown.
+const SHARED: &[&str] = &["context", "document", "filter", "limits", "listing", "switch"];
+
+/// What a command still borrows from another. This list only shrinks.
+const BORROWED: &[(&str, &str)] = &[("info", "version"), ("inspect", "history")];
+
 /// Modules whose files still use one another in circles. This list only shrinks.
 const CIRCULAR: &[&str] = &["archive", "commands", "image", "server", "store"];
 
@@ -142,6 +148,40 @@ fn rooms_use_only_what_they_may() {
         }
     }
     assert!(wrong.is_empty(), "against the rooms:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_command_borrows_from_its_sister() {
+    let files = sources();
+    let imports = Imports::of(&files);
+    let command = |file: &Source| {
+        (file.house() == "commands")
+            .then(|| file.module.get(1).cloned())
+            .flatten()
+    };
+    let (mut wrong, mut known) = (Vec::new(), BORROWED.to_vec());
+    for (at, file) in shipped(&files) {
+        let Some(own) = command(file) else { continue };
+        for used in imports.named_by(at).iter().flatten().map(|&used| &files[used]) {
+            let Some(theirs) = command(used).filter(|it| *it != own && !SHARED.contains(&it.as_str())) else {
+                continue;
+            };
+            if BORROWED.contains(&(own.as_str(), theirs.as_str())) {
+                known.retain(|it| *it != (own.as_str(), theirs.as_str()));
+            } else {
+                wrong.push(format!("src/{} uses src/{}", file.path, used.path));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "what two commands need lies below them:\n{}",
+        wrong.join("\n")
+    );
+    assert!(
+        known.is_empty(),
+        "not borrowed any more: take it off BORROWED: {known:?}"
+    );
 }
 
 #[test]

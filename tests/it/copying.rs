@@ -232,6 +232,20 @@ fn a_whole_registry_moves_below_a_path() {
 }
 
 #[test]
+fn a_whole_registry_and_a_path_do_not_go_together_and_the_way_out_works() {
+    let scene = Scene::new();
+    for place in ["docker-archive:x.tar", "oci-archive:x.tar", "oci:out"] {
+        let run = scene.copy(&["--all", "FROM", place]).fails(1);
+        let words = "--all copies from registry to registry: to a folder, copy one repository after the other, as with";
+        assert!(run.stderr.starts_with(words), "{run}");
+    }
+    let folder = format!("oci:{}", scene.sandbox.root().join("out").display());
+    scene.copy(&["--all-tags", "FROM/team/app", &folder]).ok();
+    scene.copy(&[&format!("{folder}:v1"), "TO/back:v1"]).ok();
+    assert_eq!(remote_digest(&scene.to.host(), "back:v1"), scene.index.digest);
+}
+
+#[test]
 fn all_repositories_of_a_run_share_a_few_connections() {
     let scene = Scene::new();
     let small = Image::small().write(&scene.sandbox.root().join("small"));
