@@ -57,6 +57,20 @@ fn signatures_and_sboms_come_along() {
 }
 
 #[test]
+fn signatures_within_an_index_of_indexes_come_along() {
+    let (scene, serve) = (Scene::new(), Serve::open());
+    serve.push("app", "", &scene.index);
+    serve.push("app", "nested", &referrer::list(&[&scene.index]));
+    for subject in [&scene.index, &scene.index.children[1]] {
+        let signature = referrer::of(subject, "application/x-signature");
+        serve.push("app", &signature.digest, &signature);
+    }
+    let from = format!("{}/app:nested", serve.host());
+    let run = scene.copy(&["--referrers", &from, "TO/mirror/app:1"]).ok();
+    assert!(run.stdout.contains("1: copied with 2 referrers\n"), "{run}");
+}
+
+#[test]
 fn a_registry_that_lists_referrers_by_itself_gets_no_tags_for_them() {
     let (scene, serve) = (Scene::new(), Serve::open());
     let sbom = referrer::of(&scene.index, "application/x-sbom");
