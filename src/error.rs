@@ -48,6 +48,8 @@ pub enum Clue {
     LoginNeeded { host: String },
     /// The registry refuses the login that is stored.
     LoginRefused { host: String },
+    /// The host sends on to another registry, which wants a login of its own.
+    SentOn { host: String, to: String },
     /// The tag is not there; these existing ones are the nearest.
     NearestTags(Vec<String>),
     /// The index holds these platforms only.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::hosts::Hosts;
 use super::pages::{List, Listed, MAX_NAMES, Names, NoList};
 use super::requests::Requests;
-use super::wire::{Failure, Request, Scope};
+use super::wire::{Failure, Request, Scope, ShowLogin};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Reference;
 
@@ -28,7 +28,9 @@ struct Repositories {
 /// The names of all repositories, where the registry offers such a list.
 pub(super) async fn catalog(hosts: &Hosts) -> Result<Listed<String>> {
     // Registry 2.8 refuses any page size above its own.
-    let request = Request::new(Method::GET, "/v2/_catalog").scopes([Scope::catalog()]);
+    let request = Request::new(Method::GET, "/v2/_catalog")
+        .scopes([Scope::catalog()])
+        .show_login(ShowLogin::AtOnce);
     let domain = &hosts.domain;
     let is_name = |name: &String| {
         let parsed = Reference::parse(&format!("{domain}/{name}"));

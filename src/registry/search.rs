@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
 use super::hosts::Hosts;
-use super::wire::{HUB_INDEX, Host, Keys, Request};
+use super::wire::{HUB_INDEX, Host, Keys, Request, ShowLogin};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::null;
 use crate::image::reference::HUB;
@@ -43,10 +43,12 @@ pub(super) async fn find(hosts: &Hosts, term: &str, limit: u32) -> Result<Option
         &hosts.main
     };
     let was_known = host.endpoint.has_answered();
-    let request = Request::new(Method::GET, path(term, limit)).header(
-        HeaderName::from_static("x-docker-token"),
-        HeaderValue::from_static("true"),
-    );
+    let request = Request::new(Method::GET, path(term, limit))
+        .header(
+            HeaderName::from_static("x-docker-token"),
+            HeaderValue::from_static("true"),
+        )
+        .show_login(ShowLogin::AtOnce);
     let refused = |status: u16| format!("Unexpected status code {status}");
     let answer = match host.send(&request).await {
         Ok(answer) => answer,

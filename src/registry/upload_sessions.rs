@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 
 use super::requests::Requests;
 use super::upload_notes::UploadNotes;
-use super::wire::{Answer, Request, Scope, Shown, headers};
+use super::wire::{Answer, Request, Scope, Shown, encrypted_again, headers};
 use crate::error::{Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest};
@@ -131,33 +131,5 @@ impl UploadSessions {
             offset,
             least_chunk,
         })
-    }
-}
-
-/// Registries behind a front that ends TLS (Nexus) may name themselves without it.
-fn encrypted_again(mut location: Url, asked: &Url) -> Url {
-    if asked.scheme() == "https" && location.scheme() == "http" && asked.host() == location.host() {
-        let port = asked.port();
-        if location.set_scheme("https").is_ok() && location.set_port(port).is_ok() {
-            return location;
-        }
-    }
-    location
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_location_that_forgot_its_encryption_is_put_right() {
-        let fixed = |location: &str, asked: &str| {
-            let url = |text| Url::parse(text).unwrap();
-            encrypted_again(url(location), &url(asked)).to_string()
-        };
-        assert_eq!(fixed("http://h/u?s=1", "https://h:8443/v2/"), "https://h:8443/u?s=1");
-        assert_eq!(fixed("http://h:80/u", "https://h/v2/"), "https://h/u");
-        assert_eq!(fixed("http://other/u", "https://h/v2/"), "http://other/u");
-        assert_eq!(fixed("http://h/u", "http://h/v2/"), "http://h/u");
     }
 }

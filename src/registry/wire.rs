@@ -10,6 +10,7 @@ mod certificates;
 mod challenge;
 mod connect_error;
 mod endpoint;
+mod guests;
 pub(super) mod headers;
 mod host;
 mod mirror;
@@ -35,8 +36,9 @@ pub(super) use body_limits::LEAST_CHUNK;
 pub(super) use challenge::Scope;
 pub(super) use endpoint::HUB_INDEX;
 pub(super) use host::{Host, Page};
+pub(super) use origin::encrypted_again;
 pub(super) use reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN, described, kind_of, may_pass};
-pub(super) use request::{Request, Shown};
+pub(super) use request::{Request, ShowLogin, Shown};
 pub(super) use transport::Upload;
 
 #[cfg(test)]

@@ -72,10 +72,15 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
         Clue::LoginNeeded { host } => format!("{host} wants a login: {}", login(host)),
         Clue::LoginRefused { host } => {
             format!(
-                "{host} refuses the stored login, which may have expired: {}",
-                login(host)
+                "{host} refuses the stored login, which may have expired: {}, or for public images {}",
+                login(host),
+                logout(host)
             )
         }
+        Clue::SentOn { host, to } => format!(
+            "{host} sends on to {to}, which wants a login of its own: {}, and name the image with {to} in front",
+            login(to)
+        ),
         Clue::NearestTags(tags) => format!("existing tags: {}", listed(tags)?),
         Clue::Platforms(platforms) => format!(
             "the image exists for {}: choose one with --platform",
@@ -126,9 +131,17 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
 
 /// The command that logs in; Docker Hub is where it goes without a name.
 fn login(host: &str) -> String {
+    to_host("rdock login", host)
+}
+
+fn logout(host: &str) -> String {
+    to_host("rdock logout", host)
+}
+
+fn to_host(command: &str, host: &str) -> String {
     match host {
-        "docker.io" | "index.docker.io" | "registry-1.docker.io" => "rdock login".to_owned(),
-        host => format!("rdock login {host}"),
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" => command.to_owned(),
+        host => format!("{command} {host}"),
     }
 }
 
@@ -190,7 +203,15 @@ mod tests {
             (
                 Clue::LoginRefused { host: host() },
                 "reg.example.com:5000 refuses the stored login, which may have expired: \
-                 rdock login reg.example.com:5000",
+                 rdock login reg.example.com:5000, or for public images rdock logout reg.example.com:5000",
+            ),
+            (
+                Clue::SentOn {
+                    host: "images.example.com".into(),
+                    to: host(),
+                },
+                "images.example.com sends on to reg.example.com:5000, which wants a login of its own: \
+                 rdock login reg.example.com:5000, and name the image with reg.example.com:5000 in front",
             ),
         ]);
     }

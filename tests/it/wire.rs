@@ -5,6 +5,7 @@ mod costs;
 mod floods;
 mod lies;
 mod lists;
+mod logins;
 mod mirrors;
 mod realms;
 mod redirects;

@@ -50,6 +50,12 @@ impl Answer {
         Self { patience, ..self }
     }
 
+    /// The same, as the answer of another origin than the one that was asked first.
+    pub(super) fn foreign(self) -> Self {
+        let is_foreign = true;
+        Self { is_foreign, ..self }
+    }
+
     pub(super) fn is_redirect(&self) -> bool {
         matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308) && self.headers.contains_key(LOCATION)
     }

@@ -49,6 +49,14 @@ pub(super) struct Proof {
     /// What the token was asked for; nothing for a password or a token of the user's own.
     scopes: Option<Vec<Scope>>,
     is_new: bool,
+    answers: Scheme,
+}
+
+/// The scheme of the challenge that a proof answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Basic,
+    Bearer,
 }
 
 impl Auth {
@@ -85,18 +93,23 @@ impl Auth {
         let by_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
         if let Some(challenge) = by_scheme("bearer") {
             let realm = Realm::of(challenge, endpoint, base).await?;
-            self.wanted.replace(Some(Wanted::Bearer(realm.clone())));
             let scopes = Scope::merge(challenge.scopes().into_iter().chain(scopes.iter().cloned()));
-            let is_spent = |last: &Proof| last.is_new && last.scopes.as_ref().is_none_or(|asked| *asked == scopes);
-            if last.is_some_and(is_spent) {
-                return Ok(None);
+            let is_spent = |last: &Proof| {
+                last.answers == Scheme::Bearer
+                    && last.is_new
+                    && last.scopes.as_ref().is_none_or(|asked| *asked == scopes)
+            };
+            if !last.is_some_and(is_spent) {
+                self.wanted.replace(Some(Wanted::Bearer(realm.clone())));
+                return self
+                    .token(endpoint, &realm, scopes, last.map(|last| &last.header))
+                    .await
+                    .map(Some);
             }
-            return self
-                .token(endpoint, &realm, scopes, last.map(|last| &last.header))
-                .await
-                .map(Some);
         }
-        if by_scheme("basic").is_some() && last.is_none() {
+        // Harbor asks for another scheme than the one just shown (harbor#18856).
+        let is_other = |last: &Proof| last.answers == Scheme::Bearer && self.has_credential();
+        if by_scheme("basic").is_some() && last.is_none_or(is_other) {
             self.wanted.replace(Some(Wanted::Basic));
             return self.password(endpoint).await.map(Some);
         }
@@ -119,6 +132,11 @@ impl Auth {
             Some(Credential::Basic { .. }) => self.password(endpoint).await.map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Whether there is a credential, looked for now if it was not before.
+    pub(super) async fn finds_credential(&self, endpoint: &Endpoint) -> bool {
+        self.credential(endpoint).await.is_some()
     }
 
     /// Whether a credential was found.
@@ -154,6 +172,7 @@ impl Auth {
             header,
             scopes: None,
             is_new: true,
+            answers: Scheme::Basic,
         })
     }
 
@@ -170,6 +189,7 @@ impl Auth {
                 header: bearer(token)?,
                 scopes: None,
                 is_new: true,
+                answers: Scheme::Bearer,
             });
         }
         let purpose = match self.keys {
@@ -206,6 +226,7 @@ impl Auth {
             header,
             scopes: Some(scopes),
             is_new,
+            answers: Scheme::Bearer,
         })
     }
 

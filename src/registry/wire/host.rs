@@ -4,23 +4,27 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
+use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use super::answer::Answer;
 use super::auth::{Auth, Keys, Proof};
 use super::challenge::Challenge;
+use super::connect_error::authority;
 use super::endpoint::{Endpoint, asked};
+use super::guests::Guests;
 use super::headers;
 use super::origin::same_origin;
 use super::reply::{Failure, may_pass};
-use super::request::{Request, Shown};
+use super::request::{Request, ShowLogin, Shown};
 use super::transport::Upload;
 use crate::backoff::Backoff;
 use crate::error::{Clue, Error, Kind, Result};
 
-/// How often one request is sent at most: without a proof, with one, and with one for what the host says it wants.
-const PROOFS: usize = 3;
+/// How often one request is sent at most: without a proof, with one, with one for what the host says it wants, and with one
+/// of another scheme.
+const PROOFS: usize = 4;
 
 /// An answer with its whole body.
 pub(in crate::registry) struct Page {
@@ -33,6 +37,9 @@ pub(in crate::registry) struct Page {
 pub(in crate::registry) struct Host {
     pub(in crate::registry) endpoint: Rc<Endpoint>,
     pub(in crate::registry) auth: Auth,
+    /// What it asks for at `/v2/`, once that was asked.
+    door: OnceCell<Vec<Challenge>>,
+    guests: Guests,
 }
 
 impl Host {
@@ -40,6 +47,8 @@ impl Host {
         Self {
             endpoint,
             auth: Auth::new(keys),
+            door: OnceCell::new(),
+            guests: Guests::default(),
         }
     }
 
@@ -49,7 +58,7 @@ impl Host {
         let mut backoff = Backoff::default();
         loop {
             let is_known = self.endpoint.has_answered();
-            let result = self.ask(request).await;
+            let result = Box::pin(self.ask(request)).await;
             let wait = match &result {
                 Ok(answer) => pause_after(answer, &mut backoff),
                 Err(e) if e.kind() == Kind::Unavailable && (is_known || self.is_busy(e)) => {
@@ -106,24 +115,72 @@ impl Host {
         let is_own = same_origin(&url, base);
         let worded = |e: Error| reworded(e, request, &url);
         let mut proof = if is_own {
-            self.auth.proof(&self.endpoint, &request.scopes).await.map_err(worded)?
+            self.first_proof(base, request).await.map_err(worded)?
         } else {
             None
         };
-        let mut sent = 1;
-        loop {
+        let is_eager = proof.is_some() && request.login == ShowLogin::AtOnce;
+        for sent in 1.. {
             let header = proof.as_ref().map(|proof| &proof.header);
             let answer = self.endpoint.exchange(request, &url, header).await?;
-            if sent == PROOFS || !is_own || !wants_proof(&answer) {
+            if !same_origin(&answer.url, base) && Guests::may_enter(request, &answer) {
+                return Box::pin(self.guests.enter(&self.endpoint, request, answer)).await;
+            }
+            if sent == PROOFS || !is_own {
                 return Ok(answer);
             }
-            let better = self.improve(base, &answer, proof.as_ref(), request);
-            match better.await.map_err(worded)? {
+            let better = if wants_proof(&answer) {
+                self.improve(base, &answer, proof.as_ref(), request)
+                    .await
+                    .map_err(worded)?
+            } else if proof.is_none() && may_hide(&answer) {
+                Box::pin(self.learn(base, request)).await.map_err(worded)?
+            } else {
+                None
+            };
+            match better {
                 Some(better) => proof = Some(better),
+                // A login that is refused is no reason to see less than without one.
+                None if is_eager && proof.is_some() && wants_proof(&answer) => proof = None,
                 None => return Ok(answer),
             }
             answer.discard().await;
-            sent += 1;
+        }
+        Err(Error::new(Kind::Unauthorized, "no proof is good enough"))
+    }
+
+    async fn first_proof(&self, base: &Url, request: &Request) -> Result<Option<Proof>> {
+        let proof = self.auth.proof(&self.endpoint, &request.scopes).await?;
+        if proof.is_some() || request.login == ShowLogin::WhenAsked {
+            return Ok(proof);
+        }
+        match Box::pin(self.learn(base, request)).await {
+            Ok(Some(proof)) => Ok(Some(proof)),
+            _ if self.auth.is_learned() => Ok(None),
+            _ => self.auth.unasked(&self.endpoint).await,
+        }
+    }
+
+    /// A proof of the kind that the host wants at its door, for one who has a login that it did not ask for elsewhere:
+    /// GHES and others hide what is private from whoever shows none.
+    async fn learn(&self, base: &Url, request: &Request) -> Result<Option<Proof>> {
+        if !self.auth.finds_credential(&self.endpoint).await {
+            return Ok(None);
+        }
+        let challenges = self.door.get_or_init(|| self.knock(base)).await;
+        self.auth
+            .better(&self.endpoint, base, challenges, None, &request.scopes)
+            .await
+    }
+
+    async fn knock(&self, base: &Url) -> Vec<Challenge> {
+        let ping = Request::new(Method::GET, "/v2/");
+        let Ok(url) = ping.url(base) else {
+            return Vec::new();
+        };
+        match self.endpoint.exchange(&ping, &url, None).await {
+            Ok(answer) if wants_proof(&answer) => headers::challenges(&answer.headers),
+            _ => Vec::new(),
         }
     }
 
@@ -161,6 +218,7 @@ impl Host {
     /// Reads a refusal, with what is known of the credential beside it.
     pub(in crate::registry) async fn failure(&self, answer: Answer) -> Failure {
         let (status, headers, is_foreign) = (answer.status, answer.headers.clone(), answer.is_foreign);
+        let other = Some(authority(&answer.url)).filter(|_| is_foreign && answer.url.path().starts_with("/v2/"));
         let body = answer.read_refusal().await;
         let mut failure = Failure::new(status, &headers, &body);
         if is_foreign {
@@ -168,6 +226,7 @@ impl Host {
         }
         let host = self.endpoint.domain.clone();
         failure.clue = match (failure.kind(), self.auth.has_credential()) {
+            (Kind::Unauthorized | Kind::Denied, _) if other.is_some() => other.map(|to| Clue::SentOn { host, to }),
             (Kind::Unauthorized | Kind::Denied, false) => Some(Clue::LoginNeeded { host }),
             (Kind::Unauthorized, true) if self.auth.trouble().is_none() => Some(Clue::LoginRefused { host }),
             _ if failure.is_unreadable() => Some(Clue::NoRegistry { host }),
@@ -202,6 +261,13 @@ fn wants_proof(answer: &Answer) -> bool {
             StatusCode::FORBIDDEN => headers::challenges(&answer.headers).iter().any(misses_scope),
             _ => false,
         }
+}
+
+/// Whether it may be there for others: refused without a word of what would help.
+fn may_hide(answer: &Answer) -> bool {
+    !answer.is_foreign
+        && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
+        && headers::challenges(&answer.headers).is_empty()
 }
 
 /// The wait before the same request is sent again; none when this answer is the last word.

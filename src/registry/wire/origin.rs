@@ -77,6 +77,18 @@ fn registrable(host: &str) -> &str {
     &host[host.len() - length..]
 }
 
+/// An address of the host that was asked, over TLS as it was asked: registries behind a front that ends TLS name themselves
+/// without it (Nexus in Locations, Harbor in realms).
+pub(in crate::registry) fn encrypted_again(mut location: Url, asked: &Url) -> Url {
+    if asked.scheme() == "https" && location.scheme() == "http" && asked.host() == location.host() {
+        let port = asked.port();
+        if location.set_scheme("https").is_ok() && location.set_port(port).is_ok() {
+            return location;
+        }
+    }
+    location
+}
+
 fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_end_matches('.')
 }
@@ -103,6 +115,15 @@ mod tests {
         for other in ["http://h/", "https://h:444/", "https://x.h/", "https://h.example/"] {
             assert!(!same_origin(&url("https://h/"), &url(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn a_location_that_forgot_its_encryption_is_put_right() {
+        let fixed = |location: &str, asked: &str| encrypted_again(url(location), &url(asked)).to_string();
+        assert_eq!(fixed("http://h/u?s=1", "https://h:8443/v2/"), "https://h:8443/u?s=1");
+        assert_eq!(fixed("http://h:80/u", "https://h/v2/"), "https://h/u");
+        assert_eq!(fixed("http://other/u", "https://h/v2/"), "http://other/u");
+        assert_eq!(fixed("http://h/u", "http://h/v2/"), "http://h/u");
     }
 
     #[test]

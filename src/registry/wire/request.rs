@@ -17,6 +17,15 @@ pub(in crate::registry) struct Request {
     /// What a token must be good for.
     pub(in crate::registry) scopes: Vec<Scope>,
     pub(super) shown: Shown,
+    pub(super) login: ShowLogin,
+}
+
+/// When a stored login is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum ShowLogin {
+    WhenAsked,
+    /// At once: who is not known gets less, and is not told (zot, Nexus with anonymous access).
+    AtOnce,
 }
 
 #[derive(Clone)]
@@ -55,6 +64,7 @@ impl Request {
             body: Bytes::new(),
             scopes: Vec::new(),
             shown: Shown::AsSent,
+            login: ShowLogin::WhenAsked,
         }
     }
 
@@ -70,6 +80,11 @@ impl Request {
 
     pub(in crate::registry) fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
         self.scopes = Scope::merge(scopes);
+        self
+    }
+
+    pub(in crate::registry) fn show_login(mut self, login: ShowLogin) -> Self {
+        self.login = login;
         self
     }
 

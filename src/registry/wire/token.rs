@@ -12,9 +12,9 @@ use tokio::sync::Mutex;
 use super::challenge::{Challenge, Scope};
 use super::connect_error::authority;
 use super::endpoint::{Endpoint, asked};
-use super::origin::{Reach, same_owner};
+use super::origin::{Reach, encrypted_again, same_owner};
 use super::recent::Recent;
-use super::reply::Failure;
+use super::reply::{Failure, printable};
 use super::request::Request;
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
@@ -28,6 +28,8 @@ const MAX_KEPT: usize = 128;
 const SHORTEST_LIFE: Duration = Duration::from_mins(1);
 /// A token is not used any more when less than this is left of it.
 const RESERVE: Duration = Duration::from_secs(30);
+/// The longest part of an unreadable realm that is shown, in characters.
+const SHOWN_REALM: usize = 200;
 /// Who asks, as token servers log it.
 const CLIENT_ID: &str = "rdock";
 
@@ -53,9 +55,11 @@ impl Realm {
         let realm = challenge
             .parameter("realm")
             .ok_or_else(|| unusable("no realm".to_owned()))?;
-        let url = base
-            .join(realm)
-            .map_err(|_| unusable("an unreadable realm".to_owned()))?;
+        let url = base.join(realm).map_err(|_| {
+            let shown: String = printable(realm).chars().take(SHOWN_REALM).collect();
+            unusable(format!("an unreadable realm (\"{shown}\")"))
+        })?;
+        let url = encrypted_again(url, base);
         let road = endpoint.road().await?;
         if url.scheme() != "https" && (url.scheme() != "http" || base.scheme() != "http") {
             return Err(unusable(format!(
@@ -132,7 +136,10 @@ pub(super) async fn fetch(
         failure.clue = match (failure.kind(), credential) {
             (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
             // Whoever is just logging in need not be told to.
-            (Kind::Unauthorized, Some(_)) if purpose == Purpose::Work => Some(Clue::LoginRefused { host }),
+            // GHCR denies an expired token even what is public.
+            (Kind::Unauthorized | Kind::Denied, Some(_)) if purpose == Purpose::Work => {
+                Some(Clue::LoginRefused { host })
+            }
             _ => None,
         };
         return Err(failure.whole());

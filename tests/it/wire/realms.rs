@@ -91,7 +91,7 @@ fn an_unsafe_realm_is_not_asked_at_all() {
             "an address inside the network (127.0.0.1:1)",
         ),
         ("file:///etc/passwd", "an unsafe realm (file://)"),
-        ("https://[/", "an unreadable realm"),
+        ("https://[/", "an unreadable realm (\"https://[/\")"),
         ("", "no realm"),
     ] {
         let world = World::new();
