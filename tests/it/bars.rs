@@ -104,7 +104,7 @@ fn many_layers_fit_a_low_window() {
     let mut terminal = Terminal::start(&line.command(&[]), 40, 10);
     let ends = terminal.finish();
     assert_eq!(ends.code, 0, "{}", terminal.text());
-    assert!(terminal.text().contains("... and 22 more"), "{}", terminal.text());
+    assert!(terminal.text().contains("... and 23 more"), "{}", terminal.text());
     assert_eq!(
         Picture::of(&ends.output, 40, 10).lines(),
         wrapped(&line.last_words(), 40)
