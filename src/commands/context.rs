@@ -202,10 +202,10 @@ impl Context {
         for warning in &daemon.warnings {
             self.screen.note(warning);
         }
-        let (insecure, bad_rules) = Setting::read_all::<Insecure>(&daemon.insecure_registries);
+        let insecure = Setting::read_each::<Insecure>(&daemon.insecure_registries)?;
         let (mirrors, bad_mirrors) = Setting::read_all::<Mirror>(&daemon.registry_mirrors);
         let bad_links = self.settings.certificate_warnings();
-        for warning in bad_rules.iter().chain(&bad_mirrors).chain(&bad_links) {
+        for warning in bad_mirrors.iter().chain(&bad_links) {
             self.screen.note(warning);
         }
         let trust = Trust {

@@ -101,9 +101,8 @@ fn password_flag(args: &LoginArgs, context: &Context) -> Result<Option<Secret>> 
     }
     let mut text = String::new();
     io::stdin().take(MAX_PASSWORD).read_to_string(&mut text)?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    Ok(Some(Secret::new(text)))
+    // Docker takes several as one. Blanks stay: they may be part of it.
+    Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
 }
 
 /// Far longer than any token.

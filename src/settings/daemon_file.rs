@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// The union of every daemon.json found, in order.
 /// <https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file>
@@ -29,6 +29,11 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The value of each text; one that cannot be read is an error.
+    pub fn read_each<T: FromStr<Err = Error>>(settings: &[Self]) -> Result<Vec<T>> {
+        settings.iter().map(|setting| setting.text.parse()).collect()
+    }
+
     /// The value of each text that can be read. One that cannot is passed over, with a line that names its file.
     pub fn read_all<T: FromStr<Err = Error>>(settings: &[Self]) -> (Vec<T>, Vec<String>) {
         let (mut values, mut warnings) = (Vec::new(), Vec::new());

@@ -51,24 +51,23 @@ pub fn render(error: &Error, places: &Places) -> String {
     }
 }
 
+fn unknown_authority(host: &str, places: &Places) -> String {
+    let folders = places.certificate_folders.iter();
+    let files: Vec<String> = folders.map(|folder| format!("{folder}/{host}/ca.crt")).collect();
+    format!(
+        "the certificate of {host} is signed by an authority that is not trusted here: put the authority's certificate \
+         into {}",
+        files.join(" or ")
+    )
+}
+
 fn hint(clue: &Clue, places: &Places) -> Option<String> {
     Some(match clue {
         Clue::PlainHttp { host } => format!(
             "this registry speaks plain HTTP: add \"{host}\" to insecure-registries in {}, or pass --insecure",
             places.daemon_configs.join(" or ")
         ),
-        Clue::UnknownAuthority { host } => {
-            let files: Vec<String> = places
-                .certificate_folders
-                .iter()
-                .map(|folder| format!("{folder}/{host}/ca.crt"))
-                .collect();
-            format!(
-                "the certificate of {host} is signed by an authority that is not trusted here: put the authority's \
-                 certificate into {}",
-                files.join(" or ")
-            )
-        }
+        Clue::UnknownAuthority { host } => unknown_authority(host, places),
         Clue::LoginNeeded { host } => format!("{host} wants a login: {}", login(host)),
         Clue::LoginRefused { host } => {
             format!(

@@ -107,7 +107,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const SHARED: &[&str] = &["context", "document", "filter", "limits", "listing", "switch"];
 
 /// What a command still borrows from another. This list only shrinks.
-const BORROWED: &[(&str, &str)] = &[("info", "version"), ("inspect", "history")];
+const BORROWED: &[(&str, &str)] = &[("inspect", "history")];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
 const CIRCULAR: &[&str] = &["archive", "commands", "image", "server", "store"];

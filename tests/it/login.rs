@@ -147,7 +147,7 @@ fn a_stored_login_is_tried_first_and_tells_who_it_is() {
 fn a_password_may_hold_colons_and_a_registry_without_a_door_takes_any() {
     let (sandbox, registry) = (bare_sandbox(), Registry::htpasswd("bob", "hunter2:with:colons"));
     let arguments = ["login", "-u", "bob", "--password-stdin", &registry.host()];
-    sandbox.rdock_stdin(&arguments, "hunter2:with:colons\n").ok();
+    sandbox.rdock_stdin(&arguments, "hunter2:with:colons\n\n").ok();
     let config = fs::read_to_string(sandbox.config_path()).unwrap();
     assert!(config.contains("Ym9iOmh1bnRlcjI6d2l0aDpjb2xvbnM="), "{config}");
 

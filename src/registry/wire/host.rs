@@ -221,7 +221,7 @@ impl Host {
         let other = Some(authority(&answer.url)).filter(|_| is_foreign && answer.url.path().starts_with("/v2/"));
         let body = answer.read_refusal().await;
         let mut failure = Failure::new(status, &headers, &body);
-        if is_foreign {
+        if is_foreign && other.is_none() {
             failure.hide_storage();
         }
         let host = self.endpoint.domain.clone();

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::Line;
+use crate::support::fault::Reply;
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::process::Run;
@@ -146,7 +147,10 @@ fn an_upload_follows_relative_locations_and_takes_any_answer_that_is_good() {
         let (line, odd) = (Line::new(&large), Recorder::alone());
         // Not every good answer means that the blob is there: it is looked for then.
         odd.on_path("HEAD", "/blobs/").times(2).answer(404, &[], "");
-        odd.on_path("HEAD", "/blobs/").answer(200, &[], "");
+        odd.on_path("HEAD", "/blobs/").respond(|request| {
+            let digest = request.path.rsplit('/').next().unwrap_or_default();
+            Some(Reply::new(200, "").header("Docker-Content-Digest", digest))
+        });
         let begin = [("Location", "session-1?_state=a%3D")];
         odd.on_path("POST", "/v2/team/copy/blobs/uploads/")
             .answer(202, &begin, "");
