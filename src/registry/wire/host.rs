@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
@@ -218,7 +218,10 @@ impl Host {
     /// Reads a refusal, with what is known of the credential beside it.
     pub(in crate::registry) async fn failure(&self, answer: Answer) -> Failure {
         let (status, headers, is_foreign) = (answer.status, answer.headers.clone(), answer.is_foreign);
-        let other = Some(authority(&answer.url)).filter(|_| is_foreign && answer.url.path().starts_with("/v2/"));
+        // Where blobs are stored nobody asks for a login by a challenge: what does is another registry.
+        let is_challenge = status == StatusCode::UNAUTHORIZED && headers.contains_key(WWW_AUTHENTICATE);
+        let other =
+            (is_foreign && is_challenge && answer.url.path().starts_with("/v2/")).then(|| authority(&answer.url));
         let body = answer.read_refusal().await;
         let mut failure = Failure::new(status, &headers, &body);
         if is_foreign && other.is_none() {

@@ -48,6 +48,10 @@ fn what_nothing_names_is_freed_after_its_time_and_nothing_else() {
     wait_for("the upload to expire", PATIENCE, || {
         (fs::read_dir(serve.root().join("ingest")).unwrap().count() == 0).then_some(())
     });
+    // Its file goes first.
+    wait_for("the upload to be forgotten", PATIENCE, || {
+        (serve.get(open.header("location").unwrap()).status == 404).then_some(())
+    });
     serve
         .get(open.header("location").unwrap())
         .refuses(404, "BLOB_UPLOAD_UNKNOWN");

@@ -105,7 +105,8 @@ fn an_identity_token_that_is_no_good_is_a_refused_login() {
     assert_eq!(
         pulled.stderr,
         "Head \"https://registry-1.docker.io/v2/library/nginx/manifests/latest\": unauthorized: incorrect username or \
-         password\nhint: docker.io refuses the stored login, which may have expired: rdock login\n"
+         password\nhint: docker.io refuses the stored login, which may have expired: rdock login, or for public images rdock \
+         logout\n"
     );
     assert_discreet(&pulled);
 }
