@@ -64,7 +64,8 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let image = store.find(&args.image)?.image;
     if let Some(platform) = &args.platform {
-        has_platform(&args.image, &store.config_of(&image)?.platform, platform)?;
+        let actual = store.config_of(&image)?.platform;
+        actual.check_serves(&Platform::parse(platform)?, &args.image)?;
     }
     let mut sizes = store.layer_sizes(&image)?.into_iter();
     let mut rows = Vec::new();
@@ -129,16 +130,4 @@ fn row(id: &str, step: &Step, size: Size, args: &HistoryArgs, now: Timestamp) ->
         ),
         ("Comment", step.comment.clone()),
     ])
-}
-
-/// The store has one platform of an image under a name; another one is not here.
-pub(super) fn has_platform(name: &str, actual: &Platform, wanted: &str) -> Result<()> {
-    let wanted = Platform::parse(wanted)?;
-    if actual.distance_to(&wanted).is_some() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::NotFound,
-        format!("image with reference {name} was found but does not provide the specified platform ({wanted})"),
-    ))
 }

@@ -4,11 +4,10 @@ mod remote;
 
 use clap::Args;
 
-use super::history::has_platform;
 use super::{Context, Status, document};
 use crate::error::{Error, Kind, Result};
-use crate::image::Size;
 use crate::image::inspection::{Inspection, Known};
+use crate::image::{Platform, Size};
 use crate::store::Store;
 use crate::ui::template::{Data, Template, parsing_error};
 use crate::ui::{human, indented, printable};
@@ -133,7 +132,8 @@ fn in_the_engine_s_words(name: &str, why: Error) -> Error {
 fn inspect(store: &Store, name: &str, platform: Option<&str>, context: &Context) -> Result<Inspection> {
     let image = store.find(name)?.image;
     if let Some(wanted) = platform {
-        has_platform(name, &store.config_of(&image)?.platform, wanted)?;
+        let actual = store.config_of(&image)?.platform;
+        actual.check_serves(&Platform::parse(wanted)?, name)?;
     }
     let size = store
         .sizes(&[&image])

@@ -1,5 +1,6 @@
 //! What every place is to a job: an origin that images come from, a destination that they go to, or both.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,8 +66,8 @@ pub struct Incoming<'a> {
     pub root: &'a Manifest,
     pub from: (&'a Place, &'a dyn Origin),
     pub to: &'a Place,
-    /// What of it has to move.
-    pub blobs: &'a [Descriptor],
+    /// The repositories on the destination's registry that are known to hold a blob.
+    pub mounts: &'a HashMap<Digest, Vec<String>>,
 }
 
 /// Takes in one image.
@@ -124,11 +125,16 @@ impl Source for &(dyn Origin + '_) {
 
 /// A [`Sink`] of any sort, behind a pointer.
 pub trait AnySink {
+    fn any_look_for<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, Option<Outcome>>;
     fn any_receive<'a>(&'a self, blob: &'a Descriptor, open: &'a Opener<'_>) -> Answer<'a, Outcome>;
     fn any_put_manifest<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()>;
 }
 
 impl<T: Sink> AnySink for T {
+    fn any_look_for<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, Option<Outcome>> {
+        Box::pin(self.look_for(blob))
+    }
+
     fn any_receive<'a>(&'a self, blob: &'a Descriptor, open: &'a Opener<'_>) -> Answer<'a, Outcome> {
         Box::pin(self.receive(blob, open))
     }
@@ -139,6 +145,10 @@ impl<T: Sink> AnySink for T {
 }
 
 impl Sink for &(dyn Receiver + '_) {
+    async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
+        (**self).any_look_for(blob).await
+    }
+
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
         (**self).any_receive(blob, open).await
     }

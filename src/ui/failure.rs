@@ -99,6 +99,9 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
              left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
             human::precise_size(*partial)
         ),
+        Clue::NoRoom { folder } => {
+            format!("the disk that holds {folder} is full: make room on it, or name a place on another disk")
+        }
         Clue::BrokenFile { path } => format!("{path} was left as it is: mend it, or move it out of the way"),
         Clue::ForeignStore { root } => format!(
             "what others may change is not trusted: if {root} is yours alone, chown -R it to yourself and chmod -R go-w \
@@ -250,6 +253,12 @@ mod tests {
                 },
                 "the disk that holds /data/rdock is full: rdock system prune --partial frees 2.5MB that interrupted \
                  transfers left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
+            ),
+            (
+                Clue::NoRoom {
+                    folder: "/backup".into(),
+                },
+                "the disk that holds /backup is full: make room on it, or name a place on another disk",
             ),
             (
                 Clue::BrokenFile {

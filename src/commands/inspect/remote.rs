@@ -62,7 +62,7 @@ impl RemoteArgs {
         };
         let config = transfer::read(&repository, &image.config).await?;
         if let (Some(wanted), Body::Image(_)) = (platform, &root.body) {
-            super::has_platform(text, &ImageConfig::parse(&config)?.platform, &wanted.to_string())?;
+            ImageConfig::parse(&config)?.platform.check_serves(wanted, text)?;
         }
         let tag = name.tag().filter(|_| name.digest().is_none()).map(|_| name.clone());
         let known = Known {

@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::dry_run::{DryRun, Fate};
-use super::request::{Copied, Referrers, Request, is_of_one_image};
+use super::request::{Copied, Referrers, Request};
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference};
-use crate::jobs::{News, commit};
+use crate::jobs::{News, commit, is_of_one_image};
 use crate::places::{self, Destination, Incoming, Origin, Place, Receiver, check_platform};
 use crate::transfer::{self, Plan};
 
@@ -195,11 +195,13 @@ impl<'a> Batch<'a> {
 
     /// The end that takes in one image.
     async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Box<dyn Receiver>> {
+        let neighbour = self.neighbour.iter();
+        let mounts = neighbour.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
         let incoming = Incoming {
             root,
             from: (from, self.source()),
             to,
-            blobs: &plan.blobs,
+            mounts: &mounts.collect(),
         };
         self.target.begin(incoming).await
     }

@@ -25,10 +25,8 @@ impl<'a> Reach<'a> {
     /// What the whole index leads to. An error means that something could not be looked at: then nothing may be freed.
     pub(in crate::store) fn of_index(index: &Index, layout: &'a Layout, cache: &'a ManifestCache) -> Result<Self> {
         let mut guessed = Vec::new();
-        index
-            .strangers
-            .iter()
-            .for_each(|stranger| digests_in(stranger, &mut guessed));
+        let strangers = &index.rest.strangers;
+        strangers.iter().for_each(|stranger| digests_in(stranger, &mut guessed));
         let entries = index.entries.iter();
         let roots = entries.map(|entry| entry.descriptor.digest.clone()).chain(guessed);
         Self::of(roots, layout, cache).map(|reach| reach.with_named(&index.entries))

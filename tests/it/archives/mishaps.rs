@@ -128,9 +128,20 @@ fn a_full_disk_is_said_and_nothing_is_left_of_the_load_or_the_save() {
         .rdock(&["save", "-o", target.to_str().unwrap(), "big:1"])
         .fails(1);
     assert!(
-        run.stderr.contains("writing the archive: No space left on device"),
+        run.stderr
+            .contains(&format!("writing {}: No space left on device", target.display())),
         "{run}"
     );
+    let hint = format!("\nhint: the disk that holds {} is full: make room on it", at.display());
+    assert!(run.stderr.contains(&hint), "{run}");
+    let layout = format!("oci:{}", at.join("layout").display());
+    let run = bench.sandbox.rdock(&["copy", "rdock-store:big:1", &layout]).fails(1);
+    let hint = format!(
+        "\nhint: the disk that holds {} is full: make room on it",
+        at.join("layout").display()
+    );
+    assert!(run.stderr.contains(&hint), "{run}");
+    fs::remove_dir_all(at.join("layout")).unwrap();
     let left: Vec<_> = fs::read_dir(disk.0)
         .unwrap()
         .map(|it| it.unwrap().file_name())
