@@ -55,6 +55,8 @@
 //! - dangling: an image without a name. sweep: to free the blobs that nothing leads to.
 //! - wire: the process's one way to all hosts: connections, TLS, addresses ([`registry::Wire`]).
 //! - endpoint: where a host answers. origin: scheme, host and port of a URL.
+//! - zone: how far away an address is: public, private, or of the link. URL policy: where a registry may lead us
+//!   (`registry::wire::transport`).
 //! - mirror: a server that is asked before the Hub for what is pulled.
 //! - challenge, realm, scope, token: as the distribution project's token documents have them. proof: what a request
 //!   carries in `Authorization`.

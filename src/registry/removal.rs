@@ -27,7 +27,7 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
             answer.discard().await;
             Ok(false)
         }
-        _ => Err(host.failure(answer).await.first()),
+        _ => Err(host.refusal(answer).await.first()),
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 
 use super::requests::Requests;
 use super::upload_notes::UploadNotes;
-use super::wire::{Answer, Request, Scope, Shown, encrypted_again, headers};
+use super::wire::{Answer, Request, Scope, Wording, encrypted_again, headers};
 use crate::error::{Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest};
@@ -47,7 +47,12 @@ impl UploadSessions {
             return Ok(None);
         };
         let endpoint = &self.requests.main().endpoint;
-        if endpoint.road().await?.check(&endpoint.base().await?, &url).is_err() {
+        if endpoint
+            .url_policy()
+            .await?
+            .check(&endpoint.base().await?, &url)
+            .is_err()
+        {
             self.notes.forget(&blob.digest);
             return Ok(None);
         }
@@ -105,7 +110,7 @@ impl UploadSessions {
         let host = self.requests.main();
         let answer = host.send(&self.requests.writing(Method::POST, &path)).await?;
         if !answer.status.is_success() {
-            return Err(host.failure(answer).await.first());
+            return Err(host.refusal(answer).await.first());
         }
         self.after(answer, 0, None).await
     }
@@ -113,7 +118,7 @@ impl UploadSessions {
     pub(super) fn request(&self, method: Method, url: Url) -> Request {
         Request::to(method, url)
             .scopes([Scope::push(self.requests.name.path())])
-            .shown(Shown::Not)
+            .worded(Wording::Bare)
     }
 
     /// The session as this answer leaves it. An answer without a Location leaves it where it was.
@@ -123,7 +128,7 @@ impl UploadSessions {
             (Err(_), Some(url)) => url,
             (location, _) => encrypted_again(location?, &answer.url),
         };
-        endpoint.road().await?.check(&answer.url, &url)?;
+        endpoint.url_policy().await?.check(&answer.url, &url)?;
         let least_chunk = headers::chunk_min_length(&answer.headers).unwrap_or(0);
         answer.discard().await;
         Ok(UploadSession {

@@ -18,7 +18,7 @@ use super::blobs::exists;
 use super::requests::{OCTETS, Requests};
 use super::upload_notes::UploadNotes;
 use super::upload_sessions::{Begun, UploadSession, UploadSessions};
-use super::wire::{Answer, LEAST_CHUNK, Request, Upload, headers};
+use super::wire::{Answer, LEAST_CHUNK, Request, UploadBody, headers};
 use crate::content::{BlobReader, ByteStream, Memory, Opener, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
@@ -144,7 +144,7 @@ impl Uploads {
             .sessions
             .request(Method::PUT, named(url, &blob.digest))
             .header(CONTENT_TYPE, OCTETS);
-        let body = Upload::new(cut(open.at(0).await?, 0..blob.size), blob.size);
+        let body = UploadBody::new(cut(open.at(0).await?, 0..blob.size), blob.size);
         let answer = match host.upload(&request, body).await {
             Ok(answer) => answer,
             Err(e) => return self.settle(blob, e).await.map(|()| true),
@@ -174,7 +174,7 @@ impl Uploads {
         } = session;
         let end = offset + length;
         let request = self.part(url.clone(), offset..end, blob.size);
-        let body = Upload::new(cut(open.at(offset).await?, offset..end), length);
+        let body = UploadBody::new(cut(open.at(offset).await?, offset..end), length);
         self.sessions.notes.remember(blob, &url);
         let host = self.requests.main();
         let answer = match host.upload(&request, body).await {
@@ -200,7 +200,7 @@ impl Uploads {
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE && length > narrowest {
             // Too long a chunk for GHCR, or not where the session stands: the next try asks for that first.
             host.endpoint.body_limits.misfitted(length);
-            let failure = host.failure(answer).await;
+            let failure = host.refusal(answer).await;
             return Err(Error::new(Kind::Unavailable, failure.first().to_string()));
         }
         if !answer.status.is_success() {
@@ -272,7 +272,7 @@ impl Uploads {
 
     /// Why a body was not taken. A session that is over is forgotten, and the next try opens another.
     async fn refused_writing(&self, digest: &Digest, answer: Answer, offset: u64) -> Error {
-        let failure = self.requests.main().failure(answer).await;
+        let failure = self.requests.main().refusal(answer).await;
         if failure.kind() == Kind::Unavailable {
             return failure.first();
         }

@@ -140,7 +140,7 @@ fn is_next(parameters: &str) -> bool {
     })
 }
 
-/// The page on the origin that was asked: fronts that end TLS forget it in their links (`pulp_container#220`), others
+/// The page on the origin that was asked: proxies that end TLS forget it in their links (`pulp_container#220`), others
 /// name a host that only they know (git-pkgs/proxy#280). A list stays at its path: Artifactory's links lack the part
 /// of it that names the repository key (renovate#15030).
 fn resolve(target: &str, asked: &Url) -> NextPage {

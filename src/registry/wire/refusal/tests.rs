@@ -1,8 +1,8 @@
 use super::*;
 use reqwest::header::HeaderValue;
 
-fn failure(status: u16, body: &str) -> Failure {
-    Failure::new(
+fn failure(status: u16, body: &str) -> Refusal {
+    Refusal::new(
         StatusCode::from_u16(status).unwrap(),
         &HeaderMap::new(),
         body.as_bytes(),
@@ -118,7 +118,7 @@ fn a_challenge_s_own_words_stand_in_front() {
     let challenge = r#"Bearer realm="r",scope="repository:a:pull",error="insufficient_scope""#;
     headers.insert("www-authenticate", HeaderValue::from_static(challenge));
     let body = br#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[]}]}"#;
-    let failure = Failure::new(StatusCode::UNAUTHORIZED, &headers, body);
+    let failure = Refusal::new(StatusCode::UNAUTHORIZED, &headers, body);
     assert_eq!(
         failure.first().to_string(),
         "denied: requested access to the resource is denied"
