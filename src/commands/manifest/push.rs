@@ -92,5 +92,6 @@ async fn bring(member: &Member, target: &Reference, registry: &Registry, context
     let progress = context.screen.progress(Direction::Push, true);
     let source = registry.repository(&member.name);
     transfer::run(&plan, &source, &repository, Limits::default(), &progress).await?;
-    repository.put_manifest(&manifest).await
+    let put = async || repository.put_manifest(&manifest).await;
+    transfer::name(&manifest, &source, &repository, Limits::default(), &progress, put).await
 }
