@@ -1,6 +1,7 @@
 //! What holds between a registry and us, against servers that misbehave.
 
 mod auth;
+mod chunks;
 mod pull;
 mod push;
 

@@ -36,7 +36,7 @@ pub(super) use body_limits::LEAST_CHUNK;
 pub(super) use challenge::Scope;
 pub(super) use endpoint::HUB_INDEX;
 pub(super) use host::{Host, WholeAnswer};
-pub(super) use origin::encrypted_again;
+pub(super) use origin::{encrypted_again, has_lost_port};
 pub(super) use refusal::{DENIED, MANIFEST_UNKNOWN, NAME_UNKNOWN, Refusal, described, kind_of, may_pass};
 pub(super) use request::{Request, ShowLogin, Wording};
 pub(super) use transport::UploadBody;

@@ -9,6 +9,7 @@ mod logins;
 mod mirrors;
 mod realms;
 mod redirects;
+mod refused_manifests;
 mod retries;
 mod strangers;
 mod tokens;

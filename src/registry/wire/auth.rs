@@ -100,18 +100,19 @@ impl Auth {
                     && last.scopes.as_ref().is_none_or(|asked| *asked == scopes)
             };
             if !last.is_some_and(is_spent) {
-                self.wanted.replace(Some(Wanted::Bearer(realm.clone())));
-                return self
-                    .token(endpoint, &realm, scopes, last.map(|last| &last.header))
-                    .await
-                    .map(Some);
+                let refused = last.map(|last| &last.header);
+                let proof = self.token(endpoint, &realm, scopes, refused).await?;
+                // Not before: where there is no token for this, other requests may do without one.
+                self.wanted.replace(Some(Wanted::Bearer(realm)));
+                return Ok(Some(proof));
             }
         }
         // Harbor asks for another scheme than the one just shown (harbor#18856).
         let is_other = |last: &Proof| last.answers == Scheme::Bearer && self.has_credential();
         if by_scheme("basic").is_some() && last.is_none_or(is_other) {
+            let proof = self.password(endpoint).await?;
             self.wanted.replace(Some(Wanted::Basic));
-            return self.password(endpoint).await.map(Some);
+            return Ok(Some(proof));
         }
         Ok(None)
     }

@@ -137,6 +137,11 @@ impl Endpoint {
         self.answered.get()
     }
 
+    /// The longest silence of the other side that the user bears.
+    pub(in crate::registry) fn idle_timeout(&self) -> Duration {
+        self.shared.idle_timeout
+    }
+
     /// Why TLS was given up for plain HTTP.
     pub(in crate::registry) fn tls_failure(&self) -> Option<String> {
         self.tls_failure.borrow().clone()

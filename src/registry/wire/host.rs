@@ -61,9 +61,7 @@ impl Host {
             let result = Box::pin(self.ask(request)).await;
             let wait = match &result {
                 Ok(answer) => pause_after(answer, &mut backoff),
-                Err(e) if e.kind() == Kind::Unavailable && (is_known || self.is_busy(e)) => {
-                    backoff.after_failure(e.retry_after())
-                }
+                Err(e) if may_pass_later(e) && (is_known || self.is_busy(e)) => backoff.after_failure(e.retry_after()),
                 Err(_) => None,
             };
             match wait {
@@ -277,16 +275,15 @@ fn may_hide(answer: &Answer) -> bool {
         && headers::challenges(&answer.headers).is_empty()
 }
 
+fn may_pass_later(failure: &Error) -> bool {
+    matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited)
+}
+
 /// The wait before the same request is sent again; none when this answer is the last word.
 fn pause_after(answer: &Answer, backoff: &mut Backoff) -> Option<std::time::Duration> {
-    let asked = headers::retry_after(&answer.headers);
-    match answer.status {
-        // Without a date there is no telling how long a quota lasts: docker fails at once too.
-        StatusCode::TOO_MANY_REQUESTS if headers::is_quota_used_up(&answer.headers) => None,
-        StatusCode::TOO_MANY_REQUESTS => asked.and_then(|wait| backoff.after_failure(Some(wait))),
-        status if may_pass(status) => backoff.after_failure(asked),
-        _ => None,
-    }
+    let is_worth_it = answer.status == StatusCode::TOO_MANY_REQUESTS || may_pass(answer.status);
+    let asked = headers::requested_wait(answer.status, &answer.headers);
+    is_worth_it.then(|| backoff.after_failure(asked)).flatten()
 }
 
 /// A failure to get a proof, with the request it was for in front, as docker's client library puts it.
