@@ -10,10 +10,10 @@ use std::thread;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::graph::{Limits, Walk};
 use crate::image::{Body, Digest, Digester, Reference};
-use crate::store::Store;
-use crate::store::blobs;
+use crate::store::blobs::Blobs;
 use crate::store::images::index::Index;
-use crate::store::images::sweep::Reach;
+use crate::store::images::manifest_cache::ManifestCache;
+use crate::store::images::reach::Reach;
 use crate::store::layout::Layout;
 use crate::store::lock::Lock;
 
@@ -46,90 +46,89 @@ pub enum BlobFault {
     Missing,
 }
 
-impl Store {
-    /// Reads every blob. With `Repair::Yes` no other job may be under way.
-    pub fn check(&self, repair: Repair) -> Result<Checked> {
-        if !self.layout.exists()? {
-            return Ok(Checked::default());
-        }
-        let lock = self.layout.lock();
-        let _lock = match repair {
-            Repair::No => Lock::shared(&lock)?,
-            Repair::Yes => Lock::try_exclusive(&lock)?.ok_or_else(|| {
-                let root = self.layout.root().display();
-                Error::new(
-                    Kind::Conflict,
-                    format!("the store {root} is in use: repair it when no other job is under way"),
-                )
-            })?,
-        };
-        let index = Index::read(&self.layout)?;
-        let all = all_blobs(&self.layout)?;
-        let (bytes, damaged) = hash_all(&all, &self.layout)?;
-        let mut checked = Checked {
-            blobs: all.len(),
-            bytes,
-            ..Checked::default()
-        };
-        let here: HashSet<Digest> = all.into_iter().collect();
-        self.trace(&index, &here, &damaged, &mut checked)?;
-        for digest in damaged {
-            checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
-        }
-        if repair == Repair::Yes {
-            for (digest, _) in checked
-                .faults
-                .iter()
-                .filter(|(_, (fault, _))| *fault == BlobFault::Damaged)
-            {
-                let path = self.layout.blob(digest);
-                fs::remove_file(&path).during(format!("removing {}", path.display()))?;
-            }
-        }
-        Ok(checked)
+/// Reads every blob. With `Repair::Yes` no other job may be under way.
+pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair) -> Result<Checked> {
+    let layout = blobs.layout();
+    if !layout.exists()? {
+        return Ok(Checked::default());
     }
+    let lock = layout.lock();
+    let _lock = match repair {
+        Repair::No => Lock::shared(&lock)?,
+        Repair::Yes => Lock::try_exclusive(&lock)?.ok_or_else(|| {
+            let root = layout.root().display();
+            Error::new(
+                Kind::Conflict,
+                format!("the store {root} is in use: repair it when no other job is under way"),
+            )
+        })?,
+    };
+    let index = Index::read(layout)?;
+    let all = all_blobs(layout)?;
+    let (bytes, damaged) = hash_all(&all, blobs)?;
+    let mut checked = Checked {
+        blobs: all.len(),
+        bytes,
+        ..Checked::default()
+    };
+    let here: HashSet<Digest> = all.into_iter().collect();
+    trace(&index, cache, &here, &damaged, &mut checked)?;
+    for digest in damaged {
+        checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
+    }
+    if repair == Repair::Yes {
+        for (digest, _) in checked
+            .faults
+            .iter()
+            .filter(|(_, (fault, _))| *fault == BlobFault::Damaged)
+        {
+            let path = layout.blob(digest);
+            fs::remove_file(&path).during(format!("removing {}", path.display()))?;
+        }
+    }
+    Ok(checked)
+}
 
-    /// Finds out which images need what is damaged or missing. What an index lists but the store does not have is
-    /// a platform that was not pulled, not a fault.
-    fn trace(
-        &self,
-        index: &Index,
-        here: &HashSet<Digest>,
-        damaged: &HashSet<Digest>,
-        checked: &mut Checked,
-    ) -> Result<()> {
-        for entry in &index.entries {
-            let entries = std::slice::from_ref(entry);
-            let reached = Reach::of_entries(entries, &self.layout, &self.cache)?.into_digests();
-            let name = entry.name.as_ref().map_or("<none>", Reference::familiar);
-            let optional = self.optional(&entry.descriptor.digest)?;
-            for digest in reached {
-                let fault = match (here.contains(&digest), damaged.contains(&digest)) {
-                    (true, true) => BlobFault::Damaged,
-                    (false, _) if !optional.contains(&digest) => BlobFault::Missing,
-                    _ => continue,
-                };
-                let (_, names) = checked.faults.entry(digest).or_insert((fault, Vec::new()));
-                if !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
-                }
+/// Finds out which images need what is damaged or missing. What an index lists but the store does not have is
+/// a platform that was not pulled, not a fault.
+fn trace(
+    index: &Index,
+    cache: &ManifestCache,
+    here: &HashSet<Digest>,
+    damaged: &HashSet<Digest>,
+    checked: &mut Checked,
+) -> Result<()> {
+    for entry in &index.entries {
+        let entries = std::slice::from_ref(entry);
+        let reached = Reach::of_entries(entries, cache)?.into_digests();
+        let name = entry.name.as_ref().map_or("<none>", Reference::familiar);
+        let optional = optional(&entry.descriptor.digest, cache)?;
+        for digest in reached {
+            let fault = match (here.contains(&digest), damaged.contains(&digest)) {
+                (true, true) => BlobFault::Damaged,
+                (false, _) if !optional.contains(&digest) => BlobFault::Missing,
+                _ => continue,
+            };
+            let (_, names) = checked.faults.entry(digest).or_insert((fault, Vec::new()));
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// All that an index leads to by way of indexes.
-    fn optional(&self, manifest: &Digest) -> Result<HashSet<Digest>> {
-        let mut optional = HashSet::new();
-        let mut walk = Walk::of_digests([manifest.clone()], Limits::NONE)?;
-        while let Some(node) = walk.next_unread() {
-            if let Ok(Body::Index(index)) = self.cache.manifest(&node.digest).as_deref().map(|it| &it.body) {
-                optional.extend(index.manifests.iter().map(|child| child.digest.clone()));
-                walk.answer(&node, &index.manifests)?;
-            }
+/// All that an index leads to by way of indexes.
+fn optional(manifest: &Digest, cache: &ManifestCache) -> Result<HashSet<Digest>> {
+    let mut optional = HashSet::new();
+    let mut walk = Walk::of_digests([manifest.clone()], Limits::NONE)?;
+    while let Some(node) = walk.next_unread() {
+        if let Ok(Body::Index(index)) = cache.manifest(&node.digest).as_deref().map(|it| &it.body) {
+            optional.extend(index.manifests.iter().map(|child| child.digest.clone()));
+            walk.answer(&node, &index.manifests)?;
         }
-        Ok(optional)
     }
+    Ok(optional)
 }
 
 fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
@@ -154,12 +153,12 @@ fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
 }
 
 /// How many bytes the blobs have together, and which of them are damaged.
-fn hash_all(all: &[Digest], layout: &Layout) -> Result<(u64, HashSet<Digest>)> {
+fn hash_all(all: &[Digest], blobs: &Blobs) -> Result<(u64, HashSet<Digest>)> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new((0, HashSet::new(), None));
     let work = || {
         while let Some(digest) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let hashed = hash(digest, layout);
+            let hashed = hash(digest, blobs);
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             match hashed {
                 Ok((bytes, actual)) => {
@@ -186,8 +185,8 @@ fn hash_all(all: &[Digest], layout: &Layout) -> Result<(u64, HashSet<Digest>)> {
     }
 }
 
-fn hash(digest: &Digest, layout: &Layout) -> Result<(u64, Digest)> {
-    let (mut file, _) = blobs::open(layout, digest)?;
+fn hash(digest: &Digest, blobs: &Blobs) -> Result<(u64, Digest)> {
+    let (mut file, _) = blobs.open(digest)?;
     let mut digester = Digester::new(digest.algorithm());
     let mut piece = vec![0; PIECE];
     let mut bytes = 0;
