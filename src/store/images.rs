@@ -2,6 +2,7 @@
 
 pub(in crate::store) mod catalog;
 pub(in crate::store) mod check;
+pub(in crate::store) mod contents;
 pub(in crate::store) mod index;
 pub(in crate::store) mod lookup;
 pub(in crate::store) mod manifest_cache;

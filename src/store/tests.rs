@@ -1,5 +1,6 @@
 //! What the tests of the store share: a store in a folder of its own, images made on the spot, streams from memory.
 
+mod check;
 mod foreign;
 mod graphs;
 mod images;

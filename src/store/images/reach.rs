@@ -81,23 +81,30 @@ impl<'a> Reach<'a> {
             },
             Err(e) if e.kind() == Kind::Io => Err(e),
             // Missing, damaged, or of a sort that rdock cannot use.
-            Err(_) => match self.cache.blobs().read(document) {
-                Ok(raw) => {
-                    let mut guessed = Vec::new();
-                    if let Ok(value) = serde_json::from_slice(&raw) {
-                        digests_in(&value, &mut guessed);
-                    }
-                    let described = guessed.into_iter().map(|digest| Descriptor::new("", digest, 0));
-                    Ok(described.collect())
-                }
-                Err(e) if e.kind() == Kind::Io => Err(e),
-                Err(_) => Ok(Vec::new()),
-            },
+            Err(_) => {
+                let guessed = guess(document, self.cache.blobs())?.into_iter();
+                Ok(guessed.map(|digest| Descriptor::new("", digest, 0)).collect())
+            }
         }
     }
 
     pub(in crate::store) fn into_digests(self) -> HashSet<Digest> {
         self.seen
+    }
+}
+
+/// What a document of an unknown sort seems to lead to; nothing where it is missing, damaged, or no JSON.
+pub(in crate::store) fn guess(document: &Digest, blobs: &Blobs) -> Result<Vec<Digest>> {
+    let mut guessed = Vec::new();
+    match blobs.read(document) {
+        Ok(raw) => {
+            if let Ok(value) = serde_json::from_slice(&raw) {
+                digests_in(&value, &mut guessed);
+            }
+            Ok(guessed)
+        }
+        Err(e) if e.kind() == Kind::Io => Err(e),
+        Err(_) => Ok(guessed),
     }
 }
 

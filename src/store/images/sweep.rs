@@ -107,7 +107,7 @@ impl Sweep {
                 let candidates = Reach::of_entries(&gone, &self.cache)?.into_digests();
                 let freed = reach::free(&self.blobs, candidates.difference(&reached));
                 self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
-                Some(freed + leftovers::remove(self.layout(), &reached, age)?)
+                Some(freed.saturating_add(leftovers::remove(self.layout(), &reached, age)?))
             }
         };
         self.cache.keep_summaries();

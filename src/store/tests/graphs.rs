@@ -6,7 +6,7 @@ use super::*;
 use crate::image::manifest::OCI_INDEX;
 
 /// Puts an index straight into the folder of the store, which takes no time.
-fn put_index(store: &Store, children: &[&Descriptor]) -> Descriptor {
+pub(super) fn put_index(store: &Store, children: &[&Descriptor]) -> Descriptor {
     let raw = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}).to_string();
     let index = Descriptor::new(OCI_INDEX, Digest::of(raw.as_bytes()), raw.len() as u64);
     fs::write(store.layout.blob(&index.digest), raw).unwrap();
