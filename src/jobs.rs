@@ -3,6 +3,7 @@
 //! A job takes the values that it uses and knows no command line and no screen. What it has to tell on its way it tells
 //! a [`Reporter`]; the words are the teller's. The name is written last, by [`commit`] alone.
 
+mod bring;
 pub mod commit;
 pub mod copy;
 pub mod import;

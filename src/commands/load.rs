@@ -69,7 +69,7 @@ fn tell(news: &News<'_>, context: &Context) {
 
 /// One digest a line: what a delta archive for this store may leave out.
 fn print_held(context: &Context) -> Result<Status> {
-    let held: BTreeSet<Digest> = context.store().held()?.into_iter().collect();
+    let held: BTreeSet<Digest> = context.store().images().held()?.into_iter().collect();
     for digest in &held {
         context.screen.line(digest.as_str());
     }

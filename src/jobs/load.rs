@@ -49,7 +49,7 @@ impl Load<'_> {
     pub async fn folder(&self, folder: &Path) -> Result<()> {
         let writer = self.store.begin_afresh()?;
         let folder = Folder::at(folder);
-        let has = |blob: &Descriptor| self.store.has_whole(blob);
+        let has = |blob: &Descriptor| self.store.blobs().has_whole(blob);
         let images = archive::images_in(&folder, &has, self.platform.as_ref())?;
         check_missing(&images)?;
         let progress = self.reporter.watch();
@@ -73,12 +73,12 @@ impl Load<'_> {
         if image.made.is_none() {
             return Ok(());
         }
-        let Ok(known) = self.store.find(image.id.as_str()) else {
+        let Ok(known) = self.store.images().find(image.id.as_str()) else {
             return Ok(());
         };
         let manifest = known.image.manifest;
-        if known.image.fault.is_none() && self.store.is_whole(&manifest) {
-            image.root = self.store.manifest_of(&manifest.digest)?.descriptor;
+        if known.image.fault.is_none() && self.store.images().is_whole(&manifest) {
+            image.root = self.store.images().manifest(&manifest.digest)?.descriptor;
             image.made = None;
             image.manifests.clear();
             image.blobs.clear();
@@ -91,7 +91,7 @@ impl Load<'_> {
     fn name(&self, images: &[Listed]) -> Result<()> {
         let (mut arrivals, mut displaced) = (Vec::new(), Vec::new());
         for image in images {
-            let meant = described(&self.store, &self.store.manifest_of(&image.root.digest)?)?;
+            let meant = described(&self.store, &self.store.images().manifest(&image.root.digest)?)?;
             let arrival = |names: Vec<Reference>, root: &Digest| Arrival {
                 names,
                 root: root.clone(),
@@ -125,7 +125,7 @@ impl Load<'_> {
 
     /// The image that had the name before, if that is another one.
     fn displaced(&self, name: &Reference, id: &Digest) -> Option<Digest> {
-        let old = self.store.find(&name.to_string()).ok()?;
+        let old = self.store.images().find(&name.to_string()).ok()?;
         (old.name.as_ref() == Some(name) && old.image.id != *id).then_some(old.image.id)
     }
 }

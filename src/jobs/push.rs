@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{News, Reporter, commit};
+use super::bring::{Listing, bring};
+use super::{News, Reporter};
 use crate::content::{Opener, Outcome, Sink, Source as _};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference, Referral};
@@ -45,7 +46,7 @@ impl<'a> Push<'a> {
     ) -> Result<Self> {
         Ok(Self {
             destination: places::destination(&on_registry(repository.clone()), &means)?,
-            locations: means.store.locations(repository.domain())?,
+            locations: means.store.notes().locations(repository.domain())?,
             means,
             platform,
             limits,
@@ -55,7 +56,7 @@ impl<'a> Push<'a> {
 
     /// The name to push, or all tags of its repository. All of them exist here.
     pub fn local_names(&self, shown: &Reference, which: Which) -> Result<Vec<Reference>> {
-        let tags = self.means.store.tags_of(shown)?;
+        let tags = self.means.store.names().tags(shown)?;
         if tags.is_empty() {
             return Err(Error::new(
                 Kind::NotFound,
@@ -79,7 +80,7 @@ impl<'a> Push<'a> {
 
     /// Pushes one tag.
     pub async fn one(&self, name: &Reference) -> Result<Pushed> {
-        let Some(descriptor) = self.means.store.named(name)? else {
+        let Some(descriptor) = self.means.store.names().target(name)? else {
             return Err(Error::new(
                 Kind::NotFound,
                 format!("tag does not exist: {}", name.familiar()),
@@ -87,11 +88,11 @@ impl<'a> Push<'a> {
         };
         let whole = self.means.store.manifest(&descriptor.digest).await?;
         let manifest = self.part(name, &whole).await?;
-        let read = |image: &ImageManifest| self.means.store.config(image);
+        let read = |image: &ImageManifest| self.means.store.images().config(image);
         let plan = Plan::for_tree(&self.means.store, &manifest, read, |_| false).await?;
         let (from, to) = (in_store(name.clone()), on_registry(name.clone()));
-        let progress = self.reporter.watch();
         if self.stands(&to, &manifest).await {
+            let progress = self.reporter.watch();
             transfer::run(&plan, &self.means.store, &Complete, self.limits, &progress).await?;
         } else {
             let origin = places::origin(&from, &self.means).await?;
@@ -101,9 +102,8 @@ impl<'a> Push<'a> {
                 to: &to,
                 mounts: &self.locations,
             };
-            let receiver = self.destination.begin(incoming).await?;
-            transfer::run(&plan, &self.means.store, &&*receiver, self.limits, &progress).await?;
-            commit::to_place(receiver, &manifest, &to).await?;
+            let target = &*self.destination;
+            bring(target, incoming, Listing::Named, &plan, self.limits, &self.reporter).await?;
         }
         let is_whole = manifest.digest() == whole.digest();
         let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));
@@ -125,7 +125,7 @@ impl<'a> Push<'a> {
         let name = name.familiar();
         match &image.body {
             Body::Image(body) => {
-                let actual = self.means.store.config(body)?.platform;
+                let actual = self.means.store.images().config(body)?.platform;
                 let fits = actual.distance_to(wanted).is_some();
                 fits.then(|| image.clone()).ok_or_else(|| {
                     Error::new(
@@ -176,13 +176,16 @@ impl<'a> Push<'a> {
         plan: &Plan,
     ) -> Result<()> {
         if let Some((name, descriptor)) = digest
-            && self.means.store.named(&name)?.is_none()
+            && self.means.store.names().target(&name)?.is_none()
         {
-            self.means.store.tag(&name, &descriptor)?;
+            self.means.store.names().set(&name, &descriptor)?;
         }
         let blobs = plan.blobs.iter().map(|blob| &blob.digest);
         let pushed: Vec<Digest> = blobs.chain([manifest.digest()]).cloned().collect();
-        self.means.store.remember_location(name.domain(), name.path(), &pushed)
+        self.means
+            .store
+            .notes()
+            .remember_location(name.domain(), name.path(), &pushed)
     }
 }
 

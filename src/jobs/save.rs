@@ -114,11 +114,11 @@ impl Save<'_> {
 
 /// Who has an image has its layers. Lists name images by their ID, their manifest, or the index that it came from.
 fn with_layers(store: &Store, mut held: HashSet<Digest>) -> Result<HashSet<Digest>> {
-    for image in store.images()? {
+    for image in store.images().all()? {
         let from = image.digests.iter().filter_map(Reference::digest);
         let mut names = from.chain([&image.id, &image.manifest.digest]);
         if names.any(|digest| held.contains(digest))
-            && let Ok(manifest) = store.manifest_of(&image.manifest.digest)
+            && let Ok(manifest) = store.images().manifest(&image.manifest.digest)
             && let Body::Image(body) = manifest.body
         {
             held.extend(body.layers.into_iter().map(|layer| layer.digest));

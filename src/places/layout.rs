@@ -100,7 +100,7 @@ impl OwnLayout {
 impl Destination for OwnLayout {
     fn standing<'a>(&'a self, name: &'a Place) -> Answer<'a, Option<Digest>> {
         Box::pin(async move {
-            let labels = self.0.labels()?.into_iter();
+            let labels = self.0.names().labels()?.into_iter();
             let mut named = labels.filter(|(label, _)| label.as_deref() == name.tag());
             Ok(named.next().map(|(_, listed)| listed.digest))
         })
@@ -111,7 +111,7 @@ impl Destination for OwnLayout {
     }
 
     fn has_blob<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, bool> {
-        Box::pin(async { Ok(self.0.has_whole(blob)) })
+        Box::pin(async { Ok(self.0.blobs().has_whole(blob)) })
     }
 
     fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
@@ -153,7 +153,7 @@ impl Receiver for IntoLayout {
     fn name<'a>(self: Box<Self>, manifest: &'a Manifest, name: &'a Place) -> Answer<'a, ()> {
         Box::pin(async move {
             self.put_manifest(manifest).await?;
-            let named = self.0.store.label(name.tag(), &manifest.descriptor);
+            let named = self.0.store.names().label(name.tag(), &manifest.descriptor);
             named.map_err(in_folder)
         })
     }
@@ -162,7 +162,7 @@ impl Receiver for IntoLayout {
         Box::pin(async move {
             self.put_manifest(manifest).await?;
             match Referral::of(manifest) {
-                Some(referral) => self.0.store.label(None, &referral.referrer).map_err(in_folder),
+                Some(referral) => self.0.store.names().label(None, &referral.referrer).map_err(in_folder),
                 None => Ok(()),
             }
         })

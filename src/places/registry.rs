@@ -37,7 +37,7 @@ impl OnRegistry {
 
     pub(super) fn destination(place: &Place, means: &Means<'_>) -> Result<Box<dyn Destination>> {
         let name = place.name()?;
-        let limit = means.store.body_limit(name.domain());
+        let limit = means.store.notes().body_limit(name.domain());
         let registry = means.registries.at(name.domain())?.bounded_by(limit);
         Ok(Box::new(Self {
             repository: registry.repository(&name),
@@ -47,7 +47,7 @@ impl OnRegistry {
     }
 
     fn memory(&self) -> Memory {
-        self.store.sessions(self.name.domain(), self.name.path())
+        self.store.notes().push_sessions(self.name.domain(), self.name.path())
     }
 }
 
@@ -125,7 +125,7 @@ impl Sink for IntoRepository {
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.0.put_manifest(manifest).await.map_err(|e| refused(e, manifest))
+        self.0.put_manifest(manifest).await.map_err(refused)
     }
 }
 
@@ -136,7 +136,7 @@ impl Receiver for IntoRepository {
                 Version::Tag(tag) => self.0.put_tag(manifest, tag).await,
                 Version::Digest(_) => self.0.put_manifest(manifest).await,
             };
-            put.map_err(|e| refused(e, manifest))
+            put.map_err(refused)
         })
     }
 
@@ -145,18 +145,15 @@ impl Receiver for IntoRepository {
     }
 }
 
-/// A registry that takes no such manifests (zot has no docker types, Quay none of them in an OCI index) says so in
-/// many ways, few of them clear.
-fn refused(error: Error, manifest: &Manifest) -> Error {
-    if error.kind() != Kind::Unsupported {
-        return error;
+/// What registries say of a type that they do not take is seldom clear.
+fn refused(error: Error) -> Error {
+    match error.clue() {
+        Some(Clue::TypeRefused { media_type }) => {
+            let doing = format!("the registry does not take this manifest, of type {media_type}");
+            error.during(doing)
+        }
+        _ => error,
     }
-    let media_type = manifest.descriptor.media_type.clone();
-    error
-        .during(format!(
-            "the registry does not take this manifest, of type {media_type}"
-        ))
-        .with_clue(Clue::TypeRefused { media_type })
 }
 
 /// The error that `name` is not there, with the repository's nearest tags where it lists any.

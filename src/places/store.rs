@@ -42,17 +42,20 @@ impl Origin for InStore {
     fn resolve<'a>(&'a self, name: &'a Place) -> Answer<'a, Manifest> {
         Box::pin(async move {
             let name = name.name()?;
-            match self.store.named(&name)? {
-                Some(image) => self.store.manifest_of(&image.digest),
+            match self.store.names().target(&name)? {
+                Some(image) => self.store.images().manifest(&image.digest),
                 // Who looks for it says what is near.
-                None => self.store.manifest_of(&self.store.find(name.familiar())?.root.digest),
+                None => self
+                    .store
+                    .images()
+                    .manifest(&self.store.images().find(name.familiar())?.root.digest),
             }
         })
     }
 
     fn tags(&self) -> Answer<'_, Vec<String>> {
         Box::pin(async {
-            let tags = self.store.tags_of(&self.name)?;
+            let tags = self.store.names().tags(&self.name)?;
             Ok(tags.iter().filter_map(|name| name.tag().map(str::to_owned)).collect())
         })
     }
@@ -64,7 +67,7 @@ impl Origin for InStore {
 
 impl Destination for InStore {
     fn standing<'a>(&'a self, name: &'a Place) -> Answer<'a, Option<Digest>> {
-        Box::pin(async { Ok(self.store.named(&name.name()?)?.map(|image| image.digest)) })
+        Box::pin(async { Ok(self.store.names().target(&name.name()?)?.map(|image| image.digest)) })
     }
 
     fn has_manifest<'a>(&'a self, digest: &'a Digest) -> Answer<'a, bool> {
@@ -72,7 +75,7 @@ impl Destination for InStore {
     }
 
     fn has_blob<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, bool> {
-        Box::pin(async { Ok(self.store.has_whole(blob)) })
+        Box::pin(async { Ok(self.store.blobs().has_whole(blob)) })
     }
 
     fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
@@ -86,16 +89,17 @@ impl Destination for InStore {
 
 /// Whether an image is there with all its layers: a store may hold a manifest without them, and to look costs nothing.
 pub(super) fn has_image(store: &Store, digest: &Digest) -> bool {
-    let is_there = |blob: &Descriptor| blob.is_foreign() || store.has_whole(blob);
-    store
-        .manifest_of(digest)
-        .is_ok_and(|manifest| matches!(manifest.body, Body::Image(_)) && graph::blobs(&manifest).all(is_there))
+    let is_there = |blob: &Descriptor| blob.is_foreign() || store.blobs().has_whole(blob);
+    let manifest = store.images().manifest(digest);
+    manifest.is_ok_and(|manifest| matches!(manifest.body, Body::Image(_)) && graph::blobs(&manifest).all(is_there))
 }
 
 /// A store has no list of referrers: those that it lists itself are looked through.
 pub(super) fn referrers(store: &Store, subject: &Digest) -> Result<Vec<Descriptor>> {
-    let listed = store.labels()?.into_iter().map(|(_, listed)| listed.digest);
-    Ok(referrers_among(listed, subject, |digest| store.manifest_of(digest)))
+    let listed = store.names().labels()?.into_iter().map(|(_, listed)| listed.digest);
+    Ok(referrers_among(listed, subject, |digest| {
+        store.images().manifest(digest)
+    }))
 }
 
 /// Those of the manifests that speak of this one.
@@ -130,7 +134,7 @@ impl Sink for Content {
         if blob.is_foreign() {
             return Ok(Outcome::Skipped);
         }
-        if self.store.has_whole(blob) {
+        if self.store.blobs().has_whole(blob) {
             return Ok(Outcome::AlreadyPresent);
         }
         self.writer.receive(blob, open).await
@@ -163,7 +167,7 @@ impl Receiver for IntoStore {
             if name.digest().is_none() {
                 names.push((name, image));
             }
-            store.name_all(&names)
+            store.names().list(&names, &[])
         })
     }
 
@@ -171,7 +175,7 @@ impl Receiver for IntoStore {
     fn attach<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()> {
         Box::pin(async move {
             self.put_manifest(manifest).await?;
-            self.0.store.list(&[], &[manifest.descriptor.clone()])
+            self.0.store.names().list(&[], &[manifest.descriptor.clone()])
         })
     }
 }
@@ -180,7 +184,7 @@ impl Receiver for IntoStore {
 pub fn described(store: &Store, manifest: &Manifest) -> Result<Descriptor> {
     let mut descriptor = manifest.descriptor.clone();
     if let Body::Image(image) = &manifest.body {
-        let platform = store.config(image)?.platform;
+        let platform = store.images().config(image)?.platform;
         descriptor.platform = (!platform.os.is_empty()).then(|| platform.into());
     }
     Ok(descriptor)

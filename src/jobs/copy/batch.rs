@@ -12,9 +12,10 @@ use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference};
-use crate::jobs::{News, commit, is_of_one_image};
-use crate::places::{self, Destination, Incoming, Origin, Place, Receiver, check_platform};
-use crate::transfer::{self, Plan};
+use crate::jobs::bring::{Listing, bring};
+use crate::jobs::{News, is_of_one_image};
+use crate::places::{self, Destination, Incoming, Origin, Place, check_platform};
+use crate::transfer::Plan;
 
 /// How many images are looked at, at once; each may ask for several manifests.
 const AT_ONCE: usize = 4;
@@ -176,9 +177,7 @@ impl<'a> Batch<'a> {
         let is_current = is_named && plan.blobs.is_empty() && plan.children.is_empty();
         self.tell(News::Copying { from, to });
         if !is_current {
-            let receiver = self.receiver(&root, from, to, &plan).await?;
-            self.transfer(plan, &*receiver).await?;
-            commit::to_place(receiver, &root, to).await?;
+            self.bring(&root, (from, to), Listing::Named, plan).await?;
         }
         self.tell(News::Copied { to, manifest: &root });
         let attached = match self.request.referrers {
@@ -193,29 +192,22 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// The end that takes in one image.
-    async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Box<dyn Receiver>> {
-        let neighbour = self.neighbour.iter();
-        let mounts = neighbour.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
-        let incoming = Incoming {
-            root,
-            from: (from, self.source()),
-            to,
-            mounts: &mounts.collect(),
-        };
-        self.target.begin(incoming).await
-    }
-
-    /// Moves blobs and children. What an image before this one has brought is not asked for again.
-    async fn transfer(&self, mut plan: Plan, receiver: &dyn Receiver) -> Result<()> {
+    /// Moves an image, and lists it. What an image before this one has brought is not asked for again.
+    async fn bring(&self, root: &Manifest, ends: (&Place, &Place), listing: Listing, mut plan: Plan) -> Result<()> {
         let known = |digest: &Digest| self.known.borrow().contains(digest);
         plan.blobs.retain(|blob| !known(&blob.digest));
         plan.children.retain(|child| !known(child));
         plan.layers.retain(|layer| !known(&layer.digest));
-        let progress = self.request.reporter.watch();
-        let mut limits = self.request.limits;
-        limits.streams = self.target.streams().or(limits.streams);
-        transfer::run(&plan, &self.source(), &receiver, limits, &progress).await?;
+        let paths = self.neighbour.iter();
+        let mounts = paths.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
+        let incoming = Incoming {
+            root,
+            from: (ends.0, self.source()),
+            to: ends.1,
+            mounts: &mounts.collect(),
+        };
+        let Request { limits, reporter, .. } = self.request;
+        bring(&*self.target, incoming, listing, &plan, *limits, reporter).await?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
         let children = plan.children.iter().map(|child| child.digest.clone());
         self.known.borrow_mut().extend(blobs.chain(children));
@@ -238,9 +230,7 @@ impl<'a> Batch<'a> {
             );
             for referrer in self.missing_among(&subject, listed).await? {
                 let plan = self.plan(&referrer).await?;
-                let receiver = self.receiver(&referrer, &self.from, to, &plan).await?;
-                self.transfer(plan, &*receiver).await?;
-                receiver.attach(&referrer).await?;
+                self.bring(&referrer, (&self.from, to), Listing::Attached, plan).await?;
                 attached += 1;
             }
         }
@@ -284,9 +274,8 @@ impl<'a> Batch<'a> {
         if looked.is_named {
             return Ok(0);
         }
-        let receiver = self.receiver(&looked.root, &from, &to, &looked.plan).await?;
-        self.transfer(looked.plan, &*receiver).await?;
-        commit::to_place(receiver, &looked.root, &to).await?;
+        self.bring(&looked.root, (&from, &to), Listing::Named, looked.plan)
+            .await?;
         Ok(1)
     }
 

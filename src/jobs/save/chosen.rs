@@ -55,7 +55,7 @@ fn is_child(image: &Manifest, index: &Manifest) -> bool {
 /// What docker takes the argument for: an ID, a tag, or all tags of a repository.
 fn meant(store: &Store, text: &str) -> Result<Vec<(Option<Reference>, Descriptor)>> {
     let by_id = || {
-        let found = store.find(text);
+        let found = store.images().find(text);
         found.map(|found| vec![(None, found.root)])
     };
     let no_such_image = |e: Error| match e.kind() {
@@ -67,24 +67,24 @@ fn meant(store: &Store, text: &str) -> Result<Vec<(Option<Reference>, Descriptor
         _ => return by_id().map_err(no_such_image),
     };
     if !name.is_name_only() {
-        let Some(root) = store.named(&name)? else {
+        let Some(root) = store.names().target(&name)? else {
             return Err(like(
-                store.find(text).err().as_ref(),
+                store.images().find(text).err().as_ref(),
                 "reference does not exist".to_owned(),
             ));
         };
         return Ok(vec![(Some(name), root)]);
     }
     let mut found = Vec::new();
-    for tag in store.tags_of(&name)? {
-        if let Some(root) = store.named(&tag)? {
+    for tag in store.names().tags(&name)? {
+        if let Some(root) = store.names().target(&tag)? {
             found.push((Some(tag), root));
         }
     }
     if !found.is_empty() {
         return Ok(found);
     }
-    let images = store.images()?;
+    let images = store.images().all()?;
     let is_there = |digest: &Reference| digest.name() == name.name();
     found.extend(
         images
@@ -110,11 +110,12 @@ fn like(found: Option<&Error>, message: String) -> Error {
 
 /// What to save of an index: all of it if all of it is here, else the image for this machine; the platform asked for.
 async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, text: &str) -> Result<(Manifest, Plan)> {
-    let plan =
-        async |manifest: &Manifest| Plan::for_tree(store, manifest, |image| store.config(image), |_| false).await;
+    let plan = async |manifest: &Manifest| {
+        Plan::for_tree(store, manifest, |image| store.images().config(image), |_| false).await
+    };
     let index = match (&root.body, platform) {
         (Body::Image(image), Some(wanted)) => {
-            store.config(image)?.platform.check_serves(wanted, text)?;
+            store.images().config(image)?.platform.check_serves(wanted, text)?;
             let plan = plan(&root).await?;
             return Ok((root, plan));
         }
@@ -126,19 +127,19 @@ async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, tex
     };
     if platform.is_none()
         && let Ok(plan) = plan(&root).await
-        && plan.blobs.iter().all(|blob| store.has_whole(blob))
+        && plan.blobs.iter().all(|blob| store.blobs().has_whole(blob))
     {
         return Ok((root, plan));
     }
     let wanted = platform.cloned().unwrap_or_else(Platform::host);
     let child = match (index.choose(&wanted), platform) {
-        (Ok(child), _) if store.has_blob(&child.digest) => child,
+        (Ok(child), _) if store.blobs().has(&child.digest) => child,
         (_, Some(wanted)) => return Err(wanted.missing_from(text)),
         (chosen, None) => {
             let there = index
                 .manifests
                 .iter()
-                .find(|it| !it.is_attestation() && store.has_blob(&it.digest));
+                .find(|it| !it.is_attestation() && store.blobs().has(&it.digest));
             there.map_or(chosen, Ok)?
         }
     };
