@@ -90,15 +90,7 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
             "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
              between"
         ),
-        Clue::DiskFull { folder, partial: 0 } => format!(
-            "the disk that holds {folder} is full: remove images with rdock rmi, or set RDOCK_HOME to a folder with \
-             more room"
-        ),
-        Clue::DiskFull { folder, partial } => format!(
-            "the disk that holds {folder} is full: rdock system prune --partial frees {} that interrupted transfers \
-             left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
-            human::precise_size(*partial)
-        ),
+        Clue::DiskFull { folder, partial } => disk_full(folder, *partial),
         Clue::NoRoom { folder } => {
             format!("the disk that holds {folder} is full: make room on it, or name a place on another disk")
         }
@@ -142,6 +134,21 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
             "nothing of the archive was loaded: check that it is whole, or write it again with rdock save".to_owned()
         }
     })
+}
+
+/// `partial` bytes are what interrupted transfers left.
+fn disk_full(folder: &str, partial: u64) -> String {
+    match partial {
+        0 => format!(
+            "the disk that holds {folder} is full: remove images with rdock rmi, or set RDOCK_HOME to a folder with \
+             more room"
+        ),
+        partial => format!(
+            "the disk that holds {folder} is full: rdock system prune --partial frees {} that interrupted transfers \
+             left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
+            human::precise_size(partial)
+        ),
+    }
 }
 
 /// The command that logs in; Docker Hub is where it goes without a name.
