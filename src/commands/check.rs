@@ -43,8 +43,9 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
             .note("hint: the damaged blobs are gone: pull the images named above again");
         return Ok(Status::Done);
     }
-    context
-        .screen
-        .note("hint: run rdock system check --repair, then pull the images named above again");
+    let program = context.settings.program.name();
+    context.screen.note(&format!(
+        "hint: run {program} system check --repair, then pull the images named above again"
+    ));
     Ok(Status::Failed)
 }

@@ -9,6 +9,7 @@ mod config_file;
 mod copying;
 mod credential_helpers;
 mod demo;
+mod docker_28;
 mod docker_place;
 mod finding;
 mod formats;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{draft_of, drafts, fetch};
+use super::members::{draft_of, drafts, fetch};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::Reference;

@@ -6,7 +6,7 @@ use clap::Args;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{complete, draft_of, drafts, fetch};
+use super::members::{complete, draft_of, drafts, fetch};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::drafts::Draft;
 use crate::error::{Error, Kind, Result};

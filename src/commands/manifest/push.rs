@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{complete, drafts};
+use super::members::{complete, drafts};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::content::Sink;
 use crate::drafts::Draft;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::drafts;
+use super::members::drafts;
 use crate::commands::{Context, Status};
 use crate::image::Reference;
 
