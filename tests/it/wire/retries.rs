@@ -71,33 +71,6 @@ fn a_quota_with_a_date_is_waited_for() {
 }
 
 #[test]
-fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
-    let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "Rate exceeded"}]}).to_string();
-    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
-    for (method, part) in [
-        ("GET", "/manifests/"),
-        ("GET", "/blobs/"),
-        ("HEAD", "/manifests/"),
-        ("GET", "/tags/"),
-        ("HEAD", "/blobs/"),
-        ("POST", "/blobs/uploads/"),
-        ("PATCH", "/blobs/uploads/"),
-        ("PUT", "/blobs/uploads/"),
-        ("PUT", "/manifests/"),
-    ] {
-        let limited = line.recorder.on_path(method, part).times(1);
-        limited.answer(429, &[], body.as_str());
-    }
-    line.pull().ok();
-    line.pull().ok();
-    line.sandbox
-        .rdock(&["tags", &format!("{}/team/app", line.recorder.host())])
-        .ok();
-    line.push().ok();
-    assert_eq!(line.recorder.count(|request| request.status == 429), 9);
-}
-
-#[test]
 fn a_token_server_with_too_many_requests_is_asked_again() {
     let (line, tokens) = (Line::small(), Recorder::alone());
     ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
