@@ -31,7 +31,7 @@ impl OnRegistry {
     }
 
     pub(super) fn destination(name: &Reference, means: &Means<'_>) -> Result<Self> {
-        let limit = means.store.body_limit(name.domain());
+        let limit = means.store.notes().body_limit(name.domain());
         let registry = means.registries.at(name.domain())?.bounded_by(limit);
         Ok(Self {
             repository: registry.repository(name),
@@ -41,7 +41,7 @@ impl OnRegistry {
     }
 
     fn memory(&self) -> Memory {
-        self.store.sessions(self.name.domain(), self.name.path())
+        self.store.notes().push_sessions(self.name.domain(), self.name.path())
     }
 }
 

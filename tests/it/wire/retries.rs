@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
-use crate::support::image::Image;
-use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
 
@@ -26,22 +24,6 @@ fn a_server_that_stumbles_is_asked_again() {
         assert!(again.stdout.contains("Image is up to date"), "{again}");
         assert_eq!(line.recorder.count(|request| request.status == status), 3);
     }
-}
-
-#[test]
-fn a_push_survives_a_server_that_stumbles() {
-    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
-    for (method, part) in [
-        ("HEAD", "/blobs/"),
-        ("POST", "/blobs/uploads/"),
-        ("PATCH", "/blobs/uploads/"),
-        ("PUT", "/blobs/uploads/"),
-        ("PUT", "/manifests/"),
-    ] {
-        line.recorder.on_path(method, part).times(1).answer(503, &SOON, "");
-    }
-    line.push().ok();
-    assert_eq!(line.recorder.count(|request| request.status == 503), 5);
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
-use super::Line;
+use serde_json::Value;
+
 use crate::support::fault::Reply;
 use crate::support::image::Image;
 use crate::support::layer::Layer;
+use crate::support::line::Line;
 use crate::support::process::Run;
 use crate::support::recorder::{Recorded, Recorder};
+use crate::support::registry::Registry;
 use crate::support::skopeo;
 
 /// The copy that was pushed is the image, byte for byte, as another client sees it.
@@ -293,4 +296,52 @@ fn a_front_that_cuts_long_bodies_gets_short_ones() {
         .reset_upload_after(4_000_000);
     let pushed = line.push();
     assert_arrived(&line, &pushed);
+}
+
+#[test]
+fn a_push_survives_a_server_that_stumbles() {
+    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
+    for (method, part) in [
+        ("HEAD", "/blobs/"),
+        ("POST", "/blobs/uploads/"),
+        ("PATCH", "/blobs/uploads/"),
+        ("PUT", "/blobs/uploads/"),
+        ("PUT", "/manifests/"),
+    ] {
+        line.recorder
+            .on_path(method, part)
+            .times(1)
+            .answer(503, &[("Retry-After", "0")], "");
+    }
+    line.push().ok();
+    assert_eq!(line.recorder.count(|request| request.status == 503), 5);
+}
+
+#[test]
+fn a_killed_push_begins_anew_where_the_registry_has_forgotten() {
+    let registry = Registry::open();
+    let (sent, recorder, _sandbox) = crate::kills::push_twice(&registry.host());
+    assert!(sent > 12 * (1 << 20), "{sent} bytes");
+    assert_eq!(
+        recorder.count(|it| it.is("GET", "/blobs/uploads/") && it.status == 404),
+        1
+    );
+}
+
+#[test]
+fn json_lines_tell_of_a_mount() {
+    let line = Line::small();
+    let here = format!("{}/team/app", line.registry.host());
+    let copy = format!("{}/team/copy", line.registry.host());
+    line.sandbox.rdock(&["pull", "-q", &here]).ok();
+    line.sandbox.rdock(&["tag", &here, &copy]).ok();
+    let pushed = line.sandbox.rdock(&["push", "-q", "--progress", "json", &copy]).ok();
+    let events = pushed
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mounted = events
+        .filter(|event| event["outcome"] == "mounted" && event["from"] == "team/app")
+        .count();
+    assert!(mounted >= line.image.layers.len(), "{pushed}");
 }
