@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
+use crate::support::image::Image;
+use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
 
