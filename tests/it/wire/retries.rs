@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
+use crate::support::image::Image;
+use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
 
@@ -68,6 +70,34 @@ fn a_quota_with_a_date_is_waited_for() {
     line.pull().ok();
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(line.recorder.count(|request| request.status == 429), 2);
+}
+
+#[test]
+fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
+    let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "Rate exceeded"}]}).to_string();
+    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
+    for (method, part) in [
+        ("GET", "/manifests/"),
+        ("GET", "/blobs/"),
+        ("HEAD", "/manifests/"),
+        ("GET", "/tags/"),
+        ("HEAD", "/blobs/"),
+        ("POST", "/blobs/uploads/"),
+        ("PATCH", "/blobs/uploads/"),
+        ("PUT", "/blobs/uploads/"),
+        ("PUT", "/manifests/"),
+    ] {
+        let limited = line.recorder.on_path(method, part).times(1);
+        limited.answer(429, &[], body.as_str());
+    }
+    line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
+    line.pull().ok();
+    line.pull().ok();
+    line.sandbox
+        .rdock(&["tags", &format!("{}/team/app", line.recorder.host())])
+        .ok();
+    line.push().ok();
+    assert_eq!(line.recorder.count(|request| request.status == 429), 9);
 }
 
 #[test]
