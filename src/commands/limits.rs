@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::TransferArgs;
+use super::{Context, TransferArgs};
 use crate::error::{Error, Kind, Result};
 use crate::image::go_duration;
 use crate::transfer::Limits;
@@ -17,10 +17,12 @@ impl TransferArgs {
     }
 
     /// Does the work, unless the user's time for all of it ends first.
-    pub async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub async fn in_time<T>(&self, context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(time) = self.timeout else {
             return work.await;
         };
+        // Another process's lock is waited for where no timer is heard.
+        context.end_in(time);
         match tokio::time::timeout(time, work).await {
             Ok(result) => result,
             Err(_) => Err(Error::new(

@@ -77,7 +77,7 @@ impl Sweep {
             return Ok(Some(0));
         }
         let edit = Edit::begin(self.layout())?;
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+        let Some(_alone) = Lock::alone(self.layout())? else {
             return Ok(None);
         };
         let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
@@ -100,7 +100,7 @@ impl Sweep {
         let going: HashSet<Digest> = going.map(|image| image.id).collect();
         let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.cache);
         self.commit_without(&edit, &gone)?;
-        let freed = match Lock::try_exclusive(&self.layout().lock())? {
+        let freed = match Lock::alone(self.layout())? {
             None => None,
             Some(_alone) => {
                 let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
@@ -119,7 +119,7 @@ impl Sweep {
         if !self.layout().exists()? {
             return Ok(Some(0));
         }
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+        let Some(_alone) = Lock::alone(self.layout())? else {
             return Ok(None);
         };
         leftovers::remove_half_done(self.layout(), Duration::ZERO).map(Some)
@@ -131,7 +131,7 @@ impl Sweep {
             return Ok(false);
         }
         let edit = Edit::begin(self.layout())?;
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+        let Some(_alone) = Lock::alone(self.layout())? else {
             return Ok(false);
         };
         let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
@@ -159,7 +159,7 @@ impl Sweep {
     /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
     /// index's lock.
     fn free(&self, index: &Index, gone: &[IndexEntry]) -> Result<()> {
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+        let Some(_alone) = Lock::alone(self.layout())? else {
             return Ok(());
         };
         let reached = Reach::of_index(index, &self.cache)?.into_digests();
