@@ -102,7 +102,8 @@ impl<'a> Push<'a> {
             transfer::run(&plan, &self.store, &Complete, self.limits, &progress).await?;
         } else {
             transfer::run(&plan, &self.store, &repository, self.limits, &progress).await?;
-            repository.put_tag(&manifest, tag).await?;
+            let put = async || repository.put_tag(&manifest, tag).await;
+            transfer::name(&manifest, &self.store, &repository, self.limits, &progress, put).await?;
         }
         let is_whole = manifest.digest() == whole.digest();
         let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));

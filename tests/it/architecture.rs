@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("image", &["error"]),
     ("content", &["error", "image"]),
     ("progress", &["error", "image", "content"]),
-    ("drafts", &["error", "image"]),
+    ("manifest_lists", &["error", "image"]),
     ("tarball", &["error", "image"]),
     ("credentials", &["error", "image"]),
     (
@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "progress",
             "backoff",
             "credentials",
-            "drafts",
+            "manifest_lists",
             "registry",
             "server",
             "store",

@@ -1,8 +1,8 @@
 use super::*;
 use reqwest::header::HeaderValue;
 
-fn failure(status: u16, body: &str) -> Failure {
-    Failure::new(
+fn failure(status: u16, body: &str) -> Refusal {
+    Refusal::new(
         StatusCode::from_u16(status).unwrap(),
         &HeaderMap::new(),
         body.as_bytes(),
@@ -118,7 +118,7 @@ fn a_challenge_s_own_words_stand_in_front() {
     let challenge = r#"Bearer realm="r",scope="repository:a:pull",error="insufficient_scope""#;
     headers.insert("www-authenticate", HeaderValue::from_static(challenge));
     let body = br#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[]}]}"#;
-    let failure = Failure::new(StatusCode::UNAUTHORIZED, &headers, body);
+    let failure = Refusal::new(StatusCode::UNAUTHORIZED, &headers, body);
     assert_eq!(
         failure.first().to_string(),
         "denied: requested access to the resource is denied"
@@ -136,4 +136,21 @@ fn a_server_s_words_cannot_steer_the_terminal() {
     assert_eq!(failure.whole().to_string(), "denied: a [2Jb  c");
     assert_eq!(quoted(b"a\"\\\n\x1b"), r#""a\"\\\n\x1b""#);
     assert!(quoted(&[b'x'; 10_000]).len() < 600);
+}
+
+#[test]
+fn what_a_registry_lacks_is_found_in_its_words_and_in_their_detail() {
+    let [a, b, c] = ["a", "b", "c"].map(|letter| format!("sha256:{}", letter.repeat(64)));
+    let body = format!(
+        r#"{{"errors":[
+            {{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown","detail":{{"Name":"x","Digest":"{a}"}}}},
+            {{"code":"BLOB_UNKNOWN","message":"no blob with digest:{b}: sha256:short, shard","detail":[]}},
+            {{"code":"MANIFEST_INVALID","message":"{c}","detail":"{c}"}},
+            {{"code":"MANIFEST_UNKNOWN","detail":["unknown manifest={c}"]}}
+        ]}}"#
+    );
+    let said = failure(404, &body);
+    let lacking: Vec<&str> = said.lacking().map(Digest::as_str).collect();
+    assert_eq!(lacking, [a, b, c]);
+    assert_eq!(failure(400, "sha256").lacking().count(), 0);
 }

@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::challenge::Challenge;
 use super::headers;
 use crate::error::{Clue, Error, Kind};
-use crate::image::null;
+use crate::image::{Digest, null};
 
 /// The code that every registry of docker's making knows, and its built-in message.
 const CODES: [(&str, &str); 19] = [
     (UNKNOWN, "unknown error"),
-    ("UNSUPPORTED", "The operation is unsupported."),
+    (UNSUPPORTED, "The operation is unsupported."),
     (UNAUTHORIZED, "authentication required"),
     (DENIED, "requested access to the resource is denied"),
     ("UNAVAILABLE", "service unavailable"),
@@ -36,6 +36,7 @@ const CODES: [(&str, &str); 19] = [
     ("BLOB_UPLOAD_INVALID", "blob upload invalid"),
 ];
 const UNKNOWN: &str = "UNKNOWN";
+const UNSUPPORTED: &str = "UNSUPPORTED";
 const UNAUTHORIZED: &str = "UNAUTHORIZED";
 pub(in crate::registry) const DENIED: &str = "DENIED";
 const TOO_MANY_REQUESTS: &str = "TOOMANYREQUESTS";
@@ -48,14 +49,14 @@ const BLOB_UNKNOWN: &str = "BLOB_UNKNOWN";
 
 /// A refusal, read.
 #[derive(Debug)]
-pub(in crate::registry) struct Failure {
+pub(in crate::registry) struct Refusal {
     pub(in crate::registry) status: StatusCode,
     /// What the server says, in order; empty when it says nothing that can be understood.
-    entries: Vec<Entry>,
-    /// What to say when there are no entries.
+    reasons: Vec<Reason>,
+    /// What to say when there are no reasons.
     otherwise: String,
     wait: Option<Duration>,
-    /// Whether the entries are docker's guess at an unreadable 401.
+    /// Whether the reasons are docker's guess at an unreadable 401.
     is_guessed: bool,
     /// Whether asking the registry again leads elsewhere: a signed URL has ended.
     is_stale: bool,
@@ -66,24 +67,26 @@ pub(in crate::registry) struct Failure {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct Reason {
     code: &'static str,
     message: String,
     /// Whether there is nothing beyond the code: docker then shows the code alone.
     bare: bool,
+    /// What it speaks of, in its message or its detail.
+    digests: Vec<Digest>,
 }
 
-impl Failure {
+impl Refusal {
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let mut entries = Vec::from_iter(from_challenge(headers));
+        let mut reasons = Vec::from_iter(from_challenge(headers));
         let mut otherwise = String::new();
         let mut is_guessed = false;
         if status.is_client_error() {
             match from_body(status, body) {
-                Ok(said) => entries.extend(said),
+                Ok(said) => reasons.extend(said),
                 Err(_) if status == StatusCode::UNAUTHORIZED => {
-                    is_guessed = entries.is_empty();
-                    entries.push(Entry::of(UNAUTHORIZED, None, true));
+                    is_guessed = reasons.is_empty();
+                    reasons.push(Reason::of(UNAUTHORIZED, None, true));
                 }
                 Err(why) => {
                     let number = status.as_u16();
@@ -96,9 +99,9 @@ impl Failure {
         }
         Self {
             status,
-            entries,
+            reasons,
             otherwise,
-            wait: headers::retry_after(headers),
+            wait: headers::requested_wait(status, headers),
             is_guessed,
             is_stale: false,
             clue: None,
@@ -110,7 +113,7 @@ impl Failure {
     /// refusal says that the signature has ended.
     pub(super) fn hide_storage(&mut self) {
         if self.is_unreadable() || self.is_guessed {
-            self.entries.clear();
+            self.reasons.clear();
             self.otherwise = format!("received unexpected HTTP status: {}", described(self.status));
             self.is_stale = matches!(self.status.as_u16(), 400 | 401 | 403);
         }
@@ -118,22 +121,35 @@ impl Failure {
 
     /// The first code.
     pub(in crate::registry) fn code(&self) -> Option<&'static str> {
-        self.entries.first().map(|entry| entry.code)
+        self.reasons.first().map(|reason| reason.code)
     }
 
     /// Whether a manifest was refused for blobs that the registry does not know.
     pub(in crate::registry) fn lacks_blobs(&self) -> bool {
-        self.entries.iter().any(|entry| entry.code == MANIFEST_BLOB_UNKNOWN)
+        self.reasons.iter().any(|reason| reason.code == MANIFEST_BLOB_UNKNOWN)
     }
 
-    /// Whether the first entry is its code and nothing else.
+    /// What the registry says it lacks of a manifest: blobs, or manifests that it lists.
+    pub(in crate::registry) fn lacking(&self) -> impl Iterator<Item = &Digest> {
+        let codes = [MANIFEST_BLOB_UNKNOWN, BLOB_UNKNOWN, MANIFEST_UNKNOWN];
+        let lacking = self.reasons.iter().filter(move |reason| codes.contains(&reason.code));
+        lacking.flat_map(|reason| &reason.digests)
+    }
+
+    /// Whether the registry cannot do such a thing at all.
+    pub(in crate::registry) fn is_unsupported(&self) -> bool {
+        let is_no_method = matches!(self.status.as_u16(), 405 | 501);
+        self.code() == Some(UNSUPPORTED) || (self.reasons.is_empty() && is_no_method)
+    }
+
+    /// Whether the first reason is its code and nothing else.
     pub(in crate::registry) fn is_bare(&self) -> bool {
-        self.entries.first().is_some_and(|entry| entry.bare)
+        self.reasons.first().is_some_and(|reason| reason.bare)
     }
 
     /// Whether the body was not what a registry sends.
     pub(super) fn is_unreadable(&self) -> bool {
-        self.entries.is_empty() && self.status.is_client_error()
+        self.reasons.is_empty() && self.status.is_client_error()
     }
 
     pub(in crate::registry) fn kind(&self) -> Kind {
@@ -150,26 +166,26 @@ impl Failure {
         }
     }
 
-    /// `code: message` of the first entry, even where docker would show the code alone.
+    /// `code: message` of the first reason, even where docker would show the code alone.
     pub(in crate::registry) fn first_in_full(&self) -> String {
-        match self.entries.first() {
-            Some(entry) => entry.in_full(),
+        match self.reasons.first() {
+            Some(reason) => reason.in_full(),
             None => self.otherwise.clone(),
         }
     }
 
-    /// The first entry alone, as docker shows failures of pulls and of blob uploads.
+    /// The first reason alone, as docker shows failures of pulls and of blob uploads.
     pub(in crate::registry) fn first(&self) -> Error {
-        let message = self.entries.first().map(Entry::text);
+        let message = self.reasons.first().map(Reason::text);
         self.error(message.unwrap_or_else(|| self.otherwise.clone()))
     }
 
     /// All that the server said.
     pub(in crate::registry) fn whole(&self) -> Error {
-        match self.entries.as_slice() {
+        match self.reasons.as_slice() {
             [] | [_] => self.first(),
             several => {
-                let lines: String = several.iter().map(|entry| entry.text() + "\n").collect();
+                let lines: String = several.iter().map(|reason| reason.text() + "\n").collect();
                 self.error(format!("errors:\n{lines}"))
             }
         }
@@ -188,13 +204,14 @@ impl Failure {
     }
 }
 
-impl Entry {
+impl Reason {
     fn of(code: &str, message: Option<String>, has_detail: bool) -> Self {
         let (code, built_in) = *CODES.iter().find(|(known, _)| *known == code).unwrap_or(&CODES[0]);
         let message = message.filter(|m| !m.is_empty()).unwrap_or_else(|| built_in.to_owned());
         Self {
             code,
             bare: !has_detail && message == built_in,
+            digests: digests_in(&message).collect(),
             message: printable(&message),
         }
     }
@@ -218,6 +235,7 @@ pub(in crate::registry) fn kind_of(status: StatusCode) -> Kind {
         401 => Kind::Unauthorized,
         403 => Kind::Denied,
         404 | 410 => Kind::NotFound,
+        409 | 412 => Kind::Conflict,
         429 => Kind::RateLimited,
         _ if may_pass(status) => Kind::Unavailable,
         _ => Kind::Unsupported,
@@ -236,7 +254,7 @@ pub(in crate::registry) fn described(status: StatusCode) -> String {
 }
 
 /// What RFC 6750 lets a server say in the challenge itself; docker puts it in front of the body's words.
-fn from_challenge(headers: &HeaderMap) -> Option<Entry> {
+fn from_challenge(headers: &HeaderMap) -> Option<Reason> {
     headers::challenges(headers)
         .iter()
         .filter(|challenge| challenge.scheme == "bearer")
@@ -247,14 +265,14 @@ fn from_challenge(headers: &HeaderMap) -> Option<Entry> {
                 _ => return None,
             };
             let message = challenge.parameter("error_description").map(str::to_owned);
-            Some(Entry::of(code, message, true))
+            Some(Reason::of(code, message, true))
         })
 }
 
 #[derive(Deserialize)]
 struct Body {
     #[serde(default, deserialize_with = "null::or_default")]
-    errors: Vec<Said>,
+    errors: Vec<SaidReason>,
     // The Hub and its token server have forms of their own.
     details: Option<Value>,
     detail: Option<Value>,
@@ -262,14 +280,14 @@ struct Body {
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct SaidReason {
     code: Option<Value>,
     message: Option<String>,
     detail: Option<Value>,
 }
 
-/// The entries of a body, or why there are none, as Go's JSON reader puts it.
-fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Entry>, String> {
+/// The reasons of a body, or why there are none, as Go's JSON reader puts it.
+fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Reason>, String> {
     let body: Body = serde_json::from_slice(body).map_err(|e| complaint(body, &e))?;
     let elsewhere = if body.errors.is_empty() {
         [body.detail, body.message]
@@ -283,16 +301,31 @@ fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Entry>, String> {
             429 => TOO_MANY_REQUESTS,
             _ => UNKNOWN,
         };
-        return Ok(vec![Entry::of(code, Some(message), true)]);
+        return Ok(vec![Reason::of(code, Some(message), true)]);
     }
     if body.errors.is_empty() {
         return Err("no error details found in HTTP response body".to_owned());
     }
-    let entries = body.errors.into_iter().map(|said| {
+    let reasons = body.errors.into_iter().map(|said| {
         let code = said.code.as_ref().and_then(Value::as_str).unwrap_or_default();
-        Entry::of(code, said.message, said.detail.is_some_and(|detail| !detail.is_null()))
+        let detail = said.detail.filter(|detail| !detail.is_null());
+        let mut reason = Reason::of(code, said.message, detail.is_some());
+        if let Some(detail) = detail {
+            reason.digests.extend(digests_in(&detail.to_string()));
+        }
+        reason
     });
-    Ok(entries.collect())
+    Ok(reasons.collect())
+}
+
+/// The digests that stand in a text, or in that of a JSON value.
+fn digests_in(text: &str) -> impl Iterator<Item = Digest> {
+    text.match_indices("sha").filter_map(|(at, _)| {
+        let word = text[at..]
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == ':'))
+            .next()?;
+        Digest::parse(word.trim_end_matches(':')).ok()
+    })
 }
 
 fn complaint(body: &[u8], error: &serde_json::Error) -> String {

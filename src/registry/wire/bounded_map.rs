@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(super) struct BoundedMap<K, V> {
     entries: HashMap<K, (u64, V)>,
     /// How many were put in so far.
     count: u64,
     limit: usize,
 }
 
-impl<K: Hash + Eq + Clone, V> Recent<K, V> {
+impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     /// At most `limit` entries.
     pub(super) fn new(limit: usize) -> Self {
         Self {
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_oldest_entry_leaves_when_there_is_no_room() {
-        let mut recent = Recent::new(3);
+        let mut recent = BoundedMap::new(3);
         for key in ["a", "b", "c"] {
             recent.insert(key, 0);
         }

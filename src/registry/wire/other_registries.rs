@@ -8,7 +8,7 @@ use std::rc::Rc;
 use reqwest::{Method, StatusCode};
 
 use super::answer::Answer;
-use super::auth::{Auth, Keys};
+use super::auth::{Auth, CredentialSource};
 use super::challenge::Challenge;
 use super::endpoint::Endpoint;
 use super::headers;
@@ -17,11 +17,11 @@ use crate::error::Result;
 
 /// The origins that a host led to, each with the tokens that it gave.
 #[derive(Debug, Default)]
-pub(super) struct Guests(RefCell<HashMap<String, Rc<Auth>>>);
+pub(super) struct OtherRegistries(RefCell<HashMap<String, Rc<Auth>>>);
 
-impl Guests {
+impl OtherRegistries {
     /// Whether another registry answers a reader, and wants a token.
-    pub(super) fn may_enter(request: &Request, answer: &Answer) -> bool {
+    pub(super) fn wants_token(request: &Request, answer: &Answer) -> bool {
         let is_reading = matches!(request.method, Method::GET | Method::HEAD);
         is_reading
             && answer.status == StatusCode::UNAUTHORIZED
@@ -30,28 +30,28 @@ impl Guests {
     }
 
     /// Asks again, with a token; the refusal stands where there is none.
-    pub(super) async fn enter(&self, endpoint: &Endpoint, request: &Request, refusal: Answer) -> Result<Answer> {
+    pub(super) async fn ask_again(&self, endpoint: &Endpoint, request: &Request, refusal: Answer) -> Result<Answer> {
         let url = refusal.url.clone();
         let Ok(base) = url.join("/") else {
             return Ok(refusal);
         };
         let origin = url.origin().ascii_serialization();
-        let guest = self
+        let auth = self
             .0
             .borrow_mut()
             .entry(origin)
-            .or_insert_with(|| Rc::new(Auth::new(Keys::None)))
+            .or_insert_with(|| Rc::new(Auth::new(CredentialSource::None)))
             .clone();
         let challenges = headers::challenges(&refusal.headers);
         // It knows its own names better than the host that led here.
         let says_scope = challenges.iter().any(|challenge| !challenge.scopes().is_empty());
         let scopes = if says_scope { &[] } else { request.scopes.as_slice() };
-        let refusal = refusal.foreign();
-        match guest.better(endpoint, &base, &challenges, None, scopes).await {
+        let refusal = refusal.from_elsewhere();
+        match auth.better(endpoint, &base, &challenges, None, scopes).await {
             Ok(Some(proof)) => {
                 refusal.discard().await;
                 let answer = endpoint.exchange(request, &url, Some(&proof.header)).await?;
-                Ok(answer.foreign())
+                Ok(answer.from_elsewhere())
             }
             Ok(None) | Err(_) => Ok(refusal),
         }

@@ -11,13 +11,13 @@ use rustix::fs::{Gid, Uid};
 const MOST_LINKS: usize = 40;
 
 /// Where a file is or will be, with its folder locked until this is dropped.
-pub(super) struct Place {
+pub(super) struct LockedFile {
     target: PathBuf,
     folder: PathBuf,
     _lock: Option<File>,
 }
 
-impl Place {
+impl LockedFile {
     /// Follows symbolic links (to nothing, too), makes missing folders (0700) and waits for the lock.
     ///
     /// The lock is on the folder, so nothing is left lying about. A file system without locks does without,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn write(path: &Path, text: &str) {
-        Place::lock(path).unwrap().replace(text).unwrap();
+        LockedFile::lock(path).unwrap().replace(text).unwrap();
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
     fn links_in_a_circle_are_an_error() {
         let home = tempfile::tempdir().unwrap();
         symlink("config.json", home.path().join("config.json")).unwrap();
-        assert!(Place::lock(&home.path().join("config.json")).is_err());
+        assert!(LockedFile::lock(&home.path().join("config.json")).is_err());
     }
 
     #[test]
@@ -193,9 +193,9 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..10 {
-                        let place = Place::lock(&path).unwrap();
+                        let locked = LockedFile::lock(&path).unwrap();
                         let count: u32 = fs::read_to_string(&path).unwrap().parse().unwrap();
-                        place.replace(&(count + 1).to_string()).unwrap();
+                        locked.replace(&(count + 1).to_string()).unwrap();
                     }
                 });
             }

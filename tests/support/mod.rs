@@ -2,6 +2,7 @@
 //! Docker Hub, a real Docker engine, real terminals, all on loopback and gone when dropped.
 
 pub(crate) mod authority;
+pub(crate) mod bench;
 pub(crate) mod credential_helper;
 pub(crate) mod disk;
 pub(crate) mod docker_engine;
