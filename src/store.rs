@@ -39,6 +39,7 @@ mod bounded_cache;
 mod bytes;
 mod files;
 mod folders;
+mod half_done;
 mod images;
 mod layout;
 mod lock;

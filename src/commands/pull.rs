@@ -133,6 +133,11 @@ fn tell(news: &News<'_>, args: &PullArgs, context: &Context) {
             format!("{what}: Pulling from {}", name.path())
         }
         News::Digest(digest) => format!("Digest: {digest}"),
+        News::NotRemembered(why) => {
+            let words = format!("WARNING: the store could not note where the image is: {why}");
+            context.screen.note(&words);
+            return;
+        }
         News::PassedOver { name, why } => {
             context
                 .screen

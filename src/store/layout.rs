@@ -15,6 +15,7 @@ use crate::image::Digest;
 use crate::image::digest::Algorithm;
 use crate::store::files;
 use crate::store::folders::{self, Folder};
+use crate::store::half_done::{SESSION, TEMPORARY, UPLOAD, is_half_done};
 use crate::store::lock_watch::LockWatch;
 use crate::store::memory_share::MemoryShares;
 use crate::store::unsynced::{Unsynced, Waiting};
@@ -27,9 +28,6 @@ const LOCK: &str = "lock";
 const INGEST: &str = "ingest";
 /// What a store that is just being made may hold before its `oci-layout`.
 const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
-const TEMPORARY: &str = "tmp-";
-const SESSION: &str = "push-";
-const UPLOAD: &str = "upload-";
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
@@ -313,17 +311,6 @@ impl Layout {
         let folder = self.root.display().to_string();
         let partial = self.half_done_size();
         error.with_clue(Clue::DiskFull { folder, partial })
-    }
-}
-
-/// Whether a file of the ingest area bears a name that rdock gives to what is half-done.
-pub(super) fn is_half_done(name: &str) -> bool {
-    let given = [TEMPORARY, SESSION, UPLOAD].iter().find_map(|it| name.strip_prefix(it));
-    match given {
-        Some(rest) => !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
-        None => name
-            .split_once('-')
-            .is_some_and(|(algorithm, hex)| Digest::parse(&format!("{algorithm}:{hex}")).is_ok()),
     }
 }
 

@@ -144,10 +144,7 @@ fn still_held(path: &Path) -> Error {
         holder: holder(path),
     };
     let path = path.display();
-    Error::new(
-        Kind::Unavailable,
-        format!("{path} is still locked by {blocked}"),
-    )
+    Error::new(Kind::Unavailable, format!("{path} is still locked by {blocked}"))
 }
 
 /// Which process holds a lock of this file. None where the system does not say, or the process is not to be seen here.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Line, ask_for_token, first_line};
+use super::{Image, Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
+use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
 
