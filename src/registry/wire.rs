@@ -24,6 +24,9 @@ mod tls;
 mod token;
 mod transport;
 mod trust;
+mod upload_body;
+mod url_policy;
+mod zone;
 
 pub use endpoint::Wire;
 pub use mirror::Mirror;
@@ -39,7 +42,7 @@ pub(super) use host::{Host, WholeAnswer};
 pub(super) use origin::encrypted_again;
 pub(super) use refusal::{DENIED, MANIFEST_UNKNOWN, NAME_UNKNOWN, Refusal, described, kind_of, may_pass};
 pub(super) use request::{Request, ShowLogin, Wording};
-pub(super) use transport::UploadBody;
+pub(super) use upload_body::UploadBody;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,18 +12,22 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, IDLE_TIMEOUT};
 use super::body_limits::BodyLimits;
+use super::bounded_map::BoundedMap;
 use super::certificates::Certificates;
 use super::connect_error::authority;
 use super::headers;
 use super::mirror::Mirror;
-use super::origin::{Zone, same_origin};
+use super::origin::same_origin;
 use super::refusal::described;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::tls::{self, Roots};
-use super::transport::{Client, UploadBody, UrlPolicy};
-use super::trust::Trust;
-use crate::error::{Error, Kind, Result};
+use super::transport::Client;
+use super::trust::{Trust, are_loopback};
+use super::upload_body::UploadBody;
+use super::url_policy::{UrlPolicy, has_login};
+use super::zone::Zone;
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::reference::HUB;
 
 /// Where the Hub's registry answers.
@@ -33,6 +36,9 @@ const HUB_REGISTRY: &str = "registry-1.docker.io";
 pub(in crate::registry) const HUB_INDEX: &str = "index.docker.io";
 /// How long an insecure host may take to speak TLS before plain HTTP is tried; as long as in docker.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many hosts are known to have answered: a registry may lead to any number.
+const MAX_ANSWERED: usize = 128;
 
 /// The process's way to all hosts: what is trusted, and what was learned so far.
 #[derive(Debug)]
@@ -103,7 +109,8 @@ pub(in crate::registry) struct Endpoint {
     base: Mutex<Option<Url>>,
     /// Whether it is known to speak the scheme of its base.
     is_sure: Cell<bool>,
-    answered: Cell<bool>,
+    /// Where something has answered, here or further on: the hosts with their ports.
+    answered: RefCell<BoundedMap<String, ()>>,
     tls_failure: RefCell<Option<String>>,
     pub(in crate::registry) body_limits: BodyLimits,
 }
@@ -126,15 +133,15 @@ impl Endpoint {
             access: AsyncOnceCell::new(),
             base: Mutex::default(),
             is_sure: Cell::new(false),
-            answered: Cell::new(false),
+            answered: RefCell::new(BoundedMap::new(MAX_ANSWERED)),
             tls_failure: RefCell::default(),
             body_limits: BodyLimits::default(),
         }
     }
 
-    /// Whether the registry has answered anything yet: before that, a failure is told at once.
+    /// Whether anything has answered yet: before that, a failure is told soon.
     pub(in crate::registry) fn has_answered(&self) -> bool {
-        self.answered.get()
+        !self.answered.borrow().is_empty()
     }
 
     /// Why TLS was given up for plain HTTP.
@@ -193,7 +200,7 @@ impl Endpoint {
     /// `/v2/`.
     pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&HeaderValue>) -> Result<Answer> {
         let access = self.access().await?;
-        let result = access.client.exchange(request, url, proof, access.policy).await;
+        let result = access.client.exchange(request, url, proof).await;
         self.note(result, &request.method, url).await
     }
 
@@ -206,7 +213,7 @@ impl Endpoint {
         body: UploadBody,
     ) -> Result<Answer> {
         let access = self.access().await?;
-        let watch = body.watch();
+        let watch = body.watch.clone();
         let result = access.client.upload(request, url, proof, body).await;
         if let Some(failure) = watch.take_failure() {
             return Err(failure);
@@ -217,9 +224,13 @@ impl Endpoint {
     async fn note(&self, result: Result<Answer>, method: &Method, url: &Url) -> Result<Answer> {
         let failure = match result {
             Ok(answer) => {
-                self.answered.set(true);
+                let mut answered = self.answered.borrow_mut();
+                answered.insert(authority(url), ());
+                answered.insert(authority(&answer.url), ());
+                drop(answered);
                 return Ok(answer);
             }
+            Err(failure) if self.is_nobody(&failure) => failure.into_final(),
             Err(failure) => failure,
         };
         if self.has_answered() {
@@ -233,24 +244,26 @@ impl Endpoint {
         })
     }
 
+    /// Whether there is nothing where nothing ever was: a wrong name or port, which no patience mends.
+    fn is_nobody(&self, failure: &Error) -> bool {
+        let Some(Clue::Unreachable { host }) = failure.clue() else {
+            return false;
+        };
+        self.answered.borrow().get(host).is_none()
+    }
+
     async fn access(&self) -> Result<&Access> {
         self.access.get_or_try_init(|| self.prepare()).await
     }
 
     async fn prepare(&self) -> Result<Access> {
-        let Shared {
-            trust,
-            idle_timeout,
-            resolver,
-            roots,
-        } = &*self.shared;
+        let Shared { trust, resolver, .. } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
             let policy = UrlPolicy {
                 insecure: false,
                 zone: Zone::Public,
             };
-            let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
-            let client = Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout)?;
+            let client = self.client(Some(Certificates::default()), policy)?;
             return Ok(Access {
                 client,
                 policy,
@@ -258,23 +271,20 @@ impl Endpoint {
             });
         }
         let url = self.url("https")?;
+        let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
         let addresses = resolver.addresses(url.host_str().unwrap_or_default()).await;
-        let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
+        // Whoever put an authority's certificate there wants it to be asked for, on this machine too.
+        let insecure = own.authorities.is_empty() && trust.is_insecure(&self.domain, &addresses);
         let has_own_port = self.given.is_none() && url.port().is_some();
-        let is_local = has_own_port && !addresses.is_empty() && addresses.iter().all(is_loopback);
-        let insecure = trust.is_insecure(&self.domain, &addresses);
-        let mut zone = addresses.into_iter().map(Zone::of).max().unwrap_or(Zone::of_url(&url));
+        let is_local = insecure && has_own_port && are_loopback(&addresses);
+        // One of several addresses is enough to be far away.
+        let zone = addresses.into_iter().map(Zone::of).min();
+        let mut zone = zone.unwrap_or(Zone::of_url(&url));
         if insecure {
             zone = zone.max(Zone::Private);
         }
-        let tls = if insecure {
-            tls::unverified()?
-        } else {
-            let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
-            tls::verified(roots.get_or_init(Roots::load), own)?
-        };
-        let client = Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout)?;
         let policy = UrlPolicy { insecure, zone };
+        let client = self.client((!insecure).then_some(own), policy)?;
         Ok(Access {
             client,
             policy,
@@ -282,12 +292,27 @@ impl Endpoint {
         })
     }
 
+    /// Connections that are verified by the system's roots and these, or by nothing.
+    fn client(&self, own: Option<Certificates>, policy: UrlPolicy) -> Result<Client> {
+        let Shared {
+            trust,
+            idle_timeout,
+            resolver,
+            roots,
+        } = &*self.shared;
+        let tls = match own {
+            Some(own) => tls::verified(roots.get_or_init(Roots::load), own)?,
+            None => tls::unverified()?,
+        };
+        Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout, policy)
+    }
+
     /// https when a registry answers over it, whoever vouches for its certificate; else plain HTTP.
     async fn choose_scheme(&self, access: &Access) -> Result<Url> {
         let https = self.url("https")?;
         let ping = Request::new(Method::GET, "/v2/");
         let url = ping.url(&https)?;
-        let pinging = access.client.exchange(&ping, &url, None, access.policy);
+        let pinging = access.client.exchange(&ping, &url, None);
         let why = match timeout(TLS_TIMEOUT, pinging).await {
             Ok(Ok(answer)) if is_registry(&answer) => {
                 answer.discard().await;
@@ -308,7 +333,7 @@ impl Endpoint {
         };
         Url::parse(&format!("{scheme}://{host}/"))
             .ok()
-            .filter(|url| url.path() == "/" && url.username().is_empty())
+            .filter(|url| url.path() == "/" && !has_login(url))
             .filter(|url| url.query().is_none() && url.fragment().is_none())
             .ok_or_else(|| Error::new(Kind::Usage, format!("\"{host}\" is not a valid registry host")))
     }
@@ -351,7 +376,7 @@ mod tests {
             wire.endpoint("[::1]:5000").url("http").unwrap().as_str(),
             "http://[::1]:5000/"
         );
-        for bad in ["", "a b", "h/path", "u:p@h", "h:99999", "h?x"] {
+        for bad in ["", "a b", "h/path", "u:p@h", ":p@h", "h:99999", "h?x"] {
             assert!(wire.endpoint(bad).url("https").is_err(), "{bad}");
         }
     }

@@ -13,9 +13,11 @@ use super::bounded_map::BoundedMap;
 use super::challenge::{Challenge, Scope};
 use super::connect_error::authority;
 use super::endpoint::{Endpoint, asked};
-use super::origin::{Zone, encrypted_again, same_owner};
+use super::origin::{encrypted_again, same_owner};
 use super::refusal::{Refusal, printable};
 use super::request::Request;
+use super::url_policy::has_login;
+use super::zone::Zone;
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -67,6 +69,9 @@ impl Realm {
                 url.scheme(),
                 authority(&url)
             )));
+        }
+        if has_login(&url) {
+            return Err(unusable(format!("a realm with a login in it ({})", authority(&url))));
         }
         if Zone::of_url(&url) > policy.zone {
             let what = format!("an address inside the network ({})", authority(&url));

@@ -5,17 +5,18 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
 use reqwest::{Method, Url};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::super::auth::CredentialSource;
 use super::super::certificates::{Certificates, ClientCertificate};
 use super::super::host::Host;
-use super::super::origin::Zone;
 use super::super::request::Request;
 use super::super::resolver::Resolver;
 use super::super::tls::{Roots, unverified, verified};
-use super::super::transport::{Client, UrlPolicy};
+use super::super::transport::Client;
+use super::super::url_policy::UrlPolicy;
+use super::super::zone::Zone;
 use super::super::{Trust, Wire};
 use super::fake::{Fake, reply};
 use crate::error::{Clue, Result};
@@ -65,22 +66,21 @@ fn trusting(authorities: &[CertificateDer<'static>]) -> Certificates {
     }
 }
 
-async fn ask(domain: &str, own: Certificates) -> Result<u16> {
-    let tls = verified(&Roots::load(), own).unwrap();
-    let client = Client::new(
-        &tls,
-        &Resolver::default(),
-        &NoProxy::default(),
-        std::time::Duration::from_secs(5),
-    )
-    .unwrap();
-    let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
+fn client(tls: &ClientConfig) -> Result<Client> {
     let policy = UrlPolicy {
         insecure: false,
-        zone: Zone::Private,
+        zone: Zone::Loopback,
     };
+    let (resolver, no_proxy) = (Resolver::default(), NoProxy::default());
+    Client::new(tls, &resolver, &no_proxy, std::time::Duration::from_secs(5), policy)
+}
+
+async fn ask(domain: &str, own: Certificates) -> Result<u16> {
+    let tls = verified(&Roots::load(), own).unwrap();
+    let client = client(&tls).unwrap();
+    let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
     let request = Request::new(Method::GET, "/v2/");
-    let answer = client.exchange(&request, &url, None, policy).await?;
+    let answer = client.exchange(&request, &url, None).await?;
     Ok(answer.status.as_u16())
 }
 
@@ -93,7 +93,7 @@ async fn a_trusted_authority_may_be_the_server_s_own_certificate() {
         200
     );
     let unknown = ask(&fake.domain, trusting(&[])).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "x509: certificate signed by unknown authority");
+    assert_eq!(unknown.to_string(), "tls: failed to verify certificate: x509: certificate signed by unknown authority");
     let host = fake.domain.clone();
     assert_eq!(unknown.clue(), Some(&Clue::UnknownAuthority { host }));
     let other = authority(|_| ());
@@ -109,7 +109,7 @@ async fn its_name_and_dates_count_all_the_same() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
+        "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
     );
     let old = authority(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let fake = serve(&old).await;
@@ -181,13 +181,5 @@ async fn a_client_certificate_is_shown_to_who_knows_it() {
 
 #[tokio::test]
 async fn the_http_client_takes_our_tls_set_up() {
-    assert!(
-        Client::new(
-            &unverified().unwrap(),
-            &Resolver::default(),
-            &NoProxy::default(),
-            std::time::Duration::from_secs(5)
-        )
-        .is_ok()
-    );
+    assert!(client(&unverified().unwrap()).is_ok());
 }
