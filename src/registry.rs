@@ -12,6 +12,7 @@ use crate::credentials::{Credential, Credentials, Secret};
 use crate::error::Result;
 use crate::image::Reference;
 
+mod blob_parts;
 mod blobs;
 mod hosts;
 mod listing;
@@ -19,6 +20,7 @@ mod login;
 mod manifests;
 mod pages;
 mod referrers;
+mod refused_manifests;
 mod registries;
 mod removal;
 mod repository;

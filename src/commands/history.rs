@@ -62,14 +62,14 @@ const NO_TRUE_DATE: i64 = 946_684_800;
 pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
     let format = Format::parse(args.format.as_deref().unwrap_or_default(), default_template(args))?;
     let store = context.store();
-    let image = store.find(&args.image)?.image;
+    let image = store.images().find(&args.image)?.image;
     if let Some(platform) = &args.platform {
-        has_platform(&args.image, &store.config_of(&image)?.platform, platform)?;
+        has_platform(&args.image, &store.images().config_of(&image)?.platform, platform)?;
     }
-    let mut sizes = store.layer_sizes(&image)?.into_iter();
+    let mut sizes = store.images().layer_sizes(&image)?.into_iter();
     let mut rows = Vec::new();
     let now = Timestamp::now();
-    for step in Step::parse_all(&store.config_text(&image)?)? {
+    for step in Step::parse_all(&store.images().config_text(&image)?)? {
         let size = if step.empty_layer {
             Size::default()
         } else {

@@ -131,11 +131,12 @@ fn in_the_engine_s_words(name: &str, why: Error) -> Error {
 }
 
 fn inspect(store: &Store, name: &str, platform: Option<&str>, context: &Context) -> Result<Inspection> {
-    let image = store.find(name)?.image;
+    let image = store.images().find(name)?.image;
     if let Some(wanted) = platform {
-        has_platform(name, &store.config_of(&image)?.platform, wanted)?;
+        has_platform(name, &store.images().config_of(&image)?.platform, wanted)?;
     }
     let size = store
+        .images()
         .sizes(&[&image])
         .into_iter()
         .next()
@@ -149,7 +150,7 @@ fn inspect(store: &Store, name: &str, platform: Option<&str>, context: &Context)
         digests: &image.digests,
         size: size.bytes(),
     };
-    Inspection::new(known, &store.config_text(&image)?)
+    Inspection::new(known, &store.images().config_text(&image)?)
 }
 
 /// Prints what was found, then says what was not.

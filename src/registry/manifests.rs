@@ -7,9 +7,9 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use tokio::time::sleep;
 
-use super::removal::not_removed;
+use super::removal::{is_removed, not_removed};
 use super::requests::{OCTETS, Requests};
-use super::wire::{Answer, Host, Request, WholeAnswer, Wording, described, headers, may_pass};
+use super::wire::{Answer, Host, Refusal, Request, WholeAnswer, Wording, described, headers, may_pass};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
 use crate::image::{Digest, Manifest, Referral, Version};
@@ -26,6 +26,11 @@ pub(super) struct Manifests<'a> {
 }
 
 impl Manifests<'_> {
+    /// The domain of the registry.
+    pub(super) fn host(&self) -> &str {
+        &self.requests.hosts.domain
+    }
+
     /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
     /// registry does not tell.
     pub(super) async fn head(self, version: Version<'_>) -> Result<Option<Digest>> {
@@ -95,7 +100,7 @@ impl Manifests<'_> {
 
     /// Puts a manifest under a tag or its digest. The answer is what it refers to, where the registry does not list that by
     /// itself: then its client has to.
-    pub(super) async fn put(self, manifest: &Manifest, at: &str) -> Result<Option<Referral>> {
+    pub(super) async fn put(self, manifest: &Manifest, at: &str) -> Result<Result<Option<Referral>, Refusal>> {
         let request = self
             .requests
             .writing(Method::PUT, &format!("manifests/{at}"))
@@ -112,7 +117,7 @@ impl Manifests<'_> {
             let failure = host.refusal(answer).await;
             match waits.next().filter(|_| failure.lacks_blobs()) {
                 Some(wait) => sleep(*wait).await,
-                None => return Err(failure.whole()),
+                None => return Ok(Err(failure)),
             }
         };
         let ours = manifest.digest();
@@ -124,7 +129,7 @@ impl Manifests<'_> {
                 Kind::Corrupt,
                 format!("the registry stored the manifest {ours} as {theirs}"),
             )),
-            _ => Ok(Referral::of(manifest).filter(|_| !is_listed)),
+            _ => Ok(Ok(Referral::of(manifest).filter(|_| !is_listed))),
         }
     }
 
@@ -165,18 +170,21 @@ impl Manifests<'_> {
         let request = self.requests.writing(Method::DELETE, &format!("manifests/{digest}"));
         let answer = host.send(&request).await?;
         match answer.status {
-            _ if answer.is_done() => {
+            _ if is_removed(&answer) => {
                 answer.discard().await;
                 Ok(())
             }
             status if status.is_success() => Err(not_removed(self.requests, status)),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
+            _ => {
+                let refusal = host.refusal(answer).await;
+                let said = refusal.first();
+                if !refusal.is_unsupported() {
+                    return Err(said);
+                }
                 let domain = self.requests.hosts.domain.clone();
-                let said = host.refusal(answer).await.first();
                 let error = Error::new(Kind::Unsupported, format!("{domain} does not let images be deleted"));
                 Err(error.caused_by(said).with_clue(Clue::NoDeletion { host: domain }))
             }
-            _ => Err(host.refusal(answer).await.first()),
         }
     }
 

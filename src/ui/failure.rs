@@ -61,6 +61,12 @@ fn unknown_authority(host: &str, places: &Places) -> String {
     )
 }
 
+fn unreachable(host: &str) -> String {
+    format!(
+        "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is between"
+    )
+}
+
 fn hint(clue: &Clue, places: &Places) -> Option<String> {
     Some(match clue {
         Clue::PlainHttp { host } => format!(
@@ -86,10 +92,7 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
             listed(platforms)?
         ),
         Clue::NearestNames(names) => format!("there is {}; rdock images lists all", listed(names)?),
-        Clue::Unreachable { host } | Clue::Silent { host } => format!(
-            "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
-             between"
-        ),
+        Clue::Unreachable { host } | Clue::Silent { host } => unreachable(host),
         Clue::DiskFull { folder, partial: 0 } => format!(
             "the disk that holds {folder} is full: remove images with rdock rmi, or set RDOCK_HOME to a folder with \
              more room"
@@ -114,6 +117,19 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
         Clue::TypeRefused { media_type } => format!(
             "rdock sends a manifest as it is, so that its digest stays: the registry has to be set up to take \
              {media_type}"
+        ),
+        Clue::TagStands { tag, digest } => format!(
+            "the tag {tag} stands for {digest} there: where tags may not be moved, push under another one, or remove \
+             the old one first"
+        ),
+        Clue::Lacking { host, digests } => format!(
+            "{host} does not see {} that it was sent: a group or a cache takes no images, push to the repository \
+             behind it",
+            listed(digests)?
+        ),
+        Clue::PortLost { host } => format!(
+            "only whoever runs {host} can mend it: its front has to pass the port on, in nginx by proxy_set_header \
+             Host $http_host"
         ),
         Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
         Clue::NeedsEngine { words } => engine::hint(words),

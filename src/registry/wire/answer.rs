@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::connect_error::describe;
 use super::headers;
 use super::resolver::Resolver;
+use super::trace::Exchange;
 use crate::content::ByteStream;
 use crate::error::{Error, Kind, Result};
 
@@ -34,19 +35,21 @@ pub(in crate::registry) struct Answer {
     /// Whether the request was sent as often as it is.
     pub(super) is_final: bool,
     response: Response,
+    exchange: Exchange,
     resolver: Resolver,
     idle_timeout: Duration,
 }
 
 impl Answer {
-    pub(super) fn new(mut response: Response, url: Url, is_elsewhere: bool, resolver: &Resolver) -> Self {
+    pub(super) fn new(mut response: Response, url: Url, exchange: Exchange, resolver: &Resolver) -> Self {
         Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             url,
-            is_elsewhere,
+            is_elsewhere: false,
             is_final: false,
             response,
+            exchange,
             resolver: resolver.clone(),
             idle_timeout: IDLE_TIMEOUT,
         }
@@ -132,15 +135,20 @@ impl Answer {
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
         let idle_timeout = self.idle_timeout;
-        let parts = (self.response, self.url, self.resolver);
+        let parts = (self.response, self.exchange, self.url, self.resolver);
         Box::pin(stream::unfold(Some(parts), move |parts| async move {
-            let (mut response, url, resolver) = parts?;
-            match timeout(idle_timeout, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, resolver)))),
-                Ok(Ok(None)) => None,
-                Ok(Err(e)) => Some((Err(describe(&e, &url, &resolver)), None)),
-                Err(_) => Some((Err(silent()), None)),
-            }
+            let (mut response, mut exchange, url, resolver) = parts?;
+            let failure = match timeout(idle_timeout, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    exchange.read(chunk.len());
+                    return Some((Ok(chunk), Some((response, exchange, url, resolver))));
+                }
+                Ok(Ok(None)) => return None,
+                Ok(Err(e)) => describe(&e, &url, &resolver),
+                Err(_) => silent(),
+            };
+            exchange.failed(&failure);
+            Some((Err(failure), None))
         }))
     }
 }

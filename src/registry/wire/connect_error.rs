@@ -49,6 +49,9 @@ pub(super) fn describe(error: &reqwest::Error, url: &Url, resolver: &Resolver) -
     let is_system = io.is_some_and(|io| io.raw_os_error().is_some());
     let call = if is_system { ": connect" } else { "" };
     let host = host();
+    if let Some(why) = proxy_words(&why) {
+        return Error::new(Kind::Unavailable, why).with_clue(Clue::Unreachable { host });
+    }
     let clue = if error.is_timeout() {
         Clue::Silent { host }
     } else {
@@ -167,6 +170,15 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         };
     }
     None
+}
+
+/// What a proxy said to CONNECT, as Go shows it: its words alone, which the library keeps to itself but for one status.
+fn proxy_words(why: &str) -> Option<&'static str> {
+    match why.strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some("Proxy Authentication Required"),
+        "unsuccessful" => Some("the proxy refuses to connect"),
+        _ => None,
+    }
 }
 
 fn system_words(error: &io::Error) -> String {

@@ -1,28 +1,26 @@
 //! Where a registry answers: its base URL, how it is reached, and what was learned of it.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url};
 use tokio::sync::{Mutex, OnceCell as AsyncOnceCell};
 use tokio::time::timeout;
 
-use super::answer::{Answer, IDLE_TIMEOUT};
+use super::answer::Answer;
+use super::authorization::Authorization;
 use super::body_limits::BodyLimits;
 use super::bounded_map::BoundedMap;
 use super::certificates::Certificates;
 use super::connect_error::authority;
 use super::headers;
-use super::mirror::Mirror;
 use super::origin::same_origin;
 use super::refusal::described;
 use super::request::Request;
-use super::resolver::Resolver;
 use super::tls::{self, Roots};
-use super::transport::Client;
+use super::trace::Trace;
+use super::transport::{Client, Surroundings};
 use super::trust::{Trust, are_loopback};
 use super::upload_body::UploadBody;
 use super::url_policy::{UrlPolicy, has_login};
@@ -40,61 +38,22 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many hosts are known to have answered: a registry may lead to any number.
 const MAX_ANSWERED: usize = 128;
 
-/// The process's way to all hosts: what is trusted, and what was learned so far.
+/// What all endpoints of a process have in common.
 #[derive(Debug)]
-pub struct Wire {
-    shared: Rc<Shared>,
-    endpoints: RefCell<HashMap<String, Rc<Endpoint>>>,
-}
-
-#[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     trust: Trust,
-    idle_timeout: Duration,
-    resolver: Resolver,
+    surroundings: Surroundings,
     roots: OnceCell<Roots>,
 }
 
-impl Wire {
-    pub fn new(trust: Trust) -> Self {
-        Self::with_idle_timeout(trust, IDLE_TIMEOUT)
-    }
-
-    /// The way out of someone who bears so long a silence of the other side.
-    pub fn with_idle_timeout(trust: Trust, idle_timeout: Duration) -> Self {
-        let shared = Shared {
-            trust,
-            idle_timeout,
-            resolver: Resolver::default(),
-            roots: OnceCell::new(),
-        };
+impl Shared {
+    pub(super) fn new(trust: Trust, surroundings: Surroundings) -> Self {
+        let roots = OnceCell::new();
         Self {
-            shared: Rc::new(shared),
-            endpoints: RefCell::default(),
+            trust,
+            surroundings,
+            roots,
         }
-    }
-
-    /// The host behind a domain, as references spell it.
-    pub(in crate::registry) fn endpoint(&self, domain: &str) -> Rc<Endpoint> {
-        self.known(domain, || Endpoint::new(domain, None, &self.shared))
-    }
-
-    pub(in crate::registry) fn mirror(&self, mirror: &Mirror) -> Rc<Endpoint> {
-        let key = mirror.to_string();
-        self.known(&key, || {
-            let domain = authority(mirror.url());
-            Endpoint::new(&domain, Some(mirror.url().clone()), &self.shared)
-        })
-    }
-
-    fn known(&self, key: &str, make: impl FnOnce() -> Endpoint) -> Rc<Endpoint> {
-        let mut endpoints = self.endpoints.borrow_mut();
-        if let Some(endpoint) = endpoints.get(key) {
-            return endpoint.clone();
-        }
-        let endpoint = Rc::new(make());
-        endpoints.insert(key.to_owned(), endpoint.clone());
-        endpoint
     }
 }
 
@@ -125,7 +84,8 @@ struct Access {
 }
 
 impl Endpoint {
-    fn new(domain: &str, given: Option<Url>, shared: &Rc<Shared>) -> Self {
+    /// The host behind a domain, as references spell it, or a mirror with its base URL.
+    pub(super) fn new(domain: &str, given: Option<Url>, shared: &Rc<Shared>) -> Self {
         Self {
             domain: domain.to_owned(),
             given,
@@ -142,6 +102,16 @@ impl Endpoint {
     /// Whether anything has answered yet: before that, a failure is told soon.
     pub(in crate::registry) fn has_answered(&self) -> bool {
         !self.answered.borrow().is_empty()
+    }
+
+    /// The longest silence of the other side that the user bears.
+    pub(in crate::registry) fn idle_timeout(&self) -> Duration {
+        self.shared.surroundings.idle_timeout
+    }
+
+    /// Where the requests to it are told of.
+    pub(super) fn trace(&self) -> &Trace {
+        &self.shared.surroundings.trace
     }
 
     /// Why TLS was given up for plain HTTP.
@@ -198,7 +168,7 @@ impl Endpoint {
 
     /// Sends a request. A failure is worded as docker words it: before the first answer all are failures to ask for
     /// `/v2/`.
-    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&HeaderValue>) -> Result<Answer> {
+    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&Authorization>) -> Result<Answer> {
         let access = self.access().await?;
         let result = access.client.exchange(request, url, proof).await;
         self.note(result, &request.method, url).await
@@ -209,7 +179,7 @@ impl Endpoint {
         &self,
         request: &Request,
         url: &Url,
-        proof: Option<&HeaderValue>,
+        proof: Option<&Authorization>,
         body: UploadBody,
     ) -> Result<Answer> {
         let access = self.access().await?;
@@ -257,7 +227,9 @@ impl Endpoint {
     }
 
     async fn prepare(&self) -> Result<Access> {
-        let Shared { trust, resolver, .. } = &*self.shared;
+        let Shared {
+            trust, surroundings, ..
+        } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
             let policy = UrlPolicy {
                 insecure: false,
@@ -272,7 +244,10 @@ impl Endpoint {
         }
         let url = self.url("https")?;
         let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
-        let addresses = resolver.addresses(url.host_str().unwrap_or_default()).await;
+        let addresses = surroundings
+            .resolver
+            .addresses(url.host_str().unwrap_or_default())
+            .await;
         // Whoever put an authority's certificate there wants it to be asked for, on this machine too.
         let insecure = own.authorities.is_empty() && trust.is_insecure(&self.domain, &addresses);
         let has_own_port = self.given.is_none() && url.port().is_some();
@@ -295,16 +270,13 @@ impl Endpoint {
     /// Connections that are verified by the system's roots and these, or by nothing.
     fn client(&self, own: Option<Certificates>, policy: UrlPolicy) -> Result<Client> {
         let Shared {
-            trust,
-            idle_timeout,
-            resolver,
-            roots,
+            surroundings, roots, ..
         } = &*self.shared;
         let tls = match own {
             Some(own) => tls::verified(roots.get_or_init(Roots::load), own)?,
             None => tls::unverified()?,
         };
-        Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout, policy)
+        Client::new(&tls, policy, surroundings)
     }
 
     /// https when a registry answers over it, whoever vouches for its certificate; else plain HTTP.
@@ -367,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_hub_answers_elsewhere_and_nonsense_nowhere() {
-        let wire = Wire::new(Trust::default());
+        let wire = super::super::Wire::new(Trust::default());
         assert_eq!(
             wire.endpoint("docker.io").url("https").unwrap().as_str(),
             "https://registry-1.docker.io/"

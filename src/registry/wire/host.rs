@@ -16,7 +16,7 @@ use super::endpoint::{Endpoint, asked};
 use super::headers;
 use super::origin::same_origin;
 use super::other_registries::OtherRegistries;
-use super::refusal::{Refusal, may_pass};
+use super::refusal::{Refusal, described, may_pass};
 use super::request::{Request, ShowLogin, Wording};
 use super::upload_body::UploadBody;
 use crate::backoff::Backoff;
@@ -67,11 +67,14 @@ impl Host {
             }
             let wait = match &result {
                 Ok(answer) => pause_after(answer, backoff),
-                Err(e) if may_pass_by_itself(e) => backoff.after_failure(e.retry_after()),
+                Err(e) if may_pass_later(e) => backoff.after_failure(e.retry_after()),
                 Err(_) => None,
             };
             match wait {
-                Some(wait) => sleep(wait).await,
+                Some(wait) => {
+                    self.endpoint.trace().asks_again(wait, &briefly(&result));
+                    sleep(wait).await;
+                }
                 None => return result.map(Answer::into_final).map_err(Error::into_final),
             }
         }
@@ -95,11 +98,11 @@ impl Host {
                 Ok(body) => return Ok(Ok(WholeAnswer { headers, url, body })),
                 Err(e) => e.during(asked(&request.method, &url)),
             };
-            match may_pass_by_itself(&failure)
-                .then(|| backoff.after_failure(None))
-                .flatten()
-            {
-                Some(wait) => sleep(wait).await,
+            match may_pass_later(&failure).then(|| backoff.after_failure(None)).flatten() {
+                Some(wait) => {
+                    self.endpoint.trace().asks_again(wait, "the answer was cut off");
+                    sleep(wait).await;
+                }
                 None => return Err(failure.into_final()),
             }
         }
@@ -263,11 +266,6 @@ impl Host {
     }
 }
 
-/// Whether the same request may be answered a little later.
-fn may_pass_by_itself(failure: &Error) -> bool {
-    failure.kind() == Kind::Unavailable && !failure.is_final()
-}
-
 /// How often a request is sent to a host that has not answered anything yet: enough for a bad line (56 of 61 failures on
 /// one were this), and few enough for someone who waits to hear of a wrong name.
 fn first_tries(failure: &Error) -> u32 {
@@ -295,16 +293,24 @@ fn may_hide(answer: &Answer) -> bool {
         && headers::challenges(&answer.headers).is_empty()
 }
 
+/// What went wrong, without the server's words: they may repeat a secret.
+fn briefly(result: &Result<Answer>) -> String {
+    match result {
+        Ok(answer) => described(answer.status),
+        Err(e) if e.kind() == Kind::RateLimited => "too many requests".to_owned(),
+        Err(_) => "it failed".to_owned(),
+    }
+}
+
+fn may_pass_later(failure: &Error) -> bool {
+    matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited) && !failure.is_final()
+}
+
 /// The wait before the same request is sent again; none when this answer is the last word.
 fn pause_after(answer: &Answer, backoff: &mut Backoff) -> Option<std::time::Duration> {
-    let asked = headers::retry_after(&answer.headers);
-    match answer.status {
-        // Without a date there is no telling how long a quota lasts: docker fails at once too.
-        StatusCode::TOO_MANY_REQUESTS if headers::is_quota_used_up(&answer.headers) => None,
-        StatusCode::TOO_MANY_REQUESTS => asked.and_then(|wait| backoff.after_failure(Some(wait))),
-        status if may_pass(status) => backoff.after_failure(asked),
-        _ => None,
-    }
+    let is_worth_it = answer.status == StatusCode::TOO_MANY_REQUESTS || may_pass(answer.status);
+    let asked = headers::requested_wait(answer.status, &answer.headers);
+    is_worth_it.then(|| backoff.after_failure(asked)).flatten()
 }
 
 /// A failure to get a proof, with the request it was for in front, as docker's client library puts it.

@@ -55,6 +55,12 @@ pub(in crate::registry) fn encrypted_again(mut location: Url, asked: &Url) -> Ur
     location
 }
 
+/// Whether a place lacks the port at which its host was asked: fronts forget it that pass on no more than the name
+/// (moby#15048, distribution#1209).
+pub(in crate::registry) fn has_lost_port(place: &Url, asked: &Url) -> bool {
+    place.port().is_none() && asked.port().is_some() && asked.host() == place.host()
+}
+
 fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_end_matches('.')
 }
@@ -93,6 +99,14 @@ mod tests {
         assert_eq!(fixed("http://h:80/u", "https://h/v2/"), "https://h/u");
         assert_eq!(fixed("http://other/u", "https://h/v2/"), "http://other/u");
         assert_eq!(fixed("http://h/u", "http://h/v2/"), "http://h/u");
+    }
+
+    #[test]
+    fn only_the_same_host_can_have_lost_its_port() {
+        let lost = |place: &str| has_lost_port(&url(place), &url("http://h:5000/v2/"));
+        assert!(lost("http://h/u") && lost("https://h:443/u"));
+        assert!(!lost("http://h:5000/u") && !lost("http://h:81/u") && !lost("http://other/u"));
+        assert!(!has_lost_port(&url("https://h/u"), &url("https://h/v2/")));
     }
 
     #[test]

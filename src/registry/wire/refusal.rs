@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::challenge::Challenge;
 use super::headers;
 use crate::error::{Clue, Error, Kind};
-use crate::image::null;
+use crate::image::{Digest, null};
 
 /// The code that every registry of docker's making knows, and its built-in message.
 const CODES: [(&str, &str); 19] = [
     (UNKNOWN, "unknown error"),
-    ("UNSUPPORTED", "The operation is unsupported."),
+    (UNSUPPORTED, "The operation is unsupported."),
     (UNAUTHORIZED, "authentication required"),
     (DENIED, "requested access to the resource is denied"),
     ("UNAVAILABLE", "service unavailable"),
@@ -36,6 +36,7 @@ const CODES: [(&str, &str); 19] = [
     ("BLOB_UPLOAD_INVALID", "blob upload invalid"),
 ];
 const UNKNOWN: &str = "UNKNOWN";
+const UNSUPPORTED: &str = "UNSUPPORTED";
 const UNAUTHORIZED: &str = "UNAUTHORIZED";
 pub(in crate::registry) const DENIED: &str = "DENIED";
 const TOO_MANY_REQUESTS: &str = "TOOMANYREQUESTS";
@@ -73,6 +74,8 @@ struct Reason {
     message: String,
     /// Whether there is nothing beyond the code: docker then shows the code alone.
     bare: bool,
+    /// What it speaks of, in its message or its detail.
+    digests: Vec<Digest>,
 }
 
 impl Refusal {
@@ -100,7 +103,7 @@ impl Refusal {
             status,
             reasons,
             otherwise,
-            wait: headers::retry_after(headers),
+            wait: headers::requested_wait(status, headers),
             is_guessed,
             is_stale: false,
             is_final: false,
@@ -127,6 +130,19 @@ impl Refusal {
     /// Whether a manifest was refused for blobs that the registry does not know.
     pub(in crate::registry) fn lacks_blobs(&self) -> bool {
         self.reasons.iter().any(|reason| reason.code == MANIFEST_BLOB_UNKNOWN)
+    }
+
+    /// What the registry says it lacks of a manifest: blobs, or manifests that it lists.
+    pub(in crate::registry) fn lacking(&self) -> impl Iterator<Item = &Digest> {
+        let codes = [MANIFEST_BLOB_UNKNOWN, BLOB_UNKNOWN, MANIFEST_UNKNOWN];
+        let lacking = self.reasons.iter().filter(move |reason| codes.contains(&reason.code));
+        lacking.flat_map(|reason| &reason.digests)
+    }
+
+    /// Whether the registry cannot do such a thing at all.
+    pub(in crate::registry) fn is_unsupported(&self) -> bool {
+        let is_no_method = matches!(self.status.as_u16(), 405 | 501);
+        self.code() == Some(UNSUPPORTED) || (self.reasons.is_empty() && is_no_method)
     }
 
     /// Whether the first reason is its code and nothing else.
@@ -201,6 +217,7 @@ impl Reason {
         Self {
             code,
             bare: !has_detail && message == built_in,
+            digests: digests_in(&message).collect(),
             message: printable(&message),
         }
     }
@@ -224,6 +241,7 @@ pub(in crate::registry) fn kind_of(status: StatusCode) -> Kind {
         401 => Kind::Unauthorized,
         403 => Kind::Denied,
         404 | 410 => Kind::NotFound,
+        409 | 412 => Kind::Conflict,
         429 => Kind::RateLimited,
         _ if may_pass(status) => Kind::Unavailable,
         _ => Kind::Unsupported,
@@ -296,9 +314,24 @@ fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Reason>, String> {
     }
     let reasons = body.errors.into_iter().map(|said| {
         let code = said.code.as_ref().and_then(Value::as_str).unwrap_or_default();
-        Reason::of(code, said.message, said.detail.is_some_and(|detail| !detail.is_null()))
+        let detail = said.detail.filter(|detail| !detail.is_null());
+        let mut reason = Reason::of(code, said.message, detail.is_some());
+        if let Some(detail) = detail {
+            reason.digests.extend(digests_in(&detail.to_string()));
+        }
+        reason
     });
     Ok(reasons.collect())
+}
+
+/// The digests that stand in a text, or in that of a JSON value.
+fn digests_in(text: &str) -> impl Iterator<Item = Digest> {
+    text.match_indices("sha").filter_map(|(at, _)| {
+        let word = text[at..]
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == ':'))
+            .next()?;
+        Digest::parse(word.trim_end_matches(':')).ok()
+    })
 }
 
 fn complaint(body: &[u8], error: &serde_json::Error) -> String {

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
-use reqwest::{Method, Url, redirect};
-use rustls::ClientConfig;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
+use reqwest::{Method, Response, Url, redirect};
 use tokio::time::{timeout, timeout_at};
 
 use super::answer::{Answer, silent};
+use super::authorization::Authorization;
 use super::connect_error::{authority, describe};
 use super::headers;
 use super::no_proxy::NoProxy;
 use super::origin::{is_loopback, same_origin};
 use super::request::Request;
 use super::resolver::Resolver;
+use super::tls::{Tls, Versions};
+use super::trace::{Exchange, Trace};
 use super::upload_body::UploadBody;
 use super::url_policy::{UrlPolicy, check_length};
 use crate::error::{Clue, Error, Kind, Result};
@@ -27,6 +29,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest wait for the answer to an upload: a registry may have to copy the whole blob first.
 const COMMIT_TIMEOUT: Duration = Duration::from_mins(5);
 const MAX_REDIRECTS: usize = 10;
+
+/// What all connections of a process have in common.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) resolver: Resolver,
+    pub(super) no_proxy: NoProxy,
+    /// The longest silence of the other side.
+    pub(super) idle_timeout: Duration,
+    pub(super) trace: Trace,
+}
 
 /// The connections to one host and to where it leads.
 #[derive(Debug)]
@@ -38,25 +50,27 @@ pub(super) struct Client {
     resolver: Resolver,
     no_proxy: NoProxy,
     policy: UrlPolicy,
+    tls_versions: Versions,
+    trace: Trace,
     /// The longest silence of the other side.
     idle_timeout: Duration,
 }
 
 impl Client {
-    pub(super) fn new(
-        tls: &ClientConfig,
-        resolver: &Resolver,
-        no_proxy: &NoProxy,
-        idle_timeout: Duration,
-        policy: UrlPolicy,
-    ) -> Result<Self> {
+    pub(super) fn new(tls: &Tls, policy: UrlPolicy, surroundings: &Surroundings) -> Result<Self> {
+        let Surroundings {
+            resolver,
+            no_proxy,
+            idle_timeout,
+            trace,
+        } = surroundings;
         let builder = || {
             reqwest::Client::builder()
-                .tls_backend_preconfigured(tls.clone())
+                .tls_backend_preconfigured(tls.config.clone())
                 .user_agent(concat!("rdock/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT.min(idle_timeout))
+                .connect_timeout(CONNECT_TIMEOUT.min(*idle_timeout))
         };
         let guarded = resolver.guarded(policy.zone);
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
@@ -68,22 +82,27 @@ impl Client {
             resolver: resolver.clone(),
             no_proxy: no_proxy.clone(),
             policy,
-            idle_timeout,
+            tls_versions: tls.versions.clone(),
+            trace: trace.clone(),
+            idle_timeout: *idle_timeout,
         })
     }
 
     /// Sends a request and follows where it is sent on to. The proof goes to the origin it is meant for only.
-    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&HeaderValue>) -> Result<Answer> {
+    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&Authorization>) -> Result<Answer> {
         let mut at = url.clone();
         let mut method = request.method.clone();
         for _ in 0..=MAX_REDIRECTS {
             let is_elsewhere = !same_origin(&at, url);
             let keeps_body = method == request.method;
             let mut sending = self.begin(&method, &at)?.headers(request.headers.clone());
-            if let Some(proof) = proof.filter(|_| !is_elsewhere) {
-                sending = sending.header(AUTHORIZATION, proof);
+            let proof = proof.filter(|_| !is_elsewhere);
+            if let Some(proof) = proof {
+                sending = sending.header(AUTHORIZATION, proof.value.clone());
             }
+            let mut length = 0;
             if keeps_body && takes_body(&method) {
+                length = request.body.len() as u64;
                 sending = sending
                     .header(CONTENT_LENGTH, request.body.len())
                     .body(request.body.clone());
@@ -93,13 +112,11 @@ impl Client {
             } else {
                 self.idle_timeout
             };
-            let response = match timeout(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout, sending.send()).await {
-                Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.resolver))?,
-                Err(_) => return Err(unanswered(&at)),
-            };
-            let answer =
-                Answer::new(response, at.clone(), is_elsewhere, &self.resolver).with_idle_timeout(self.idle_timeout);
-            headers::check_lengths(&answer.headers, &at)?;
+            let login = proof.map(|proof| &*proof.name).or(request.holds.as_deref());
+            let exchange = self.trace.asks(&method, &at, login, length);
+            let sent = timeout(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout, sending.send()).await;
+            let mut answer = self.answer(sent.ok(), &at, exchange)?;
+            answer.is_elsewhere = is_elsewhere;
             if !answer.is_redirect() {
                 return Ok(answer);
             }
@@ -124,7 +141,7 @@ impl Client {
         &self,
         request: &Request,
         url: &Url,
-        proof: Option<&HeaderValue>,
+        proof: Option<&Authorization>,
         body: UploadBody,
     ) -> Result<Answer> {
         let UploadBody { stream, length, watch } = body;
@@ -143,22 +160,37 @@ impl Client {
             .header(CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap_stream(watched));
         if let Some(proof) = proof {
-            sending = sending.header(AUTHORIZATION, proof);
+            sending = sending.header(AUTHORIZATION, proof.value.clone());
         }
+        let login = proof.map(|proof| &*proof.name);
+        let exchange = self.trace.asks(&request.method, url, login, length);
         let mut sending = std::pin::pin!(sending.send());
-        loop {
+        let sent = loop {
             let deadline = watch.deadline();
             match timeout_at(deadline, sending.as_mut()).await {
-                Ok(Ok(response)) => {
-                    let answer = Answer::new(response, url.clone(), false, &self.resolver);
-                    headers::check_lengths(&answer.headers, url)?;
-                    return Ok(answer.with_idle_timeout(idle_timeout));
-                }
-                Ok(Err(e)) => return Err(describe(&e, url, &self.resolver)),
+                Ok(sent) => break Some(sent),
                 Err(_) if watch.deadline() > deadline => {}
-                Err(_) => return Err(unanswered(url)),
+                Err(_) => break None,
             }
-        }
+        };
+        self.answer(sent, url, exchange)
+    }
+
+    /// What came of a request; nothing where nothing came in time.
+    fn answer(&self, sent: Option<reqwest::Result<Response>>, url: &Url, mut exchange: Exchange) -> Result<Answer> {
+        let response = match sent {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(e)) => Err(describe(&e, url, &self.resolver)),
+            None => Err(unanswered(url)),
+        };
+        let response = response.inspect_err(|e| exchange.failed(e))?;
+        let tls = url.host_str().filter(|_| url.scheme() == "https");
+        let tls = tls.and_then(|host| self.tls_versions.of(host));
+        let status = response.status().as_u16();
+        exchange.answered(status, response.remote_addr(), self.has_proxy(url), tls);
+        let answer = Answer::new(response, url.clone(), exchange, &self.resolver);
+        headers::check_lengths(&answer.headers, url)?;
+        Ok(answer.with_idle_timeout(self.idle_timeout))
     }
 
     fn begin(&self, method: &Method, url: &Url) -> Result<reqwest::RequestBuilder> {

@@ -137,3 +137,20 @@ fn a_server_s_words_cannot_steer_the_terminal() {
     assert_eq!(quoted(b"a\"\\\n\x1b"), r#""a\"\\\n\x1b""#);
     assert!(quoted(&[b'x'; 10_000]).len() < 600);
 }
+
+#[test]
+fn what_a_registry_lacks_is_found_in_its_words_and_in_their_detail() {
+    let [a, b, c] = ["a", "b", "c"].map(|letter| format!("sha256:{}", letter.repeat(64)));
+    let body = format!(
+        r#"{{"errors":[
+            {{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown","detail":{{"Name":"x","Digest":"{a}"}}}},
+            {{"code":"BLOB_UNKNOWN","message":"no blob with digest:{b}: sha256:short, shard","detail":[]}},
+            {{"code":"MANIFEST_INVALID","message":"{c}","detail":"{c}"}},
+            {{"code":"MANIFEST_UNKNOWN","detail":["unknown manifest={c}"]}}
+        ]}}"#
+    );
+    let said = failure(404, &body);
+    let lacking: Vec<&str> = said.lacking().map(Digest::as_str).collect();
+    assert_eq!(lacking, [a, b, c]);
+    assert_eq!(failure(400, "sha256").lacking().count(), 0);
+}

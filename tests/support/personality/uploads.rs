@@ -130,19 +130,18 @@ impl Personality {
         self
     }
 
-    /// The first PATCH of a session counts; later ones are acknowledged and forgotten (containers-roadmap#2831).
-    pub(super) fn dropping_later_chunks(self) -> Self {
-        let seen: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
-        self.front.on_path("PATCH", "/uploads/").respond(move |request| {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = seen.entry(request.path.clone()).or_default();
-            *count += 1;
-            (*count > 1).then(|| {
-                Reply::new(201, "")
-                    .header("Location", &request.path)
-                    .header("Range", "0-0")
-            })
-        });
+    /// All chunks are kept, but the `Range` of the answers stands still at the first (containers-roadmap#2831).
+    pub(super) fn counting_the_first_chunk_alone(self) -> Self {
+        let ranges: Arc<Mutex<HashMap<String, HeaderValue>>> = Arc::default();
+        self.front
+            .on_path("PATCH", "/uploads/")
+            .change_response(move |request, head| {
+                if let Some(range) = head.headers.get_mut(RANGE) {
+                    let path = request.path.split('?').next().unwrap_or_default().to_owned();
+                    let mut ranges = ranges.lock().unwrap_or_else(PoisonError::into_inner);
+                    *range = ranges.entry(path).or_insert_with(|| range.clone()).clone();
+                }
+            });
         self
     }
 

@@ -1,13 +1,17 @@
 //! Uploads to registries that cut, refuse, or answer in their own way.
 
 use std::fs;
+use std::time::Duration;
 
-use super::Line;
+use serde_json::Value;
+
 use crate::support::fault::Reply;
 use crate::support::image::Image;
 use crate::support::layer::Layer;
+use crate::support::line::Line;
 use crate::support::process::Run;
 use crate::support::recorder::{Recorded, Recorder};
+use crate::support::registry::Registry;
 use crate::support::skopeo;
 
 /// The copy that was pushed is the image, byte for byte, as another client sees it.
@@ -64,6 +68,22 @@ fn a_body_too_large_for_the_front_is_sent_in_pieces() {
 }
 
 #[test]
+fn chunks_go_on_by_our_own_count_where_the_registry_s_stands_still() {
+    let line = wide();
+    refuse_above(&line.recorder, 1 << 20);
+    line.recorder
+        .on_path("PATCH", "/blobs/uploads/")
+        .set_header("Range", "0-1048575");
+    line.recorder
+        .on_path("GET", "/blobs/uploads/")
+        .answer(404, &[], r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#);
+    let pushed = line.push();
+    assert_arrived(&line, &pushed);
+    assert!(!pushed.stdout.contains("Retrying"), "{pushed}");
+    assert!(line.recorder.count(|r| r.is("GET", "/blobs/uploads/")) > 0);
+}
+
+#[test]
 fn the_next_run_knows_what_the_front_lets_pass_until_that_is_old_or_lost() {
     let line = wide();
     refuse_above(&line.recorder, 3 << 20);
@@ -114,12 +134,65 @@ fn push_unmounted(status: u16) -> (Line, Run) {
 
 #[test]
 fn a_refused_mount_becomes_an_upload() {
-    for status in [401, 403, 404] {
+    for status in [400, 401, 403, 404, 405, 429, 500, 503] {
         let (line, pushed) = push_unmounted(status);
         assert_arrived(&line, &pushed);
         assert!(pushed.stdout.contains(": Pushed\n"), "{status}: {pushed}");
         assert!(!pushed.stdout.contains("Mounted"), "{status}: {pushed}");
+        // It is to save an upload: one try for each blob at most.
+        let tries = line.recorder.count(|request| request.is("POST", "mount="));
+        assert!(tries <= line.image.layers.len() + 1, "{status}: {tries}");
     }
+}
+
+#[test]
+fn a_mount_that_wants_more_than_the_token_is_good_for_becomes_an_upload() {
+    let line = Line::small();
+    line.pull().ok();
+    let challenge = format!(
+        "Bearer realm=\"{}/token\",service=\"x\",scope=\"repository:team/app:pull repository:team/copy:pull,push\"",
+        line.recorder.url()
+    );
+    line.recorder
+        .on_path("POST", "mount=")
+        .answer(401, &[("WWW-Authenticate", &challenge)], "");
+    line.recorder.on_path("GET", "/token").answer(403, &[], "{}");
+    let copy = format!("{}/team/copy", line.recorder.host());
+    line.sandbox.rdock(&["tag", &line.name(), &copy]).ok();
+    let pushed = line.sandbox.rdock(&["push", &copy]);
+    assert_arrived(&line, &pushed);
+}
+
+#[test]
+fn a_mount_that_never_answers_becomes_an_upload() {
+    let line = Line::small();
+    line.pull().ok();
+    line.recorder.on_path("POST", "mount=").delay(Duration::from_mins(10));
+    let copy = format!("{}/team/copy", line.recorder.host());
+    line.sandbox.rdock(&["tag", &line.name(), &copy]).ok();
+    let pushed = line.sandbox.rdock(&["push", "--stall-timeout", "1s", &copy]);
+    assert_arrived(&line, &pushed);
+}
+
+#[test]
+fn an_upload_whose_place_lost_its_port_is_told_with_the_way_out() {
+    let line = Line::small();
+    line.recorder
+        .on_path("POST", "/blobs/uploads/")
+        .set_header("Location", "http://127.0.0.1/v2/team/copy/blobs/uploads/1?_state=x");
+    let pushed = line.push().fails(1);
+    let host = line.recorder.host();
+    assert!(
+        pushed
+            .stderr
+            .starts_with(&format!("{host} wants the upload at a URL that lacks its port: ")),
+        "{pushed}"
+    );
+    assert!(
+        pushed.stderr.contains("hint: ") && pushed.stderr.contains("proxy_set_header Host $http_host"),
+        "{pushed}"
+    );
+    assert!(!pushed.stdout.contains("Retrying"), "{pushed}");
 }
 
 #[test]
@@ -223,4 +296,52 @@ fn a_front_that_cuts_long_bodies_gets_short_ones() {
         .reset_upload_after(4_000_000);
     let pushed = line.push();
     assert_arrived(&line, &pushed);
+}
+
+#[test]
+fn a_push_survives_a_server_that_stumbles() {
+    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
+    for (method, part) in [
+        ("HEAD", "/blobs/"),
+        ("POST", "/blobs/uploads/"),
+        ("PATCH", "/blobs/uploads/"),
+        ("PUT", "/blobs/uploads/"),
+        ("PUT", "/manifests/"),
+    ] {
+        line.recorder
+            .on_path(method, part)
+            .times(1)
+            .answer(503, &[("Retry-After", "0")], "");
+    }
+    line.push().ok();
+    assert_eq!(line.recorder.count(|request| request.status == 503), 5);
+}
+
+#[test]
+fn a_killed_push_begins_anew_where_the_registry_has_forgotten() {
+    let registry = Registry::open();
+    let (sent, recorder, _sandbox) = crate::kills::push_twice(&registry.host());
+    assert!(sent > 12 * (1 << 20), "{sent} bytes");
+    assert_eq!(
+        recorder.count(|it| it.is("GET", "/blobs/uploads/") && it.status == 404),
+        1
+    );
+}
+
+#[test]
+fn json_lines_tell_of_a_mount() {
+    let line = Line::small();
+    let here = format!("{}/team/app", line.registry.host());
+    let copy = format!("{}/team/copy", line.registry.host());
+    line.sandbox.rdock(&["pull", "-q", &here]).ok();
+    line.sandbox.rdock(&["tag", &here, &copy]).ok();
+    let pushed = line.sandbox.rdock(&["push", "-q", "--progress", "json", &copy]).ok();
+    let events = pushed
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mounted = events
+        .filter(|event| event["outcome"] == "mounted" && event["from"] == "team/app")
+        .count();
+    assert!(mounted >= line.image.layers.len(), "{pushed}");
 }

@@ -18,6 +18,7 @@ use super::authority::{Authority, Identity};
 use super::fault::{Effects, Matcher, Reply, Rule, When};
 use super::flow::{Download, Exchange, Side, Upload};
 use super::listener::{Body, FREE, Failure, Flushes, Listener};
+use super::registry::Program;
 use super::runtime::wait_for;
 
 /// One request and what became of it.
@@ -357,7 +358,7 @@ fn compose(reply: Reply) -> Result<Response<Body>, Failure> {
     response.body(full(reply.body)).map_err(Failure::other)
 }
 
-/// Passes a request on as it comes, the client's Host header included, since a registry builds
+/// Passes a request on as it comes, the client's Host header included, since docker-registry builds
 /// its Location headers from it.
 async fn forward(upstream: &str, scheme: &'static str, mut request: Request<Body>) -> Result<Response<Body>, Failure> {
     let stream = TcpStream::connect(upstream).await?;
@@ -370,6 +371,11 @@ async fn forward(upstream: &str, scheme: &'static str, mut request: Request<Body
     *request.uri_mut() = path.unwrap_or_else(|| "/".to_owned()).parse().map_err(Failure::other)?;
     request.headers_mut().remove("connection");
     request.headers_mut().remove("expect");
+    // `rdock serve` without a password knows only its own names on loopback.
+    if crate::REGISTRY == Program::Rdock {
+        let host = HeaderValue::from_str(upstream).map_err(Failure::other)?;
+        request.headers_mut().insert("host", host);
+    }
     request
         .headers_mut()
         .insert("x-forwarded-proto", HeaderValue::from_static(scheme));

@@ -2,6 +2,7 @@
 //! Docker Hub, a real Docker engine, real terminals, all on loopback and gone when dropped.
 
 pub(crate) mod authority;
+pub(crate) mod bench;
 pub(crate) mod credential_helper;
 pub(crate) mod disk;
 pub(crate) mod docker_engine;
@@ -21,6 +22,7 @@ pub(crate) mod personality;
 pub(crate) mod picture;
 pub(crate) mod podman;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod recorder;
 pub(crate) mod referrer;
 pub(crate) mod registry;

@@ -4,13 +4,17 @@
 //! A list is a folder, each of its images a file, both named by the reference with `:` as `-` and `/` as `_`
 //! (<https://github.com/docker/cli/blob/v28.2.2/cli/manifest/store/store.go>).
 
-use std::fs;
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Clue, During, Error, Kind, Result};
@@ -18,15 +22,20 @@ use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::image::manifest_list::Spec;
 use crate::image::{Descriptor, Digest, Reference, go_json};
 
+/// How the folders begin in which lists are made before they get their places.
+const UNDER_WAY: &str = ".new-";
+/// Nobody works so long at one.
+const ABANDONED: Duration = Duration::from_hours(1);
+
 /// All lists of one config folder. Making this touches nothing.
 #[derive(Debug)]
-pub struct Drafts {
+pub struct ManifestLists {
     folder: PathBuf,
 }
 
 /// One image of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct Member {
     /// Where its manifest lies.
     pub name: Reference,
     /// Its manifest, with the platform that the list is to give it.
@@ -37,7 +46,7 @@ pub struct Draft {
 
 /// `types.ImageManifest` of docker's client, as far as it is read.
 #[derive(Deserialize)]
-struct Wire {
+struct MemberFile {
     #[serde(rename = "Ref")]
     name: String,
     #[serde(rename = "Descriptor")]
@@ -47,7 +56,7 @@ struct Wire {
 }
 
 #[derive(Serialize)]
-struct WireDescriptor<'a> {
+struct DescriptorFile<'a> {
     #[serde(rename = "mediaType")]
     media_type: &'a str,
     digest: &'a Digest,
@@ -56,10 +65,10 @@ struct WireDescriptor<'a> {
     platform: Option<Spec<'a>>,
 }
 
-impl Draft {
+impl Member {
     /// Docker's JSON for it on one line.
     pub fn to_json(&self) -> String {
-        let descriptor = WireDescriptor {
+        let descriptor = DescriptorFile {
             media_type: &self.descriptor.media_type,
             digest: &self.descriptor.digest,
             size: self.descriptor.size,
@@ -90,25 +99,25 @@ impl Draft {
 
     fn parse(text: &[u8]) -> Result<Self> {
         let invalid = |e: serde_json::Error| Error::new(Kind::Corrupt, "it is not a manifest of a list").caused_by(e);
-        let wire: Wire = serde_json::from_slice(text).map_err(invalid)?;
+        let file: MemberFile = serde_json::from_slice(text).map_err(invalid)?;
         let raw = STANDARD
-            .decode(&wire.raw)
+            .decode(&file.raw)
             .map_err(|e| Error::new(Kind::Corrupt, "its member Raw is not base64").caused_by(e))?;
         Ok(Self {
-            name: Reference::parse(&wire.name)?,
-            descriptor: wire.descriptor,
+            name: Reference::parse(&file.name)?,
+            descriptor: file.descriptor,
             raw: raw.into(),
         })
     }
 }
 
-impl Drafts {
+impl ManifestLists {
     pub fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
 
     /// The images of a list in docker's order, that of their file names. Errors are in docker's words.
-    pub fn list(&self, list: &Reference) -> Result<Vec<Draft>> {
+    pub fn list(&self, list: &Reference) -> Result<Vec<Member>> {
         let folder = self.folder.join(file_name(list));
         let mut paths = match fs::read_dir(&folder) {
             Ok(entries) => entries
@@ -123,7 +132,7 @@ impl Drafts {
     }
 
     /// One image of a list; `None` where the list has none of this name, or there is no list.
-    pub fn image(&self, list: &Reference, image: &Reference) -> Result<Option<Draft>> {
+    pub fn image(&self, list: &Reference, image: &Reference) -> Result<Option<Member>> {
         let path = self.folder.join(file_name(list)).join(file_name(image));
         match path.try_exists() {
             Ok(true) => read(&path).map(Some),
@@ -132,20 +141,41 @@ impl Drafts {
         }
     }
 
-    /// Puts an image into a list, in the place of the one of the same name.
-    pub fn save(&self, list: &Reference, draft: &Draft) -> Result<()> {
+    /// Puts images into a list, each in the place of the one of the same name: all of them or, where it fails or is
+    /// killed, none.
+    pub fn put(&self, list: &Reference, members: &[Member]) -> Result<()> {
         let folder = self.folder.join(file_name(list));
-        let path = folder.join(file_name(&draft.name));
         let write = || {
-            fs::create_dir_all(&folder)?;
+            fs::create_dir_all(&self.folder)?;
+            self.sweep()?;
             // Not in the list's own folder, where docker takes every file for an image.
-            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder)?;
-            file.write_all(draft.to_json().as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|e| e.error)?;
-            Ok::<_, io::Error>(())
+            let new = tempfile::Builder::new()
+                .prefix(UNDER_WAY)
+                .permissions(Permissions::from_mode(0o755))
+                .tempdir_in(&self.folder)?;
+            copy_files(&folder, new.path())?;
+            for member in members {
+                let mut file = File::create(new.path().join(file_name(&member.name)))?;
+                file.write_all(member.to_json().as_bytes())?;
+                file.sync_all()?;
+            }
+            take_place(new.path(), &folder)
         };
-        write().during(format!("writing {}", path.display()))
+        write().during(format!("writing {}", folder.display()))
+    }
+
+    /// Removes what others left that were killed.
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let is_ours = entry.file_name().to_string_lossy().starts_with(UNDER_WAY);
+            let age = entry.metadata().and_then(|it| it.modified()).map(|it| it.elapsed());
+            if is_ours && matches!(age, Ok(Ok(age)) if age > ABANDONED) {
+                // It may be gone by now, and is no trouble to anyone.
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(())
     }
 
     /// Forgets a list; an error in docker's words where there is none.
@@ -158,6 +188,34 @@ impl Drafts {
     }
 }
 
+/// The files of a list that is there, which docker may have written.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::read_dir(from) {
+        Ok(mut entries) => entries.try_for_each(|entry| {
+            let entry = entry?;
+            fs::copy(entry.path(), to.join(entry.file_name())).map(drop)
+        }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Gives the new folder the place of the old one, in one step; the old one is then where the new one was.
+fn take_place(new: &Path, old: &Path) -> io::Result<()> {
+    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT) => fs::rename(new, old),
+        // Not every file system can exchange (NFS): then the old one steps aside for a moment.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            let aside = new.with_extension("old");
+            fs::rename(old, &aside)?;
+            fs::rename(new, old).inspect_err(|_| drop(fs::rename(&aside, old)))?;
+            fs::remove_dir_all(aside)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
 fn file_name(name: &Reference) -> String {
     name.to_string().replace(':', "-").replace('/', "_")
 }
@@ -166,10 +224,10 @@ fn missing(list: &Reference) -> Error {
     Error::new(Kind::NotFound, format!("No such manifest: {list}"))
 }
 
-fn read(path: &Path) -> Result<Draft> {
+fn read(path: &Path) -> Result<Member> {
     let shown = path.display().to_string();
     let text = fs::read(path).during(format!("reading {shown}"))?;
-    Draft::parse(&text).map_err(|e| {
+    Member::parse(&text).map_err(|e| {
         e.during(format!("{shown} cannot be used"))
             .with_clue(Clue::BrokenFile { path: shown })
     })

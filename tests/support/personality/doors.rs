@@ -1,6 +1,5 @@
 //! How they let people in.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -16,14 +15,14 @@ impl Personality {
     /// Tokens from this path of the registry itself. `refuses_post` is what a POST there is answered with, where only
     /// GET is known.
     pub(super) fn bearer(self, path: &'static str, service: &'static str, refuses_post: Option<u16>) -> Self {
-        let mut tokens = Tokens::new(PathBuf::from("/nonexistent"));
+        let mut tokens = Tokens::new(|_| false);
         tokens.oauth_refusal = refuses_post.map(|status| Reply::json(status, &json!({"details": "use GET"})));
         self.with_tokens(path, service, tokens)
     }
 
     /// Of several scopes that are asked for only the last is granted.
     pub(super) fn bearer_for_the_last_scope(self, path: &'static str, service: &'static str) -> Self {
-        let mut tokens = Tokens::new(PathBuf::from("/nonexistent"));
+        let mut tokens = Tokens::new(|_| false);
         tokens.grants_last_scope_only = true;
         self.with_tokens(path, service, tokens)
     }

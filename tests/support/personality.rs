@@ -143,7 +143,7 @@ impl Personality {
             .limiting_pages_to(1000)
             .redirecting_blobs(307)
             .own_shelves()
-            .dropping_later_chunks()
+            .counting_the_first_chunk_alone()
             .answering("PATCH", "/uploads/", 201)
     }
 

@@ -1,7 +1,6 @@
 //! The token server of the fake Docker Hub: who may do what, and opaque tokens that say so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -16,8 +15,8 @@ type Right = (String, String);
 
 /// The state of the token server.
 pub(crate) struct Tokens {
-    /// Where the registry keeps its repositories; what is not there does not exist.
-    pub(crate) repositories: PathBuf,
+    /// Which repositories the registry has.
+    exists: Box<dyn Fn(&str) -> bool + Send>,
     pub(crate) users: BTreeMap<String, String>,
     pub(crate) private: BTreeSet<String>,
     pub(crate) expires_in: u64,
@@ -31,10 +30,10 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new(repositories: PathBuf) -> Self {
+    pub(crate) fn new(exists: impl Fn(&str) -> bool + Send + 'static) -> Self {
         let users = [("alice", "s3cret-pw"), ("bob", "hunter2:with:colons")];
         Self {
-            repositories,
+            exists: Box::new(exists),
             users: users
                 .map(|(user, password)| (user.to_owned(), password.to_owned()))
                 .into(),
@@ -164,7 +163,7 @@ impl Tokens {
         if !user.is_empty() && owner == user {
             return matches!(action, "pull" | "push" | "delete");
         }
-        let exists = self.repositories.join(name).is_dir();
+        let exists = (self.exists)(name);
         action == "pull" && exists && !self.private.contains(name)
     }
 }

@@ -14,7 +14,7 @@ use super::image::Built;
 use super::internet::Internet;
 use super::listener::FREE;
 use super::recorder::Recorder;
-use super::registry::Registry;
+use super::registry::{Registry, has_repository};
 use super::search;
 use super::token::Tokens;
 
@@ -64,8 +64,9 @@ impl Hub {
             .host("index.docker.io:443", &index.host())
             .host("docker.io:443", &index.host())
             .host(&format!("{CDN}:443"), &cdn.host());
-        let repositories = backend.storage().join("docker/registry/v2/repositories");
-        let tokens = Arc::new(Mutex::new(Tokens::new(repositories)));
+        let storage = backend.storage();
+        let tokens = Tokens::new(move |repository| has_repository(&storage, repository));
+        let tokens = Arc::new(Mutex::new(tokens));
         let hub = Self {
             registry,
             auth,

@@ -1,6 +1,6 @@
 //! Archives go both ways between rdock, docker, podman and skopeo.
 
-use super::{Bench, image};
+use crate::support::bench::{Bench, image, state_of};
 use crate::support::docker_engine::DockerEngine;
 use crate::support::index::Index;
 use crate::support::layer;
@@ -161,9 +161,9 @@ fn rdock_loads_what_docker_podman_and_skopeo_saved() {
             assert_eq!(id.stdout.trim(), built.config_digest, "{archive}");
         }
         // Loading twice gives the same, and what was made for old archives is the same everywhere.
-        let before = super::state_of(&far.store());
+        let before = state_of(&far.store());
         far.rdock(&["load", "-i", archive]).ok();
-        assert_eq!(super::state_of(&far.store()), before);
+        assert_eq!(state_of(&far.store()), before);
     }
 }
 

@@ -53,4 +53,18 @@ impl Line {
     pub(crate) fn assert_whole(&self) {
         self.sandbox.assert_holds(&self.image);
     }
+
+    /// Pulls the image and pushes it under another name of the same registry, where the registry has none of it.
+    #[track_caller]
+    pub(crate) fn push(&self) -> Run {
+        self.push_with(&[])
+    }
+
+    pub(crate) fn push_with(&self, options: &[&str]) -> Run {
+        let elsewhere = format!("{}/team/app", self.registry.host());
+        self.sandbox.rdock(&["pull", &elsewhere]).ok();
+        let copy = format!("{}/team/copy", self.recorder.host());
+        self.sandbox.rdock(&["tag", &elsewhere, &copy]).ok();
+        self.sandbox.rdock(&[&["push", &copy], options].concat())
+    }
 }

@@ -51,6 +51,25 @@ pub(crate) fn ask(host: &str, method: &str, path: &str, headers: &[&str], body: 
     }
 }
 
+/// The manifest of `HOST:PORT/REPOSITORY[:TAG|@DIGEST]` at a plain-HTTP registry, byte for byte.
+#[track_caller]
+pub(crate) fn manifest(image: &str) -> Vec<u8> {
+    let (host, name) = image.split_once('/').unwrap();
+    let (repository, reference) = name
+        .split_once('@')
+        .or_else(|| name.rsplit_once(':'))
+        .unwrap_or((name, "latest"));
+    let kinds = [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ];
+    let accept = format!("Accept: {}", kinds.join(", "));
+    let path = format!("/v2/{repository}/manifests/{reference}");
+    ask(host, "GET", &path, &[&accept], b"").is(200).body
+}
+
 type Parts = (u16, HeaderMap, Vec<u8>);
 
 async fn exchange(host: &str, request: Request<Body>) -> Result<Parts, Failure> {
