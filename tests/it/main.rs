@@ -15,6 +15,7 @@ mod finding;
 mod formats;
 mod generated;
 mod housekeeping;
+mod imagetools;
 mod interop;
 mod kills;
 mod laboratory;
