@@ -95,7 +95,7 @@ impl Server {
     /// The registry over this store, which is made if need be, unless nothing is to be written.
     pub fn new(store: Store, options: Options) -> Result<Rc<Self>> {
         if options.is_read_only {
-            store.repositories()?;
+            store.names().repositories()?;
         } else {
             drop(store.begin()?);
         }
@@ -166,7 +166,7 @@ impl Server {
     }
 
     fn show_metrics(&self) -> Reply {
-        let repositories = self.store.repositories();
+        let repositories = self.store.names().repositories();
         let repositories = repositories.map_or(0, |repositories| repositories.names().count() as u64);
         let page = self.metrics.page(&[
             ("rdock_uploads_open", self.sessions.count() as u64),

@@ -193,7 +193,7 @@ impl Context {
             no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
         };
         let wire = match stall_timeout {
-            Some(patience) => Wire::patient(trust, patience),
+            Some(timeout) => Wire::with_idle_timeout(trust, timeout),
             None => Wire::new(trust),
         };
         let made = Registries::new(wire, self.credentials().clone(), mirrors);

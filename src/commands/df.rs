@@ -64,7 +64,7 @@ const IMAGES_RAW: &str = "type: Image\nrepository: {{.Repository}}\ntag: {{.Tag}
 
 pub fn run(args: &DfArgs, context: &Context) -> Result<Status> {
     let store = context.store();
-    let images = store.images()?;
+    let images = store.images().all()?;
     let images: Vec<Weighed<'_>> = images.iter().map(|image| Weighed::new(image, &store)).collect();
     let layers = Layers::of(&images);
     let format = args.format.as_deref().unwrap_or_default();
@@ -153,7 +153,11 @@ struct Weighed<'a> {
 impl<'a> Weighed<'a> {
     /// An image that cannot be read weighs nothing.
     fn new(image: &'a Image, store: &Store) -> Self {
-        let layers = match store.manifest_of(&image.manifest.digest).map(|manifest| manifest.body) {
+        let layers = match store
+            .images()
+            .manifest(&image.manifest.digest)
+            .map(|manifest| manifest.body)
+        {
             Ok(Body::Image(manifest)) => manifest.layers,
             _ => Vec::new(),
         };

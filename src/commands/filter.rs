@@ -189,15 +189,23 @@ impl ImageFilter {
 
 /// The labels of an image; none of one that cannot be read.
 fn labels(image: &Image, store: &Store) -> BTreeMap<String, String> {
-    match store.manifest_of(&image.manifest.digest).map(|manifest| manifest.body) {
-        Ok(Body::Image(body)) => store.config(&body).map(|config| config.labels).unwrap_or_default(),
+    match store
+        .images()
+        .manifest(&image.manifest.digest)
+        .map(|manifest| manifest.body)
+    {
+        Ok(Body::Image(body)) => store
+            .images()
+            .config(&body)
+            .map(|config| config.labels)
+            .unwrap_or_default(),
         Ok(Body::Index(_)) | Err(_) => BTreeMap::new(),
     }
 }
 
 /// When the image that a condition names was made.
 fn created(name: &str, store: &Store) -> Result<Timestamp> {
-    let found = store.find(name)?;
+    let found = store.images().find(name)?;
     Ok(found.image.created.unwrap_or(Timestamp::MIN))
 }
 

@@ -56,14 +56,14 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
     let format = Format::parse(args.table.format.as_deref().unwrap_or_default(), default_template(args))?;
     let wanted = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let store = context.store();
-    let image = store.find(&args.image)?.image;
+    let image = store.images().find(&args.image)?.image;
     if let Some(wanted) = &wanted {
-        platform::check(&args.image, &store.config_of(&image)?.platform, wanted)?;
+        platform::check(&args.image, &store.images().config_of(&image)?.platform, wanted)?;
     }
-    let mut sizes = store.layer_sizes(&image)?.into_iter();
+    let mut sizes = store.images().layer_sizes(&image)?.into_iter();
     let mut rows = Vec::new();
     let now = Timestamp::now();
-    for step in Step::parse_all(&store.config_text(&image)?)? {
+    for step in Step::parse_all(&store.images().config_text(&image)?)? {
         let size = if step.empty_layer {
             Size::default()
         } else {

@@ -78,7 +78,7 @@ pub fn run(args: &ImagesArgs, called: Called, context: &Context) -> Result<Statu
     if let Some(pattern) = name {
         filter.add_reference(pattern)?;
     }
-    let images = store.images()?;
+    let images = store.images().all()?;
     for fault in images.iter().filter_map(|image| image.fault.as_ref()) {
         context.screen.note(&format!("WARNING: {fault}"));
     }
@@ -231,7 +231,7 @@ fn sized<'r, 'a>(
 
 /// The SIZE of each image in order. One that cannot be had is told.
 fn sizes(store: &Store, images: &[&Image], context: &Context) -> Vec<Option<Size>> {
-    let told = images.iter().zip(store.sizes(images)).map(|(image, size)| {
+    let told = images.iter().zip(store.images().sizes(images)).map(|(image, size)| {
         let size = size.map_err(|e| {
             // A fault of the whole image has been told already.
             if image.fault.is_none() {

@@ -66,8 +66,8 @@ pub async fn run(args: ImportArgs, context: &Context) -> Result<Status> {
         ..manifest.descriptor.clone()
     };
     match name {
-        Some(name) => store.tag(&name, &descriptor)?,
-        None => store.list(&[], &[descriptor])?,
+        Some(name) => store.names().set(&name, &descriptor)?,
+        None => store.names().list(&[], &[descriptor])?,
     }
     context.screen.line(kept.digest.as_str());
     Ok(Status::Done)

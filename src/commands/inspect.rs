@@ -122,11 +122,12 @@ fn no_such_object(name: &str, why: &Error) -> Error {
 }
 
 fn inspect(store: &Store, name: &str, wanted: Option<&Platform>, context: &Context) -> Result<Inspection> {
-    let Found { image, root, .. } = store.find(name)?;
+    let Found { image, root, .. } = store.images().find(name)?;
     if let Some(wanted) = wanted {
-        platform::check(name, &store.config_of(&image)?.platform, wanted)?;
+        platform::check(name, &store.images().config_of(&image)?.platform, wanted)?;
     }
     let size = store
+        .images()
         .sizes(&[&image])
         .into_iter()
         .next()
@@ -141,5 +142,5 @@ fn inspect(store: &Store, name: &str, wanted: Option<&Platform>, context: &Conte
         digests: &image.digests,
         size: size.bytes(),
     };
-    Inspection::new(known, &store.config_text(&image)?)
+    Inspection::new(known, &store.images().config_text(&image)?)
 }

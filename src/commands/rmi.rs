@@ -41,7 +41,7 @@ pub async fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
     }
     let store = context.store();
     let mut failures = Vec::new();
-    for removed in store.remove(&args.images, force)? {
+    for removed in store.sweep().remove(&args.images, force)? {
         match removed {
             Ok(removed) => {
                 for name in &removed.untagged {

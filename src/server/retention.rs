@@ -93,7 +93,7 @@ impl Retention {
         let age = self.kept_for;
         // Another store on the same root: what it reads to see what is needed is forgotten at once.
         let freed = self
-            .alone(move |store| Store::at(store.root().to_owned()).sweep(age))
+            .alone(move |store| Store::at(store.root().to_owned()).sweep().old(age))
             .await?;
         if freed.is_some() && self.session.borrow().is_none() {
             self.is_due.set(self.used.get().elapsed() < self.kept_for * 2);

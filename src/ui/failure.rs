@@ -94,6 +94,19 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
             "rdock sends a manifest as it is, so that its digest stays: the registry has to be set up to take \
              {media_type}"
         ),
+        Clue::TagStands { tag, digest } => format!(
+            "the tag {tag} stands for {digest} there: where tags may not be moved, push under another one, or remove \
+             the old one first"
+        ),
+        Clue::Lacking { host, digests } => format!(
+            "{host} does not see {} that it was sent: a group or a cache takes no images, push to the repository \
+             behind it",
+            listed(digests)?
+        ),
+        Clue::PortLost { host } => format!(
+            "only whoever runs {host} can mend it: its front has to pass the port on, in nginx by proxy_set_header \
+             Host $http_host"
+        ),
         Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
         Clue::NeedsEngine { words } => engine::hint(words, program),
         Clue::BaseNeeded => "nothing was loaded: load the archive that this one was saved against first, or save the \

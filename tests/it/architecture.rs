@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("image", &["error"]),
     ("content", &["error", "image"]),
     ("progress", &["error", "image", "content"]),
-    ("drafts", &["error", "image"]),
+    ("manifest_lists", &["error", "image"]),
     ("tarball", &["error", "image"]),
     ("credentials", &["error", "image"]),
     (
@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "progress",
             "backoff",
             "credentials",
-            "drafts",
+            "manifest_lists",
             "registry",
             "server",
             "store",
@@ -112,7 +112,7 @@ const SHARED: &[&str] = &[
 const BORROWED: &[(&str, &str)] = &[];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
-const CIRCULAR: &[&str] = &["archive", "image", "server", "store"];
+const CIRCULAR: &[&str] = &["archive", "image", "server"];
 
 #[test]
 fn modules_use_only_what_is_below_them() {

@@ -1,7 +1,5 @@
 //! Docker's words for formats and filters, and what stands for its engine.
 
-mod beside_docker;
-
 use std::fs;
 
 use crate::support::image::Built;

@@ -133,16 +133,14 @@ async fn data(name: &str, manifest: &Manifest, repository: &Repository) -> Resul
             }
         }
     }
-    let (image_json, image_fields) = match images.as_slice() {
-        [(_, only)] => (only.clone(), go_image(only)),
+    let shown = |make: &dyn Fn(&Value) -> Value| match images.as_slice() {
+        [(_, only)] => make(only),
         _ => {
-            let by_platform = |make: &dyn Fn(&Value) -> Value| -> Value {
-                let members = images.iter().map(|(platform, image)| (platform.clone(), make(image)));
-                Value::Object(members.collect())
-            };
-            (by_platform(&Value::clone), by_platform(&go_image))
+            let members = images.iter().map(|(platform, image)| (platform.clone(), make(image)));
+            Value::Object(members.collect())
         }
     };
+    let (image_json, image_fields) = (shown(&Value::clone), shown(&go_image));
     let manifest_json = manifest_json(manifest)?;
     let whole = json!({"name": name, "manifest": manifest_json, "image": image_json});
     let fields = json!({"Name": name, "Manifest": go_names(&manifest_json), "Image": image_fields});

@@ -42,7 +42,7 @@ fn node(rows: &[Row<'_>], store: &Store) -> Result<Node> {
         }
         Body::Image(_) => {
             let mut manifest = image.manifest.clone();
-            manifest.platform = Some(store.config_of(image)?.platform.into());
+            manifest.platform = Some(store.images().config_of(image)?.platform.into());
             vec![platform(&manifest, store, &mut blobs)]
         }
     };
@@ -58,10 +58,10 @@ fn node(rows: &[Row<'_>], store: &Store) -> Result<Node> {
 
 /// What of its names leads furthest: an index where there is one.
 fn whole(image: &Image, store: &Store) -> Result<Manifest> {
-    let stored = |name: &Reference| store.manifest_of(&store.named(name).ok()??.digest).ok();
+    let stored = |name: &Reference| store.images().manifest(&store.names().target(name).ok()??.digest).ok();
     let mut roots = image.tags.iter().chain(&image.digests).filter_map(stored);
     let index = roots.find(|root| matches!(root.body, Body::Index(_)));
-    index.map_or_else(|| store.manifest_of(&image.manifest.digest), Ok)
+    index.map_or_else(|| store.images().manifest(&image.manifest.digest), Ok)
 }
 
 /// One platform; its blobs are added to those of the image.
@@ -70,10 +70,10 @@ fn platform(manifest: &Descriptor, store: &Store, of_image: &mut HashMap<Digest,
     if let Ok(Manifest {
         body: Body::Image(image),
         ..
-    }) = store.manifest_of(&manifest.digest)
+    }) = store.images().manifest(&manifest.digest)
     {
         let parts = [manifest, &image.config].into_iter().chain(&image.layers);
-        let here = parts.filter(|blob| store.has_whole(blob));
+        let here = parts.filter(|blob| store.blobs().has_whole(blob));
         blobs.extend(here.map(|blob| (blob.digest.clone(), blob.size)));
     }
     of_image.extend(blobs.iter().map(|(digest, size)| (digest.clone(), *size)));

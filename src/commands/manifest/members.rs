@@ -1,14 +1,14 @@
 //! The local lists, and the images that they are made of: fetched from their registry, each with its platform.
 
 use crate::commands::{Context, RegistryArgs};
-use crate::drafts::{Draft, Drafts};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Body, Manifest, Platform, Reference};
+use crate::manifest_lists::{ManifestLists, Member};
 use crate::registry::Repository;
 use crate::transfer;
 
-pub(super) fn drafts(context: &Context) -> Drafts {
-    Drafts::at(context.settings.config_folder.join("manifests"))
+pub(super) fn lists(context: &Context) -> ManifestLists {
+    ManifestLists::at(context.settings.config_folder.join("manifests"))
 }
 
 /// The manifest of a name, with failures in docker's words.
@@ -23,18 +23,18 @@ pub(super) async fn fetch(repository: &Repository, name: &Reference) -> Result<M
 }
 
 /// The image with its manifest, which is fetched where an old docker has not kept it.
-pub(super) async fn complete(draft: Draft, args: &RegistryArgs, context: &Context) -> Result<Draft> {
-    if !draft.raw.is_empty() {
-        return Ok(draft);
+pub(super) async fn complete(member: Member, args: &RegistryArgs, context: &Context) -> Result<Member> {
+    if !member.raw.is_empty() {
+        return Ok(member);
     }
-    let name = draft.name.at_digest(&draft.descriptor.digest);
+    let name = member.name.at_digest(&member.descriptor.digest);
     let repository = context.registry(name.domain(), args)?.repository(&name);
     let raw = fetch(&repository, &name).await?.raw;
-    Ok(Draft { raw, ..draft })
+    Ok(Member { raw, ..member })
 }
 
 /// One image with the platform that its config tells, as a list takes it.
-pub(super) async fn draft_of(repository: &Repository, name: &Reference, manifest: &Manifest) -> Result<Draft> {
+pub(super) async fn member_of(repository: &Repository, name: &Reference, manifest: &Manifest) -> Result<Member> {
     let Body::Image(image) = &manifest.body else {
         return Err(Error::new(Kind::Usage, format!("{name} is a manifest list")));
     };
@@ -46,7 +46,7 @@ pub(super) async fn draft_of(repository: &Repository, name: &Reference, manifest
         .retain(|member, _| member == crate::image::manifest_list::OS_FEATURES);
     let mut descriptor = manifest.descriptor.clone();
     descriptor.platform = Some(platform.into());
-    Ok(Draft {
+    Ok(Member {
         name: name.clone(),
         descriptor,
         raw: manifest.raw.clone(),

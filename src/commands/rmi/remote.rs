@@ -55,7 +55,7 @@ async fn one(repository: &Repository, name: &Reference, force: Force) -> Result<
     if force == Force::No && !affected.is_empty() {
         return Err(affected.refusal(name, &digest));
     }
-    repository.remove_manifest(&digest).await?;
+    affected.remove(repository, &digest).await?;
     if let Some(referral) = referral {
         let list = fallback_tag(&referral.subject);
         let doing = format!("{digest} is removed; taking it from the list {list}");
@@ -121,6 +121,29 @@ impl Affected {
         Ok(affected)
     }
 
+    /// Removes the digest: at once, or after its tags where the registry wants them gone before (reg#136 and fluxcd/pkg#328
+    /// at GCR and GAR).
+    async fn remove(&self, repository: &Repository, digest: &Digest) -> Result<()> {
+        let Err(refusal) = repository.remove_manifest(digest).await else {
+            return Ok(());
+        };
+        let is_offered = !matches!(refusal.clue(), Some(Clue::NoDeletion { .. } | Clue::NoRegistry { .. }));
+        let may_want_tags = is_offered && matches!(refusal.kind(), Kind::Unsupported | Kind::Conflict);
+        if self.same.is_empty() || !may_want_tags {
+            return Err(refusal);
+        }
+        for (gone, tag) in self.same.iter().enumerate() {
+            let failure = match repository.remove_tag(tag).await {
+                Ok(true) => continue,
+                Ok(false) => refusal,
+                Err(e) => e,
+            };
+            return Err(after_untagging(&self.same[..gone], failure));
+        }
+        let removed = repository.remove_manifest(digest).await;
+        removed.map_err(|e| after_untagging(&self.same, e))
+    }
+
     fn is_empty(&self) -> bool {
         self.same.is_empty() && self.holders.is_empty()
     }
@@ -141,5 +164,13 @@ impl Affected {
         );
         let names = self.same.into_iter().chain(self.holders).collect();
         Error::new(Kind::Conflict, message).with_clue(Clue::Siblings(names))
+    }
+}
+
+/// A failure that does not undo what was done before it.
+fn after_untagging(tags: &[String], failure: Error) -> Error {
+    match tags {
+        [] => failure,
+        tags => failure.during(format!("after untagging {}", tags.join(", "))),
     }
 }

@@ -34,12 +34,12 @@ impl Server {
         if method == Method::HEAD && !self.is_read_only && self.upstream.is_none() {
             // Who asks so is about to push, and will not send what is here.
             let _held = self.retention.hold().await?;
-            if !self.store.touch(digest)? {
+            if !self.store.blobs().touch(digest)? {
                 return Err(Refusal::no_blob(digest));
             }
             self.asked.give(name.repository.name(), digest);
         }
-        let (file, size) = match self.store.blob_file(digest) {
+        let (file, size) = match self.store.blobs().open(digest) {
             Err(e) if e.kind() == Kind::NotFound => match &self.upstream {
                 Some(upstream) => return upstream.blob(name, digest, method).await,
                 None => return Err(Refusal::no_blob(digest)),
@@ -83,14 +83,14 @@ impl Server {
     /// Takes the blob from this repository. Its bytes go at once only where no other one counts on them.
     pub(in crate::server) async fn delete_blob(&self, name: &Name, digest: &Digest) -> Answer {
         let repository = name.repository.name();
-        let roots: Vec<Digest> = match self.store.repositories()?.of(&name.repository) {
+        let roots: Vec<Digest> = match self.store.names().repositories()?.of(&name.repository) {
             Some(named) => documents(named).cloned().collect(),
             None => Vec::new(),
         };
         let (store, of) = (self.store.clone(), digest.clone());
         let (is_here, is_needed) = off_thread(move || {
             let is_needed = links::below(&store, roots)?.contains(&of);
-            Ok((store.has_blob(&of), is_needed))
+            Ok((store.blobs().has(&of), is_needed))
         })
         .await?;
         if !is_here || self.links.is_deleted(repository, digest) || !(is_needed || self.links.has(repository, digest)) {
@@ -108,7 +108,7 @@ impl Server {
         if !self.links.is_given(digest) && !self.asked.is_given(digest) {
             let of = digest.clone();
             // What a name leads to stays.
-            self.retention.alone(move |store| store.free_blob(&of)).await?;
+            self.retention.alone(move |store| store.sweep().blob(&of)).await?;
         }
         Ok(empty(StatusCode::ACCEPTED))
     }

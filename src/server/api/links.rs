@@ -91,7 +91,7 @@ pub(in crate::server) fn below(store: &Store, roots: Vec<Digest>) -> Result<Hash
     let mut digests = HashSet::new();
     let mut walk = Walk::of_digests(roots, Limits::NONE)?;
     while let Some(node) = walk.next_unread() {
-        if let Ok(raw) = store.document(&node.digest)
+        if let Ok(raw) = store.blobs().read(&node.digest)
             && let Ok(manifest) = Manifest::parse(raw, None, Some(&node.digest))
         {
             digests.extend(graph::blobs(&manifest).map(|blob| blob.digest.clone()));

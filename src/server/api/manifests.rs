@@ -39,7 +39,7 @@ impl Server {
         if is_known(headers, &etag(&digest)) {
             return Ok(not_modified(&digest));
         }
-        let raw = match self.store.document(&digest) {
+        let raw = match self.store.blobs().read(&digest) {
             Err(e) if e.kind() == Kind::NotFound => return Err(Refusal::no_manifest(&digest)),
             raw => raw?,
         };
@@ -61,7 +61,7 @@ impl Server {
 
     /// Which manifest is meant, and its type where the index tells.
     async fn locate(&self, name: &Name, version: &At) -> Result<(Digest, Option<String>), Refusal> {
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let Some(named) = repositories.of(&name.repository) else {
             // What there is no repository for there is no manifest for: skopeo asks for this code alone.
             return Err(Refusal::no_manifest(version));
@@ -124,7 +124,7 @@ impl Server {
             self.links.give(repository, given);
         }
         let store = self.store.clone();
-        off_thread(move || store.put_named(&manifest, &names, &gone)).await?;
+        off_thread(move || store.names().put(&manifest, &names, &gone)).await?;
         let facts = self.subjects.of(&digest, &self.store);
         let subject = facts.and_then(|facts| facts.subject.as_ref().map(|subject| subject.digest.clone()));
         Ok(created(name, &digest, subject.as_ref(), &tags))
@@ -159,7 +159,7 @@ impl Server {
 
     pub(in crate::server) async fn delete_manifest(&self, name: &Name, version: &At) -> Answer {
         let repository = name.repository.name();
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let Some(named) = repositories.of(&name.repository) else {
             return Err(Refusal::no_manifest(version));
         };
@@ -170,7 +170,7 @@ impl Server {
         let (store, root) = (self.store.clone(), version.digest().cloned());
         let below = off_thread(move || {
             let below = links::below(&store, root.into_iter().collect())?;
-            store.rename(&gone, &given)?;
+            store.names().replace(&gone, &given)?;
             Ok(below)
         })
         .await?;
@@ -256,7 +256,7 @@ fn check(manifest: &Manifest, store: &Store) -> Result<Vec<Descriptor>, Refusal>
     };
     let mut missing = Vec::new();
     for blob in needed {
-        match store.blob_size(&blob.digest) {
+        match store.blobs().size(&blob.digest) {
             None => missing.push(json!({ "digest": blob.digest })),
             Some(size) if size != blob.size => {
                 let why = format!("blob {} has {size} bytes, the manifest says {}", blob.digest, blob.size);
@@ -276,7 +276,7 @@ fn check(manifest: &Manifest, store: &Store) -> Result<Vec<Descriptor>, Refusal>
 fn add_platform(manifest: &mut Manifest, store: &Store) {
     if let Contents::Image(image) = &manifest.body
         && image.config.media_type.contains("image")
-        && let Ok(config) = store.config(image)
+        && let Ok(config) = store.images().config(image)
     {
         manifest.descriptor.platform = Some(config.platform.into());
     }

@@ -61,7 +61,7 @@ impl Subjects {
         if let Some(known) = self.known().get(digest) {
             return Some(Arc::clone(known));
         }
-        let raw = store.document(digest).ok()?;
+        let raw = store.blobs().read(digest).ok()?;
         let facts = Facts {
             size: raw.len() as u64,
             ..serde_json::from_slice::<Facts>(&raw).ok()?
@@ -165,7 +165,7 @@ impl Server {
         let wanted = query.first("artifactType").filter(|text| !text.is_empty());
         let mut seen = HashSet::new();
         let mut found = Vec::new();
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let named = repositories.of(&name.repository).unwrap_or_default();
         for document in documents(named).filter(|document| seen.insert(*document)) {
             if let Some(facts) = self.subjects.of(document, &self.store)

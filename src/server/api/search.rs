@@ -33,7 +33,7 @@ impl Server {
         let number = |key| query.first(key).and_then(|text| text.parse::<usize>().ok());
         let n = number("n").unwrap_or(HITS).clamp(1, MOST);
         let page = number("page").unwrap_or(1).max(1);
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let mut hits: Vec<_> = repositories
             .each()
             .filter_map(|named| Some((self.names.path(&named.first()?.name)?, named)))

@@ -18,7 +18,7 @@ impl Server {
         {
             return tags_page(name, tags, query);
         }
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let is_emptied = || self.emptied.borrow().contains(name.repository.name());
         let named = match repositories.of(&name.repository) {
             Some(named) => named,
@@ -30,7 +30,7 @@ impl Server {
     }
 
     pub(in crate::server) fn catalog(&self, query: &Query) -> Answer {
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let paths = repositories
             .each()
             .filter_map(|named| self.names.path(&named.first()?.name));

@@ -102,7 +102,7 @@ impl UploadSessions {
         let id = random_id()?;
         let file = file_of(name, &id);
         let (store, path) = (self.store.clone(), file.clone());
-        let upload = off_thread(move || Ok(store.upload(&path, algorithm)?.rest())).await?;
+        let upload = off_thread(move || Ok(store.uploads().begin(&path, algorithm)?.rest())).await?;
         Ok(self.insert(id, file, upload, peer))
     }
 
@@ -117,7 +117,7 @@ impl UploadSessions {
         }
         let (store, path) = (self.store.clone(), file.clone());
         // Which algorithm it was begun with is forgotten; if it was another, the file is hashed again at the end.
-        let left = off_thread(move || Ok(store.left_upload(&path, Algorithm::Sha256)?.map(Upload::rest))).await?;
+        let left = off_thread(move || Ok(store.uploads().left(&path, Algorithm::Sha256)?.map(Upload::rest))).await?;
         // Two requests may have looked at once.
         if let Some(session) = self.open.borrow().get(&file) {
             return Ok(Rc::clone(session));

@@ -38,7 +38,7 @@ impl Server {
         if let Some(digest) = query.first("mount").map(digest_of).transpose()? {
             let _held = self.retention.hold().await?;
             // The blobs of all names are one shelf: from where does not matter.
-            if self.store.touch(&digest)? {
+            if self.store.blobs().touch(&digest)? {
                 self.links.give(name.repository.name(), &digest);
                 return Ok(created(name, &digest));
             }

@@ -83,7 +83,11 @@ impl Upstream {
             At::Tag(tag) => {
                 let tagged = name.repository.at_tag(tag)?;
                 let known = self.looked.borrow().get(&tagged).is_some_and(|at| at.elapsed() < FRESH);
-                let local = self.store.named(&tagged)?.filter(|it| self.store.has_blob(&it.digest));
+                let local = self
+                    .store
+                    .names()
+                    .target(&tagged)?
+                    .filter(|it| self.store.blobs().has(&it.digest));
                 if known && local.is_some() {
                     return Ok(());
                 }
@@ -117,7 +121,7 @@ impl Upstream {
 
     /// A manifest by digest: it never changes, so it is asked for once.
     async fn bring(&self, name: &Name, digest: &Digest) -> Result<(), Refusal> {
-        if self.store.has_blob(digest) {
+        if self.store.blobs().has(digest) {
             return Ok(());
         }
         let manifest = match self.repository(name).resolve(Version::Digest(digest)).await {
@@ -129,7 +133,7 @@ impl Upstream {
 
     async fn keep(&self, manifest: Manifest, names: Vec<Reference>) -> Result<()> {
         let store = self.store.clone();
-        off_thread(move || store.put_named(&manifest, &names, &[])).await
+        off_thread(move || store.names().put(&manifest, &names, &[])).await
     }
 
     /// The tags over there; none when it does not tell.
@@ -171,7 +175,7 @@ impl Upstream {
             let why = format!("blob {digest} could not be fetched");
             return Err(Error::new(Kind::Unavailable, why).into());
         }
-        let (file, size) = self.store.blob_file(digest)?;
+        let (file, size) = self.store.blobs().open(digest)?;
         let body = Body::file(file, 0..size).map_err(Error::from)?;
         Ok(blob_reply(digest, size, body))
     }
@@ -182,14 +186,14 @@ impl Upstream {
 
     /// What the manifests that are here say of a blob: without one of them nobody can want it.
     async fn describe(&self, name: &Name, digest: &Digest) -> Result<Option<Descriptor>> {
-        let repositories = self.store.repositories()?;
+        let repositories = self.store.names().repositories()?;
         let named = repositories.of(&name.repository).unwrap_or_default();
         let roots: Vec<Digest> = super::referrers::documents(named).cloned().collect();
         let (store, digest) = (self.store.clone(), digest.clone());
         off_thread(move || {
             let mut walk = Walk::of_digests(roots, Limits::NONE)?;
             while let Some(node) = walk.next_unread() {
-                let read = store.document(&node.digest);
+                let read = store.blobs().read(&node.digest);
                 let Ok(manifest) = read.and_then(|raw| Manifest::parse(raw, None, Some(&node.digest))) else {
                     continue;
                 };
