@@ -78,6 +78,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_complete::", &["cli"]),
     ("reqwest::", &["registry"]),
     ("rustls::", &["registry"]),
+    ("psl::", &["registry"]),
     ("hyper::", &["server"]),
     ("bcrypt::", &["server"]),
     ("indicatif::", &["ui"]),

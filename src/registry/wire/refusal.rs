@@ -62,6 +62,8 @@ pub(in crate::registry) struct Refusal {
     is_guessed: bool,
     /// Whether asking the registry again leads elsewhere: a signed URL has ended.
     is_stale: bool,
+    /// Whether it was asked for often enough.
+    pub(super) is_final: bool,
     /// What is known of the login beside it.
     pub(super) clue: Option<Clue>,
     /// What kept a login from being used.
@@ -106,6 +108,7 @@ impl Refusal {
             wait: headers::requested_wait(status, headers),
             is_guessed,
             is_stale: false,
+            is_final: false,
             clue: None,
             trouble: None,
         }
@@ -211,6 +214,9 @@ impl Refusal {
         let mut error = Error::new(self.kind(), message).with_retry_after(self.wait);
         if let Some(clue) = &self.clue {
             error = error.with_clue(clue.clone());
+        }
+        if self.is_final {
+            error = error.into_final();
         }
         match &self.trouble {
             Some(trouble) => error.caused_by(trouble.as_str()),
