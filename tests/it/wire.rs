@@ -10,6 +10,7 @@ mod mirrors;
 mod realms;
 mod redirects;
 mod refused_manifests;
+mod reports;
 mod retries;
 mod strangers;
 mod tokens;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::bounded_map::BoundedMap;
@@ -105,7 +106,8 @@ pub(super) struct NewToken {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<f64>,
+    /// Mostly a number; some servers write it as a text.
+    expires_in: Option<Value>,
     refresh_token: Option<String>,
 }
 
@@ -158,9 +160,11 @@ pub(super) async fn fetch(
         let message = format!("the token is longer than {MAX_TOKEN} bytes");
         return Err(Error::new(Kind::Unauthorized, message).during(doing()));
     }
-    let life = reply
-        .expires_in
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let seconds = match &reply.expires_in {
+        Some(Value::String(text)) => text.parse().ok(),
+        other => other.as_ref().and_then(Value::as_f64),
+    };
+    let life = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     Ok(NewToken {
         token,
         life: life.unwrap_or(SHORTEST_LIFE).max(SHORTEST_LIFE),

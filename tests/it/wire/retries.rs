@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Image, Line, ask_for_token, first_line};
+use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
+use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
@@ -89,6 +90,7 @@ fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
         let limited = line.recorder.on_path(method, part).times(1);
         limited.answer(429, &[], body.as_str());
     }
+    line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
     line.pull().ok();
     line.pull().ok();
     line.sandbox

@@ -93,7 +93,10 @@ async fn a_trusted_authority_may_be_the_server_s_own_certificate() {
         200
     );
     let unknown = ask(&fake.domain, trusting(&[])).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "x509: certificate signed by unknown authority");
+    assert_eq!(
+        unknown.to_string(),
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    );
     let host = fake.domain.clone();
     assert_eq!(unknown.clue(), Some(&Clue::UnknownAuthority { host }));
     let other = authority(|_| ());
@@ -109,7 +112,7 @@ async fn its_name_and_dates_count_all_the_same() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
+        "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
     );
     let old = authority(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let fake = serve(&old).await;
@@ -118,7 +121,9 @@ async fn its_name_and_dates_count_all_the_same() {
         .unwrap_err();
     let text = error.to_string();
     assert!(
-        text.starts_with("x509: certificate has expired or is not yet valid: current time "),
+        text.starts_with(
+            "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
+        ),
         "{text}"
     );
     assert!(text.ends_with(" is after 2020-01-01T00:00:00Z"), "{text}");
