@@ -1,25 +1,22 @@
 //! What every command is given, and how it meets registries and the store.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args};
 
 use super::truth;
-
-use super::limits;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
 use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
 use crate::settings::{Setting, Settings};
-use crate::store::{Recovery, Store};
-use crate::ui::failure::{self, Places};
-use crate::ui::{ProgressMode, Screen, human};
+use crate::store::{LockWatch, Recovery, Store};
+use crate::ui::failure::{self, Here};
+use crate::ui::{Screen, human};
 
 /// How a command ended that did not end with an [`Error`](crate::error::Error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,26 +40,6 @@ pub struct RegistryArgs {
     /// Allow plain HTTP and unverified certificates
     #[arg(long)]
     pub insecure: bool,
-}
-
-/// The flags of every command that moves blobs.
-#[derive(Debug, Args)]
-pub struct TransferArgs {
-    /// Connections at once at most (default: as many as help, up to 16)
-    #[arg(long, value_name = "int")]
-    pub max_concurrent: Option<u16>,
-    /// Bytes a second at most, such as 500k or 2.5m
-    #[arg(long, value_name = "rate", value_parser = limits::parse_rate)]
-    pub limit_rate: Option<NonZeroU64>,
-    /// Reconnect when no byte has come for so long
-    #[arg(long, value_name = "duration", default_value = "30s", hide_default_value = true, value_parser = limits::parse_duration)]
-    pub stall_timeout: Duration,
-    /// Give up after so long, such as 90s or 10m
-    #[arg(long, value_name = "duration", value_parser = limits::parse_duration)]
-    pub timeout: Option<Duration>,
-    /// How to show progress: auto, tty, plain, json or none
-    #[arg(long, value_name = "mode", default_value = "auto", hide_default_value = true)]
-    pub progress: ProgressMode,
 }
 
 /// Docker's flag for signatures of its notary, which rdock does not know.
@@ -98,6 +75,8 @@ pub struct Context {
     pub screen: Screen,
     credentials: OnceCell<Rc<Credentials>>,
     registries: OnceCell<Registries>,
+    /// When the user's time for the command ends.
+    until: Cell<Option<Instant>>,
 }
 
 impl Context {
@@ -107,7 +86,13 @@ impl Context {
             screen,
             credentials: OnceCell::new(),
             registries: OnceCell::new(),
+            until: Cell::default(),
         }
+    }
+
+    /// From now on nothing waits for longer than so long.
+    pub fn end_in(&self, time: Duration) {
+        self.until.set(Instant::now().checked_add(time));
     }
 
     /// Read when first needed: commands that talk to no registry touch no config.json.
@@ -150,11 +135,12 @@ impl Context {
     /// Says what went wrong, with a way out where there is one; the answer is the exit code.
     pub fn fail(&self, error: &Error) -> u8 {
         let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
-        let places = Places {
+        let here = Here {
+            program: self.settings.program.name(),
             daemon_configs: shown(&self.settings.daemon_files),
             certificate_folders: shown(&self.settings.certificate_folders),
         };
-        failure::report(&self.screen, error, &places)
+        failure::report(&self.screen, error, &here)
     }
 
     /// Says what went wrong with some of several things.
@@ -169,7 +155,12 @@ impl Context {
 
     /// The user's store, after what a power cut may have damaged was looked at.
     pub fn store(&self) -> Store {
-        let store = Store::at(self.settings.store_folder.clone());
+        let screen = self.screen.clone();
+        let watch = LockWatch::new(self.until.get(), move |blocked| {
+            let path = blocked.path.display();
+            screen.note(&format!("Waiting for {blocked}, which holds {path} ..."));
+        });
+        let store = Store::watched(self.settings.store_folder.clone(), watch);
         store.recover(&|found| self.tell(found));
         store
     }
@@ -214,10 +205,8 @@ impl Context {
             certificate_folders: self.settings.certificate_folders.clone(),
             no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
         };
-        let wire = match stall_timeout {
-            Some(timeout) => Wire::with_idle_timeout(trust, timeout),
-            None => Wire::new(trust),
-        };
+        let watcher = self.settings.debug.then(|| self.screen.wire_watcher());
+        let wire = Wire::with(trust, stall_timeout, watcher);
         let made = Registries::new(wire, self.credentials().clone(), mirrors);
         Ok(self.registries.get_or_init(|| made))
     }

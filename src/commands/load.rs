@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Digest, Platform};
+use crate::image::Digest;
 use crate::jobs::load::Load;
 use crate::jobs::{News, Reporter};
 use crate::places::ArchiveSource;
@@ -35,7 +35,7 @@ pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
     if args.have {
         return print_held(context);
     }
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let input = Input::open(args.input.as_deref())?;
     let load = Load {
         store: context.store(),

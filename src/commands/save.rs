@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::error::Result;
-use crate::image::Platform;
 use crate::jobs::save::{FarSide, Save};
 use crate::jobs::{News, Reporter};
 use crate::places::ArchiveTarget;
@@ -46,10 +45,11 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
 async fn save(args: &SaveArgs, target: &ArchiveTarget, context: &Context) -> Result<()> {
     let save = Save {
         store: context.store(),
-        platform: args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?,
+        platform: platform::given(args.platform.as_deref()).map_err(platform::invalid)?,
         far_side: FarSide {
             archives: args.since.clone(),
             lists: args.have.clone(),
+            program: context.settings.program.name().to_owned(),
         },
         reporter: Reporter::new(
             |news| tell(&news, context),

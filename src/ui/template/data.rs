@@ -155,13 +155,24 @@ impl Data {
         self
     }
 
+    /// Has `json` print documents over several lines, as buildx's does.
+    #[must_use]
+    pub fn indented(mut self, indent: &str) -> Self {
+        for origin in self.origins.values_mut() {
+            if let Origin::Document(text) = origin {
+                *text = go_json::indented(text, indent);
+            }
+        }
+        self
+    }
+
     pub(super) fn value(&self) -> &Value {
         &self.value
     }
 }
 
 /// Docker's lists and maps that print as empty where the document has `null`; other nulls are no values.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 9] = [
     "Cmd",
     "Entrypoint",
     "Env",
@@ -170,6 +181,7 @@ const LISTS: [&str; 8] = [
     "Layers",
     "RepoTags",
     "RepoDigests",
+    "Manifests",
 ];
 pub(super) const MAPS: [&str; 5] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data"];
 /// Docker's sets: maps to empty structures, which Go prints as `{}`.

@@ -1,0 +1,31 @@
+//! `--platform` as docker takes it: an empty text is none.
+
+use crate::error::{Error, Result};
+use crate::image::Platform;
+
+/// The platform of a flag that takes one.
+pub(super) fn given(text: Option<&str>) -> Result<Option<Platform>> {
+    text.filter(|text| !text.is_empty()).map(Platform::parse).transpose()
+}
+
+/// What docker says of a platform that it cannot read, where it says more than what is wrong.
+pub(super) fn invalid(e: Error) -> Error {
+    e.during("invalid platform")
+}
+
+/// The store has one platform of an image under a name; another one is not here.
+pub(super) fn check(name: &str, actual: &Platform, wanted: &Platform) -> Result<()> {
+    actual.check_serves(wanted, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_platform_is_none() {
+        assert_eq!(given(Some("")).unwrap(), None);
+        assert_eq!(given(None).unwrap(), None);
+        assert!(given(Some(" ")).is_err());
+    }
+}
