@@ -42,11 +42,13 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
     let is_mislabelled = |(fault, _): &(BlobFault, _)| *fault == BlobFault::Mislabelled;
     let mislabelled = checked.faults.values().filter(|it| is_mislabelled(it)).count();
     if faults > mislabelled {
-        context.screen.note(if args.repair {
-            "hint: the damaged blobs are gone: pull the images named above again"
+        let hint = if args.repair {
+            "hint: the damaged blobs are gone: pull the images named above again".to_owned()
         } else {
-            "hint: run rdock system check --repair, then pull the images named above again"
-        });
+            let program = context.settings.program.name();
+            format!("hint: run {program} system check --repair, then pull the images named above again")
+        };
+        context.screen.note(&hint);
     }
     if mislabelled > 0 {
         context

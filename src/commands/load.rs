@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::archive::{self, Folder, Listed};
 use crate::content::Sink;
 use crate::error::{Error, Kind, Result};
@@ -43,7 +43,7 @@ pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
     if args.have {
         return print_held(context);
     }
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let input = Input::open(args.input.as_deref())?;
     let store = context.store();
     let load = Load {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::archive::{self, Saved, Writer};
 use crate::content::{Sink as _, Source};
 use crate::error::{During, Error, Kind, Result};
@@ -52,7 +52,7 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
 }
 
 async fn save(args: &SaveArgs, target: &ArchiveTarget, context: &Context) -> Result<()> {
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let store = context.store();
     // While it is saved nobody may free it; a store that may only be read needs no such care.
     let _session = store.begin();
@@ -239,10 +239,10 @@ fn left_out(args: &SaveArgs, store: &Store, chosen: &[Chosen], context: &Context
             .during(format!("reading {}", path.display()))?;
         let listed = archive::held_by_list(&String::from_utf8_lossy(&text));
         if listed.is_empty() {
-            let path = path.display();
+            let (path, program) = (path.display(), context.settings.program.name());
             return Err(Error::new(
                 Kind::Usage,
-                format!("{path} lists no digests: let the far side write it with \"rdock load --have\""),
+                format!("{path} lists no digests: let the far side write it with \"{program} load --have\""),
             ));
         }
         held.extend(with_layers(store, listed)?);

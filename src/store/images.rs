@@ -63,19 +63,11 @@ impl Images {
         Ok(images)
     }
 
-    /// The image that `text` means: an ID, a stored name, or the beginning of one ID only.
+    /// The image that `text` means: an ID or the digest of a manifest, a stored name, or the beginning of one ID only.
     pub fn find(&self, text: &str) -> Result<Found> {
-        let index = Index::read(self.blobs.layout())?;
-        let mut groups = catalog::group(index.listed(), &self.cache);
-        let (place, name) = lookup::locate(text, &groups)?;
-        let mut group = groups.swap_remove(place);
-        if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {
-            group.entry = entry.descriptor.clone();
-        }
-        let root = group.entry.clone();
-        let image = group.into_image(&self.cache);
+        let found = lookup::find(text, &Index::read(self.blobs.layout())?, &self.cache);
         self.cache.keep_summaries();
-        Ok(Found { image, root, name })
+        found
     }
 
     /// The stored manifest with this digest.

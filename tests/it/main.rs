@@ -11,6 +11,7 @@ mod bars;
 mod config_file;
 mod credential_helpers;
 mod demo;
+mod docker_28;
 mod docker_place;
 mod finding;
 mod formats;

@@ -12,6 +12,7 @@ mod mirrors;
 mod realms;
 mod redirects;
 mod refused_manifests;
+mod reports;
 mod retries;
 mod strangers;
 mod tokens;

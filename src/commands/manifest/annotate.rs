@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::lists;
+use super::members::lists;
 use crate::commands::{Context, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest_list::{OS_FEATURES, os_features};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{fetch, lists, member_of};
+use super::members::{fetch, lists, member_of};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::Reference;

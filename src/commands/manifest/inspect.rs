@@ -6,7 +6,7 @@ use clap::Args;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{complete, fetch, lists, member_of};
+use super::members::{complete, fetch, lists, member_of};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference, Version, go_json, manifest_list};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{complete, lists};
+use super::members::{complete, lists};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::content::Sink;
 use crate::error::{Error, Kind, Result};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::lists;
+use super::members::lists;
 use crate::commands::{Context, Status};
 use crate::image::Reference;
 

@@ -2,8 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::{Context, Status};
-use super::RmiArgs;
+use crate::commands::{Context, RegistryArgs};
 use crate::error::{Clue, During as _, Error, Kind, Result};
 use crate::image::referral::fallback_tag;
 use crate::image::{Body, Digest, Reference, Referral, Version};
@@ -14,22 +13,26 @@ use crate::store::Force;
 /// How many tags are looked at, at once.
 const AT_ONCE: usize = 8;
 
-pub(super) async fn remove(args: &RmiArgs, context: &Context) -> Result<Status> {
-    let names = args
-        .images
+/// The answer is what could not be removed.
+pub(super) async fn remove(
+    images: &[String],
+    force: Force,
+    args: &RegistryArgs,
+    context: &Context,
+) -> Result<Vec<Error>> {
+    let names = images
         .iter()
         .map(|text| Reference::parse(text).map(Reference::or_latest));
     let names = names.collect::<Result<Vec<_>>>()?;
-    let force = if args.force { Force::Yes } else { Force::No };
     let mut failures = Vec::new();
     for name in &names {
-        let repository = context.registry(name.domain(), &args.registry)?.repository(name);
+        let repository = context.registry(name.domain(), args)?.repository(name);
         match one(&repository, name, force).await {
             Ok(lines) => lines.iter().for_each(|line| context.screen.line(line)),
             Err(e) => failures.push(e),
         }
     }
-    Ok(super::conclude(&failures, force, context))
+    Ok(failures)
 }
 
 /// Removes one name; the answer is what is gone, in docker's words.
@@ -100,8 +103,13 @@ impl Affected {
             .filter(|tag| Some(tag.as_str()) != own && Some(*tag) != list.as_ref());
         let read = async |tag: &String| match repository.resolve(Version::Tag(tag)).await {
             Ok(manifest) => Ok(Some((tag.clone(), manifest))),
-            // Gone meanwhile, or nothing that could be damaged.
-            Err(e) if matches!(e.kind(), Kind::NotFound | Kind::Unsupported) => Ok(None),
+            // Gone meanwhile.
+            Err(e) if e.kind() == Kind::NotFound => Ok(None),
+            // An image of an old kind, which is no index, or a registry in trouble, which might hide one.
+            Err(e) if e.kind() == Kind::Unsupported => match repository.standing(Version::Tag(tag)).await? {
+                Some(other) if other != *digest => Ok(None),
+                _ => Err(e),
+            },
             Err(e) => Err(e),
         };
         let found: Vec<_> = stream::iter(others).map(read).buffered(AT_ONCE).try_collect().await?;

@@ -93,8 +93,13 @@ impl Auth {
         scopes: &[Scope],
     ) -> Result<Option<Proof>> {
         let by_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
-        if let Some(challenge) = by_scheme("bearer") {
-            let realm = Realm::of(challenge, endpoint, base).await?;
+        let realm = match by_scheme("bearer") {
+            Some(challenge) => Some((challenge, Realm::of(challenge, endpoint, base).await)),
+            None => None,
+        };
+        // Where the token server cannot be asked, a password will do for a host that takes one as well.
+        if let Some((challenge, realm)) = realm.filter(|(_, realm)| realm.is_ok() || by_scheme("basic").is_none()) {
+            let realm = realm?;
             let scopes = Scope::merge(challenge.scopes().into_iter().chain(scopes.iter().cloned()));
             let is_spent = |last: &Proof| {
                 last.answers == Scheme::Bearer

@@ -138,12 +138,12 @@ impl Host {
             if sent == PROOFS || !is_own {
                 return Ok(answer);
             }
-            let better = if wants_proof(&answer) {
+            let better = if proof.is_none() && may_hide(&answer) {
+                Box::pin(self.learn(base, request)).await.map_err(worded)?
+            } else if wants_proof(&answer) {
                 self.improve(base, &answer, proof.as_ref(), request)
                     .await
                     .map_err(worded)?
-            } else if proof.is_none() && may_hide(&answer) {
-                Box::pin(self.learn(base, request)).await.map_err(worded)?
             } else {
                 None
             };
@@ -289,7 +289,7 @@ fn wants_proof(answer: &Answer) -> bool {
 /// Whether it may be there for others: refused without a word of what would help.
 fn may_hide(answer: &Answer) -> bool {
     !answer.is_elsewhere
-        && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
+        && matches!(answer.status.as_u16(), 401 | 403 | 404)
         && headers::challenges(&answer.headers).is_empty()
 }
 

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::error::Clue;
-use crate::image::Size;
+use crate::image::{Platform, Size};
 use serde_json::Value;
 
 fn index_json(store: &Store) -> Value {
@@ -174,6 +174,56 @@ fn an_index_counts_as_its_image_for_this_machine() {
     // Its images are reached through it.
     store.sweep().old(Duration::ZERO).unwrap();
     assert!(store.blobs().has(&image.digest) && store.blobs().has(&Digest::of(b"x")));
+}
+
+#[test]
+fn the_digest_of_a_manifest_is_an_image_s_id_too() {
+    let (_folder, store) = new_store();
+    let (host_s, other) = (add_image(&store, &["x"], 2019), add_image(&store, &["y"], 2020));
+    let single = add_image(&store, &["z"], 2021);
+    let child = |it: &Descriptor, os: &str, architecture: &str| {
+        json!({"mediaType": OCI_MANIFEST, "digest": it.digest, "size": it.size,
+               "platform": {"os": os, "architecture": architecture}})
+    };
+    let host = Platform::host().architecture;
+    let index = json!({"schemaVersion": 2, "manifests": [
+        child(&host_s, "linux", &host), child(&other, "plan9", "386"), child(&descriptor(b"absent"), "plan9", "arm"),
+    ]});
+    let index = Manifest::parse(index.to_string().into_bytes().into(), None, None).unwrap();
+    wait(store.begin().unwrap().put_manifest(&index)).unwrap();
+    let pulled = name(&format!("multi@{}", index.digest()));
+    let names = [
+        (name("multi"), index.descriptor.clone()),
+        (pulled, index.descriptor.clone()),
+    ];
+    store.names().list(&names, &[]).unwrap();
+    store.names().set(&name("single"), &single).unwrap();
+    let found = |text: &str| store.images().find(text).map(|found| found.image.id);
+    for (digest, image) in [
+        (index.digest(), &host_s),
+        (&host_s.digest, &host_s),
+        (&other.digest, &other),
+        (&single.digest, &single),
+    ] {
+        for text in [
+            digest.as_str(),
+            digest.hex(),
+            &digest.hex()[..12],
+            &digest.as_str()[..20],
+        ] {
+            assert_eq!(found(text).unwrap(), id_of(&store, image), "{text}");
+        }
+    }
+    let part = store.images().find(id_of(&store, &other).short()).unwrap();
+    assert_eq!((part.root.digest, part.image.tags.len()), (other.digest, 0));
+    assert!(found(Digest::of(b"absent").as_str()).is_err());
+    let single = store
+        .sweep()
+        .remove(&[single.digest.short()], Force::No)
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    assert_eq!(single.untagged, [name("single:latest")]);
 }
 
 #[test]

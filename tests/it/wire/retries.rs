@@ -92,6 +92,7 @@ fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
         let limited = line.recorder.on_path(method, part).times(1);
         limited.answer(429, &[], body.as_str());
     }
+    line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
     line.pull().ok();
     line.pull().ok();
     line.sandbox

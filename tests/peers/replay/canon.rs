@@ -11,9 +11,10 @@ use super::settle::settle;
 use super::transcript::{Outcome, Step};
 
 /// The differences that hold everywhere, as `differences.json` explains them.
-const RULES: [&str; 10] = [
+const RULES: [&str; 11] = [
     "automated",
     "digests",
+    "docker 28",
     "engine's data",
     "error prefix",
     "help",
@@ -127,6 +128,7 @@ impl Canon {
             }
             let text = text.replace("Error response from daemon: ", "");
             let text = text.replace(" on 10.99.0.53:53", "");
+            let text = in_docker_28_s_words(&text, step);
             let text = without_engine_data(&text.replace("\nSRun '", "\nRun '"));
             let text = settle(&named_rdock(&text), step);
             if help::is_asked(step) {
@@ -157,7 +159,7 @@ impl Canon {
                 .iter()
                 .any(|word| word.contains("version") || word == "info" || word == "-v")
             {
-                text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+                text = without_version(&text);
             }
             let text = without_automated(&settle(&text, step));
             if help::is_asked(step) {
@@ -175,6 +177,29 @@ impl Canon {
     }
 }
 
+/// What the recorded engine, 20.10, says in other words than one of 28, as rdock does.
+fn in_docker_28_s_words(text: &str, step: &Step) -> String {
+    let text = text
+        .replace("Invalid filter '", "invalid filter '")
+        .replace(
+            "'stars=abc'",
+            "'stars=abc': strconv.Atoi: parsing \"abc\": invalid syntax",
+        )
+        .replace("Limit 101 is", "limit 101 is")
+        .replace("/\": x509: ", "/\": tls: failed to verify certificate: x509: ")
+        .replace(
+            "/_ping\": x509: ",
+            "/_ping\": tls: failed to verify certificate: x509: ",
+        );
+    // The name came twice: `no such image: NAME: No such image: NAME:latest`.
+    let once = |line: &str| {
+        let mut twice = step.argv.iter().map(|name| format!("no such image: {name}: "));
+        let why = twice.find_map(|twice| line.strip_prefix(twice.as_str()).map(str::to_owned));
+        why.unwrap_or_else(|| line.to_owned())
+    };
+    text.split_inclusive('\n').map(once).collect()
+}
+
 /// Docker's name in what it says about command lines.
 fn named_rdock(text: &str) -> String {
     let mut text = text.to_owned();
@@ -189,6 +214,30 @@ fn named_rdock(text: &str) -> String {
     }
     // Not about the command line, but the registry's refusal, which people search the web for.
     text.replace("require 'rdock login'", "require 'docker login'")
+}
+
+/// rdock's own version, where it stands alone: not inside an address such as 10.1.0.0.
+fn without_version(text: &str) -> String {
+    const OWN: &str = env!("CARGO_PKG_VERSION");
+    let is_part = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '.';
+    let (mut result, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(OWN) {
+        let (before, after) = (&rest[..at], &rest[at + OWN.len()..]);
+        let is_alone = !before.chars().last().is_some_and(|letter| is_part(&letter))
+            && !after.chars().next().is_some_and(|letter| is_part(&letter));
+        result += before;
+        result += if is_alone { "VERSION" } else { OWN };
+        rest = after;
+    }
+    result + rest
+}
+
+#[test]
+fn a_version_inside_an_address_stays() {
+    let own = env!("CARGO_PKG_VERSION");
+    let text = format!("1{own}.0/16 rdock version {own}\n\"{own}\", {own}.7 x{own}");
+    let settled = format!("1{own}.0/16 rdock version VERSION\n\"VERSION\", {own}.7 x{own}");
+    assert_eq!(without_version(&text), settled);
 }
 
 /// How the engine stores images, and when it last named one.
