@@ -114,16 +114,21 @@ pub(super) async fn fetch(
         let message = format!("the token is longer than {MAX_TOKEN} bytes");
         return Err(Error::new(Kind::Unauthorized, message).during(doing()));
     }
-    let seconds = match &reply.expires_in {
-        Some(Value::String(text)) => text.parse().ok(),
-        other => other.as_ref().and_then(Value::as_f64),
-    };
-    let life = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     Ok(NewToken {
         token,
-        life: life.unwrap_or(SHORTEST_LIFE).clamp(SHORTEST_LIFE, LONGEST_LIFE),
+        life: life(reply.expires_in.as_ref()),
         identity: given(reply.refresh_token),
     })
+}
+
+/// As long as the server says, where that makes sense.
+fn life(expires_in: Option<&Value>) -> Duration {
+    let seconds = match expires_in {
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        other => other.and_then(Value::as_f64),
+    };
+    let life = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    life.unwrap_or(SHORTEST_LIFE).clamp(SHORTEST_LIFE, LONGEST_LIFE)
 }
 
 fn by_get(realm: &Realm, scopes: &[Scope], account: Option<&str>, purpose: Purpose) -> Request {
