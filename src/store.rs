@@ -60,7 +60,7 @@ use std::time::Duration;
 use ::bytes::Bytes;
 
 pub use bytes::scratch::{Scratch, ScratchHolder};
-pub use bytes::uploads::{RestingUpload, Upload};
+pub use bytes::uploads::{Mark, RestingUpload, Upload};
 pub use images::catalog::Image;
 pub use images::check::{BlobFault, Checked, Repair};
 pub use images::lookup::Found;

@@ -99,8 +99,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store/notes", &["store"]),
     ("store/images", &["store", "store/bytes", "store/notes"]),
     ("server/http", &[]),
+    ("server/backing", &[]),
     ("server/auth", &["server/http"]),
-    ("server/api", &["server", "server/auth", "server/http"]),
+    ("server/api", &["server/auth", "server/backing", "server/http"]),
 ];
 
 /// What commands share: their context, and how arguments and listings are read and shown.

@@ -19,7 +19,7 @@ pub(in crate::server) struct Name {
 }
 
 /// A tag or a digest in the place of a manifest's name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::server) enum At {
     Tag(String),
     Digest(Digest),
@@ -90,6 +90,18 @@ impl Route {
                 | Route::PatchUpload { .. }
                 | Route::FinishUpload { .. }
                 | Route::CancelUpload { .. }
+        )
+    }
+
+    /// Whether what the client sends beside the head matters.
+    pub(in crate::server) fn has_body(&self) -> bool {
+        matches!(
+            self,
+            Route::PutManifest { .. }
+                | Route::StartUpload { .. }
+                | Route::PatchUpload { .. }
+                | Route::FinishUpload { .. }
+                | Route::Token
         )
     }
 
