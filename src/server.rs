@@ -14,7 +14,6 @@ mod auth;
 mod backing;
 mod http;
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,6 +34,7 @@ use backing::OffThread;
 use backing::local::Local;
 use http::connection::Connections;
 
+pub use auth::Users;
 pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_files, self_signed};
 
 /// How the registry behaves.
@@ -42,10 +42,8 @@ pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_f
 pub struct Options {
     /// Nothing can be pushed or deleted.
     pub is_read_only: bool,
-    /// Who may come in; everybody without it.
-    pub htpasswd: Option<PathBuf>,
-    /// Where clients get tokens: the URL of this registry's own `/token` as they reach it.
-    pub token_realm: Option<String>,
+    /// Who may come in, and to what.
+    pub users: Users,
     /// Where images come from that are not here.
     pub upstream: Option<Registry>,
     /// Whether `/metrics` is there.
@@ -78,7 +76,7 @@ impl Server {
         let store = OffThread::new(local);
         let kept_for = options.kept_for.unwrap_or(KEPT_FOR);
         let log = options.log.unwrap_or_else(|| Rc::new(|_| {}));
-        let access = Access::new(options.htpasswd, options.token_realm, &log)?;
+        let access = Access::new(options.users, &log)?;
         let names = options
             .upstream
             .as_ref()
@@ -91,6 +89,7 @@ impl Server {
         let state = State {
             upstream,
             is_writable,
+            is_divided: access.is_divided(),
             ..State::new(store.clone(), names, kept_for)
         };
         Ok(Rc::new(Self {

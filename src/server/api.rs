@@ -25,7 +25,9 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::auth::access::{Access, Need};
+use super::auth::access::Access;
+use super::auth::caller::Caller;
+use super::auth::need::Need;
 use super::backing::Backing;
 use super::http::access_log::Log;
 use super::http::body::{self, Body};
@@ -54,18 +56,19 @@ impl<B: Backing> Api<B> {
     /// Answers one request, and says whose it was. Nothing here panics on what a client sends.
     pub(in crate::server) async fn answer(&self, request: Request<Incoming>, is_loopback: bool) -> (Reply, String) {
         // Where a password is asked for a page of another site has none.
-        if let Err(refusal) = own_names::check(request.headers(), is_loopback && self.access.is_open()) {
+        let is_own = own_names::check(&request, is_loopback && self.access.is_open());
+        if let Err(refusal) = own_names::check_host(&request).and(is_own) {
             return (refuse(refusal, Some(request)).await, String::new());
         }
         let route = Route::of(request.method(), request.uri(), &self.state.names);
         // What is no page of the registry is not for everybody either.
         let need = route.as_ref().map_or(Need::Login, Route::need);
-        let user = match self.access.admit(&request, need).await {
-            Ok(user) => user,
+        let caller = match self.access.admit(&request, need).await {
+            Ok(caller) => caller,
             Err(refusal) => return (refuse(refusal, Some(request)).await, String::new()),
         };
         let answer = match route {
-            Ok(route) => self.route(route, request).await,
+            Ok(route) => self.route(route, &caller, request).await,
             Err(refusal) => Err((refusal, Some(request))),
         };
         let reply = match answer {
@@ -77,22 +80,26 @@ impl<B: Backing> Api<B> {
                 refuse(refusal, request).await
             }
         };
-        (reply, user)
+        (reply, caller.user)
     }
 
     /// A request whose body has not been looked at comes back with the refusal.
     async fn route(
         &self,
         route: Route,
+        caller: &Caller,
         request: Request<Incoming>,
     ) -> Result<Reply, (Refusal, Option<Request<Incoming>>)> {
         if route.writes() && !self.state.is_writable {
             return Err((self.takes_nothing(), Some(request)));
         }
         if route.has_body() {
-            return self.write(route, request).await.map_err(|refusal| (refusal, None));
+            return self
+                .write(route, caller, request)
+                .await
+                .map_err(|refusal| (refusal, None));
         }
-        self.read(route, &request)
+        self.read(route, caller, &request)
             .await
             .map_err(|refusal| (refusal, Some(request)))
     }
@@ -107,10 +114,12 @@ impl<B: Backing> Api<B> {
     }
 
     /// Requests with a body.
-    async fn write(&self, route: Route, request: Request<Incoming>) -> Answer {
+    async fn write(&self, route: Route, caller: &Caller, request: Request<Incoming>) -> Answer {
         let (state, sessions) = (&self.state, &self.sessions);
         let reply = match route {
-            Route::StartUpload { name, query } => uploads::start(state, sessions, &name, &query, request).await?,
+            Route::StartUpload { name, query } => {
+                uploads::start(state, sessions, caller, &name, &query, request).await?
+            }
             Route::PatchUpload { name, id } => return uploads::patch(state, sessions, &name, &id, request).await,
             Route::FinishUpload { name, id, query } => {
                 uploads::finish(state, sessions, &name, &id, &query, request).await?
@@ -119,7 +128,10 @@ impl<B: Backing> Api<B> {
                 let sent = Sent::receive(request, self.silence).await?;
                 return manifests::put(state, &name, &version, &query, sent).await;
             }
-            _ => return self.access.token(request).await,
+            _ => {
+                let canonical = |path: &str| self.state.names.canonical(path);
+                return self.access.token(request, canonical).await;
+            }
         };
         if reply.status() == StatusCode::CREATED {
             self.metrics.stored();
@@ -128,7 +140,7 @@ impl<B: Backing> Api<B> {
     }
 
     /// Requests without a body.
-    async fn read(&self, route: Route, request: &Request<Incoming>) -> Answer {
+    async fn read(&self, route: Route, caller: &Caller, request: &Request<Incoming>) -> Answer {
         let (state, headers) = (&self.state, request.headers());
         match route {
             Route::Welcome => Ok(text("This is a registry, served by rdock. Its API is at /v2/\n")),
@@ -139,8 +151,8 @@ impl<B: Backing> Api<B> {
             Route::Metrics => Err(Refusal::not_found(
                 "there are no metrics: start the registry with --metrics",
             )),
-            Route::Search { query } => search::search(state, &query).await,
-            Route::Catalog { query } => tags::catalog(state, &query).await,
+            Route::Search { query } => search::search(state, caller, &query).await,
+            Route::Catalog { query } => tags::catalog(state, caller, &query).await,
             Route::Tags { name, query } => tags::list(state, &name, &query).await,
             Route::Referrers { name, digest, query } => referrers::list(state, &name, &digest, &query).await,
             Route::Manifest { name, version } => manifests::get(state, &name, &version, headers).await,

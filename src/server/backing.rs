@@ -68,8 +68,14 @@ pub(in crate::server) trait Upload: Sized + Send + 'static {
     /// How many bytes have come.
     fn len(&self) -> u64;
 
+    /// How many of them the client knows of: those of a piece that was cut off it may send again.
+    fn told(&self) -> u64;
+
+    /// Says that the client was told of all.
+    fn tell(&mut self);
+
     /// Makes ready for a piece; `NotFound` for an upload that is gone.
-    fn open(&mut self) -> Result<()>;
+    fn open(&mut self, at: Start) -> Result<()>;
 
     /// Adds all of these bytes, or none.
     fn append(&mut self, bytes: &[Bytes]) -> Result<()>;
@@ -83,10 +89,21 @@ pub(in crate::server) trait Upload: Sized + Send + 'static {
     fn discard(self) -> Result<()>;
 }
 
+/// Where a piece begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Start {
+    /// Behind all that has come.
+    End,
+    /// Behind what the client knows of; the rest is forgotten.
+    Told,
+}
+
 /// What becomes of a piece of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Piece {
-    Kept,
+    Told,
+    /// It was cut off: it is kept, but the client does not know of it yet.
+    Untold,
     TakenBack,
 }
 

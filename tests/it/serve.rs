@@ -8,5 +8,6 @@ mod deletion;
 mod doors;
 mod hostile;
 mod operation;
+mod rights;
 mod timeouts;
 mod upkeep;

@@ -4,6 +4,7 @@
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::json;
 
+use super::super::auth::caller::Caller;
 use super::super::backing::Backing;
 use super::super::http::query::Query;
 use super::super::http::reply::{Answer, Reply, json as json_reply};
@@ -26,14 +27,14 @@ pub(in crate::server) fn ping() -> Reply {
     reply
 }
 
-/// Repositories whose path contains the term.
-pub(in crate::server) async fn search<B: Backing>(state: &State<B>, query: &Query) -> Answer {
+/// Repositories whose path contains the term, of those that the caller may pull from.
+pub(in crate::server) async fn search<B: Backing>(state: &State<B>, caller: &Caller, query: &Query) -> Answer {
     let term = query.first("q").unwrap_or_default();
     let number = |key| query.first(key).and_then(|text| text.parse::<usize>().ok());
     let n = number("n").unwrap_or(HITS).clamp(1, MOST);
     let page = number("page").unwrap_or(1).max(1);
     let wanted = term.to_lowercase();
-    let mut hits = state.paths().await?;
+    let mut hits = state.paths(caller).await?;
     hits.retain(|path| path.contains(&wanted));
     hits.sort_unstable_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     let count = hits.len();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::auth::caller::Caller;
 use super::super::backing::retention::Retention;
 use super::super::backing::{Backing, OffThread};
 use super::facts::{FactsCache, roots};
@@ -61,14 +62,16 @@ impl<B: Backing> State<B> {
         Ok(is_below)
     }
 
-    /// The paths of all repositories that can be served, in no order.
-    pub(in crate::server) async fn paths(&self) -> Result<Vec<String>> {
+    /// The paths of the repositories that can be served and that the caller may pull from, in no order.
+    pub(in crate::server) async fn paths(&self, caller: &Caller) -> Result<Vec<String>> {
         let names = self.names.clone();
         let paths = self.store.run(move |store| {
             let repositories = store.repositories()?;
             let paths = repositories.each().filter_map(|named| names.path(&named.first()?.name));
-            Ok(paths.collect())
+            Ok(paths.collect::<Vec<_>>())
         });
-        paths.await
+        let mut paths = paths.await?;
+        paths.retain(|path| caller.may_list(path));
+        Ok(paths)
     }
 }

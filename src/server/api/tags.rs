@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use super::super::auth::caller::Caller;
 use super::super::backing::Backing;
 use super::super::http::query::{Query, encode};
 use super::super::http::refusal::{Code, Refusal};
@@ -31,9 +32,9 @@ pub(in crate::server) async fn list<B: Backing>(state: &State<B>, name: &Name, q
     }
 }
 
-/// All repositories.
-pub(in crate::server) async fn catalog<B: Backing>(state: &State<B>, query: &Query) -> Answer {
-    let (paths, next) = page(state.paths().await?, query)?;
+/// The repositories that the caller may pull from.
+pub(in crate::server) async fn catalog<B: Backing>(state: &State<B>, caller: &Caller, query: &Query) -> Answer {
+    let (paths, next) = page(state.paths(caller).await?, query)?;
     let reply = json_reply(json!({ "repositories": paths }).to_string());
     Ok(with_next(reply, "/v2/_catalog", next))
 }

@@ -4,7 +4,9 @@ mod deletion;
 mod discovery;
 mod limits;
 mod putting;
+mod rights;
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,14 +14,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use super::Api;
 use super::repository_names::RepositoryNames;
 use super::state::State;
 use super::upload_sessions::UploadSessions;
 use crate::image::Digest;
+use crate::server::auth::Users;
 use crate::server::auth::access::Access;
 use crate::server::backing::memory::Memory;
 use crate::server::backing::{Backing as _, OffThread};
@@ -35,6 +38,7 @@ struct Rules {
     api: Rc<Api<Memory>>,
     memory: Memory,
     runtime: tokio::runtime::Runtime,
+    local: LocalSet,
 }
 
 /// What came back: the status line and the headers as they are, and the body.
@@ -46,16 +50,21 @@ struct Answer {
 
 impl Rules {
     fn new() -> Self {
-        Self::over(Memory::default())
+        Self::with(Users::default())
     }
 
-    fn over(memory: Memory) -> Self {
+    fn with(users: Users) -> Self {
+        let memory = Memory::default();
         let (log, silence, kept_for): (Log, _, _) = (Rc::new(|_| {}), Duration::from_mins(1), Duration::from_hours(1));
         let store = OffThread::new(memory.clone());
+        let access = Access::new(users, &log).unwrap();
         let api = Api {
-            state: State::new(store.clone(), RepositoryNames::of_hub(), kept_for),
+            state: State {
+                is_divided: access.is_divided(),
+                ..State::new(store.clone(), RepositoryNames::of_hub(), kept_for)
+            },
             sessions: UploadSessions::new(store, kept_for, silence),
-            access: Access::new(None, None, &log).unwrap(),
+            access,
             metrics: Rc::default(),
             has_metrics: false,
             silence,
@@ -66,6 +75,7 @@ impl Rules {
             api: Rc::new(api),
             memory,
             runtime: runtime.unwrap(),
+            local: LocalSet::new(),
         }
     }
 
@@ -75,36 +85,43 @@ impl Rules {
 
     /// Sends `METHOD PATH` with these headers and this body.
     fn send(&self, line: &str, headers: &[&str], body: &[u8]) -> Answer {
-        let mut request = format!(
-            "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n",
-            body.len()
-        );
-        for header in headers {
-            request.push_str(header);
-            request.push_str("\r\n");
-        }
-        let request = [request.as_bytes(), b"\r\n", body].concat();
-        let raw = LocalSet::new().block_on(&self.runtime, async {
-            let (near, mut far) = duplex(64 << 10);
-            let api = Rc::clone(&self.api);
-            let served = spawn_local(async move {
-                let answer =
-                    service_fn(async |request| Ok::<_, std::convert::Infallible>(api.answer(request, true).await.0));
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(near), answer).await;
-            });
-            let mut answer = Vec::new();
+        let request = request(line, headers, body.len(), body);
+        Answer::read(&self.run(self.exchange(&request)))
+    }
+
+    /// Sends so much of a body, and then the connection breaks.
+    fn send_part(&self, line: &str, len: usize, part: &[u8]) {
+        let request = request(line, &[], len, part);
+        self.run(async {
+            let (mut far, served) = self.connect();
             far.write_all(&request).await.unwrap();
-            far.read_to_end(&mut answer).await.unwrap();
+            drop(far);
             served.await.unwrap();
-            answer
         });
-        let end = raw.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(raw[..end].to_vec()).unwrap();
-        Answer {
-            status: head[9..12].parse().unwrap(),
-            head,
-            body: raw[end + 4..].to_vec(),
-        }
+    }
+
+    fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.local.block_on(&self.runtime, work)
+    }
+
+    async fn exchange(&self, request: &[u8]) -> Vec<u8> {
+        let (mut far, served) = self.connect();
+        let mut answer = Vec::new();
+        // An answer may come before all has been read.
+        let _ = far.write_all(request).await;
+        far.read_to_end(&mut answer).await.unwrap();
+        served.await.unwrap();
+        answer
+    }
+
+    fn connect(&self) -> (DuplexStream, JoinHandle<()>) {
+        let (near, far) = duplex(64 << 10);
+        let api = Rc::clone(&self.api);
+        let served = spawn_local(async move {
+            let answer = service_fn(async |request| Ok::<_, Infallible>(api.answer(request, true).await.0));
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(near), answer).await;
+        });
+        (far, served)
     }
 
     fn put_blob(&self, repository: &str, bytes: &[u8]) -> Digest {
@@ -136,6 +153,16 @@ impl Rules {
 }
 
 impl Answer {
+    fn read(raw: &[u8]) -> Self {
+        let end = raw.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(raw[..end].to_vec()).unwrap();
+        Self {
+            status: head[9..12].parse().unwrap(),
+            head,
+            body: raw[end + 4..].to_vec(),
+        }
+    }
+
     #[track_caller]
     fn is(self, status: u16) -> Self {
         let text = String::from_utf8_lossy(&self.body);
@@ -160,6 +187,15 @@ impl Answer {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+}
+
+fn request(line: &str, headers: &[&str], len: usize, body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len}\r\n");
+    for header in headers {
+        head.push_str(header);
+        head.push_str("\r\n");
+    }
+    [head.as_bytes(), b"\r\n", body].concat()
 }
 
 fn described(media_type: &str, bytes: &[u8]) -> Value {

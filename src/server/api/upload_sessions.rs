@@ -12,7 +12,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::super::auth::random::{ID_LEN, random_id};
-use super::super::backing::{Backing, OffThread, Piece, Upload, off_thread};
+use super::super::backing::{Backing, OffThread, Piece, Start, Upload, off_thread};
 use super::super::http::body::{self, drain};
 use super::super::http::connection::Peer;
 use super::super::http::refusal::{Code, Refusal};
@@ -196,15 +196,32 @@ impl<U: Upload> Claim<'_, U> {
         self.upload.as_ref().map(U::len).ok_or_else(ended)
     }
 
+    /// How many of them the client knows of.
+    pub(in crate::server) fn told(&self) -> Result<u64, Refusal> {
+        self.upload.as_ref().map(U::told).ok_or_else(ended)
+    }
+
+    /// How many bytes have arrived, for the client to know.
+    pub(in crate::server) fn tell(&mut self) -> Result<u64, Refusal> {
+        let upload = self.upload.as_mut().ok_or_else(ended)?;
+        upload.tell();
+        Ok(upload.len())
+    }
+
     pub(in crate::server) fn take(&mut self) -> Result<U, Refusal> {
         self.upload.take().ok_or_else(ended)
     }
 
     /// Adds the body, which should have so many bytes where that is known: if it has not, it is taken back. How it ended,
     /// and how many bytes came. Must not be cancelled: the upload travels to the threads that write.
-    pub(in crate::server) async fn fill(&mut self, body: Incoming, size: Option<u64>) -> Result<(Ended, u64), Refusal> {
+    pub(in crate::server) async fn fill(
+        &mut self,
+        at: Start,
+        body: Incoming,
+        size: Option<u64>,
+    ) -> Result<(Ended, u64), Refusal> {
         let mut upload = self.take()?;
-        let opened = off_thread(move || upload.open().map(|()| upload)).await;
+        let opened = off_thread(move || upload.open(at).map(|()| upload)).await;
         let upload = match opened {
             Err(e) if e.kind() == Kind::NotFound => return Err(ended()),
             upload => upload?,
@@ -212,8 +229,11 @@ impl<U: Upload> Claim<'_, U> {
         let start = upload.len();
         let (mut upload, how) = self.write(upload, body).await?;
         let sent = upload.len() - start;
-        let is_wrong = size.is_some_and(|size| size != sent) && matches!(how, Ok(Ended::Whole));
-        let piece = if is_wrong { Piece::TakenBack } else { Piece::Kept };
+        let piece = match how {
+            Ok(Ended::Whole) if size.is_some_and(|size| size != sent) => Piece::TakenBack,
+            Ok(Ended::Whole) => Piece::Told,
+            _ => Piece::Untold,
+        };
         let closing = off_thread(move || {
             let closed = upload.close(piece);
             Ok((upload, closed))

@@ -10,7 +10,9 @@ use hyper::{Request, StatusCode};
 use serde_json::json;
 use tokio::task::spawn_local;
 
-use super::super::backing::{Backing, Upload, off_thread};
+use super::super::auth::caller::Caller;
+use super::super::auth::need::Action;
+use super::super::backing::{Backing, Start, Upload, off_thread};
 use super::super::http::body::drain;
 use super::super::http::connection::Peer;
 use super::super::http::query::Query;
@@ -30,14 +32,16 @@ const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 pub(in crate::server) async fn start<B: Backing>(
     state: &State<B>,
     sessions: &UploadSessions<B>,
+    caller: &Caller,
     name: &Name,
     query: &Query,
     request: Request<Incoming>,
 ) -> Answer {
-    if let Some(digest) = query.first("mount").map(digest_of).transpose()? {
+    if let Some(digest) = query.first("mount").map(digest_of).transpose()?
+        && may_mount(state, caller, name, query, &digest).await?
+    {
         let _held = state.retention.hold().await?;
         let touched = digest.clone();
-        // The blobs of all names are one shelf: from where does not matter.
         if state.store.run(move |store| store.touch(&touched)).await? {
             state.links.give(name.repository.name(), &digest);
             return Ok(created(name, &digest));
@@ -60,10 +64,31 @@ pub(in crate::server) async fn start<B: Backing>(
     }
 }
 
+/// Where everybody may see everything, from where a blob comes does not matter. Else it must be had by this repository, or
+/// by the other one, from which the caller must be allowed to pull.
+async fn may_mount<B: Backing>(
+    state: &State<B>,
+    caller: &Caller,
+    name: &Name,
+    query: &Query,
+    digest: &Digest,
+) -> Result<bool, Refusal> {
+    if !state.is_divided || state.may_show(name, digest).await? {
+        return Ok(true);
+    }
+    let from = query
+        .first("from")
+        .and_then(|from| Name::parse(from, &state.names).ok());
+    let Some(from) = from.filter(|from| caller.may(&from.listed, Action::Pull)) else {
+        return Ok(false);
+    };
+    Ok(state.may_show(&from, digest).await?)
+}
+
 /// `GET`: how far it came. Whoever asks is not sending: a request that still is has lost its client.
 pub(in crate::server) async fn status<B: Backing>(sessions: &UploadSessions<B>, name: &Name, id: &str) -> Answer {
     let session = sessions.find(name, id).await?;
-    let len = session.claim().await.len()?;
+    let len = session.claim().await.tell()?;
     Ok(progress(StatusCode::NO_CONTENT, name, id, len))
 }
 
@@ -157,7 +182,6 @@ async fn add<U: Upload>(
     if body.is_end_stream() {
         return claim.len().map(drop);
     }
-    let start = claim.len()?;
     let chunk = match content_range(request.headers()) {
         Ok(chunk) => chunk,
         Err(refusal) => {
@@ -165,12 +189,17 @@ async fn add<U: Upload>(
             return Err(refusal);
         }
     };
-    if let Some((from, _)) = chunk
-        && from != start
-    {
-        drain(request.into_body()).await;
-        return Err(out_of_order(name, &session.id, start));
-    }
+    let at = match chunk {
+        // A client that was cut off does not know how much came, and sends all of it again.
+        None => Start::Told,
+        Some((from, _)) if from == claim.len()? => Start::End,
+        Some((from, _)) if from == claim.told()? => Start::Told,
+        Some(_) => {
+            let len = claim.tell()?;
+            drain(request.into_body()).await;
+            return Err(out_of_order(name, &session.id, len));
+        }
+    };
     let size = chunk.map(|(from, to)| to - from + 1);
     let announced = request.body().size_hint().exact();
     if let (Some(size), Some(announced)) = (size, announced)
@@ -179,7 +208,7 @@ async fn add<U: Upload>(
         drain(request.into_body()).await;
         return Err(wrong_size(size, announced));
     }
-    let (ended, sent) = claim.fill(request.into_body(), size).await?;
+    let (ended, sent) = claim.fill(at, request.into_body(), size).await?;
     match ended {
         Ended::Whole => {}
         Ended::Cut => return Err(Refusal::bad(Code::BlobUploadInvalid, "the body ended early")),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Backing, Piece, Upload, off_thread};
+use super::{Backing, Piece, Start, Upload, off_thread};
 use crate::content::{Opener, Sink as _};
 use crate::error::{During as _, Error, Kind, Result};
 use crate::image::digest::Algorithm;
@@ -101,6 +101,8 @@ impl Backing for Local {
 pub(in crate::server) struct LocalUpload {
     resting: Option<RestingUpload>,
     open: Option<(store::Upload, Mark)>,
+    /// Where what the client knows of ends, if it does not know of all.
+    told: Option<(u64, Mark)>,
 }
 
 impl LocalUpload {
@@ -108,6 +110,7 @@ impl LocalUpload {
         Self {
             resting: Some(upload.rest()),
             open: None,
+            told: None,
         }
     }
 }
@@ -123,8 +126,19 @@ impl Upload for LocalUpload {
             .unwrap_or_default()
     }
 
-    fn open(&mut self) -> Result<()> {
-        let upload = self.resting.take().ok_or_else(gone)?.resume()?;
+    fn told(&self) -> u64 {
+        self.told.as_ref().map_or_else(|| self.len(), |(told, _)| *told)
+    }
+
+    fn tell(&mut self) {
+        self.told = None;
+    }
+
+    fn open(&mut self, at: Start) -> Result<()> {
+        let mut upload = self.resting.take().ok_or_else(gone)?.resume()?;
+        if let Some((_, told)) = self.told.take_if(|_| at == Start::Told) {
+            upload.go_back(told)?;
+        }
         let mark = upload.mark();
         self.open = Some((upload, mark));
         Ok(())
@@ -137,10 +151,14 @@ impl Upload for LocalUpload {
 
     fn close(&mut self, piece: Piece) -> Result<()> {
         let (mut upload, mark) = self.open.take().ok_or_else(gone)?;
-        let closed = match piece {
-            Piece::Kept => Ok(()),
-            Piece::TakenBack => upload.go_back(mark),
-        };
+        let mut closed = Ok(());
+        match piece {
+            Piece::Told => self.told = None,
+            Piece::Untold => {
+                self.told.get_or_insert((mark.len(), mark));
+            }
+            Piece::TakenBack => closed = upload.go_back(mark),
+        }
         self.resting = Some(upload.rest());
         closed
     }

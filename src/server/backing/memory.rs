@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
-use super::{Backing, Piece, Upload};
+use super::{Backing, Piece, Start, Upload};
 use crate::content::Opener;
 use crate::error::{Error, Kind, Result};
 use crate::image::digest::Algorithm;
@@ -141,6 +141,7 @@ impl Backing for Memory {
             memory: self.clone(),
             name: name.to_owned(),
             start: 0,
+            told: None,
         })
     }
 
@@ -150,6 +151,7 @@ impl Backing for Memory {
             memory: self.clone(),
             name: name.to_owned(),
             start: 0,
+            told: None,
         }))
     }
 
@@ -168,6 +170,16 @@ pub(in crate::server) struct MemoryUpload {
     name: String,
     /// Where the piece begins.
     start: usize,
+    /// Where what the client knows of ends, if it does not know of all.
+    told: Option<usize>,
+}
+
+impl MemoryUpload {
+    fn cut(&self, len: usize) {
+        if let Some(bytes) = self.memory.content().uploads.get_mut(&self.name) {
+            bytes.truncate(len);
+        }
+    }
 }
 
 impl Upload for MemoryUpload {
@@ -179,7 +191,18 @@ impl Upload for MemoryUpload {
             .map_or(0, |bytes| bytes.len() as u64)
     }
 
-    fn open(&mut self) -> Result<()> {
+    fn told(&self) -> u64 {
+        self.told.map_or_else(|| self.len(), |told| told as u64)
+    }
+
+    fn tell(&mut self) {
+        self.told = None;
+    }
+
+    fn open(&mut self, at: Start) -> Result<()> {
+        if let Some(told) = self.told.take_if(|_| at == Start::Told) {
+            self.cut(told);
+        }
         self.start = usize::try_from(self.len()).unwrap();
         Ok(())
     }
@@ -193,10 +216,12 @@ impl Upload for MemoryUpload {
     }
 
     fn close(&mut self, piece: Piece) -> Result<()> {
-        if piece == Piece::TakenBack
-            && let Some(bytes) = self.memory.content().uploads.get_mut(&self.name)
-        {
-            bytes.truncate(self.start);
+        match piece {
+            Piece::Told => self.told = None,
+            Piece::Untold => {
+                self.told.get_or_insert(self.start);
+            }
+            Piece::TakenBack => self.cut(self.start),
         }
         Ok(())
     }

@@ -61,6 +61,7 @@ fn one_peer_begins_so_many_uploads_and_no_more() {
     let peer = crate::server::http::connection::Peer([10, 0, 0, 1].into());
     let name = super::super::route::Name {
         path: "app".to_owned(),
+        listed: "app".to_owned(),
         repository: rules.api.state.names.repository("app").unwrap(),
     };
     let algorithm = crate::image::digest::Algorithm::Sha256;

@@ -43,6 +43,56 @@ fn a_blob_comes_in_pieces_that_must_be_in_order() {
 }
 
 #[test]
+fn a_client_that_was_cut_off_sends_all_again_or_goes_on_where_it_is_told() {
+    let rules = Rules::new();
+    let whole = b"hello world";
+    let finish = |place: &str| format!("PUT {place}?digest={}", Digest::of(whole));
+    // It does not ask how much came.
+    let place = begin(&rules, "app");
+    rules.send_part(
+        &format!("PUT {place}?digest={}", Digest::of(whole)),
+        whole.len(),
+        b"hel",
+    );
+    rules.send_part(&format!("PATCH {place}"), whole.len(), b"hello");
+    rules.send(&finish(&place), &[], whole).is(201);
+    let place = begin(&rules, "app");
+    rules.send(&format!("PATCH {place}"), &[], b"hello").is(202);
+    rules.send_part(&format!("PATCH {place}"), 6, b" wo");
+    rules.send(&finish(&place), &["Content-Range: 5-10"], b" world").is(201);
+    // It asks.
+    let place = begin(&rules, "app");
+    rules.send_part(&format!("PATCH {place}"), whole.len(), b"hello");
+    assert_eq!(rules.ask(&format!("GET {place}")).is(204).header("range"), Some("0-4"));
+    rules.send(&finish(&place), &[], b" world").is(201);
+    // It guesses, and is told.
+    let place = begin(&rules, "app");
+    rules.send_part(&format!("PATCH {place}"), whole.len(), b"hello");
+    let refused = rules.send(&format!("PATCH {place}"), &["Content-Range: 3-10"], b"lo world");
+    assert_eq!(refused.refuses(416, "BLOB_UPLOAD_INVALID").header("range"), Some("0-4"));
+    rules.send(&finish(&place), &["Content-Range: 5-10"], b" world").is(201);
+}
+
+#[test]
+fn of_two_that_finish_one_upload_one_succeeds() {
+    let rules = Rules::new();
+    let whole = vec![7; 1 << 20];
+    for _ in 0..20 {
+        let place = begin(&rules, "app");
+        let line = format!("PUT {place}?digest={}", Digest::of(&whole));
+        let request = request(&line, &[], whole.len(), &whole);
+        let both = async { tokio::join!(rules.exchange(&request), rules.exchange(&request)) };
+        let (one, other) = rules.run(both);
+        let statuses = [one, other].map(|raw| Answer::read(&raw).status);
+        assert_eq!(
+            statuses.iter().filter(|status| **status == 201).count(),
+            1,
+            "{statuses:?}"
+        );
+    }
+}
+
+#[test]
 fn bytes_of_another_digest_are_no_blob() {
     let rules = Rules::new();
     let place = begin(&rules, "app");
