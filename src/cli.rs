@@ -195,8 +195,9 @@ pub enum Command {
     Logout(logout::LogoutArgs),
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Manage networks
     #[command(subcommand, hide = true)]
-    Network(engine::NetworkCommand),
+    Network(engine::NamedCommand),
     #[command(hide = true)]
     Ps(engine::ContainersArgs),
     Pull(pull::PullArgs),
@@ -212,8 +213,9 @@ pub enum Command {
     Tag(tag::TagArgs),
     Tags(tags::TagsArgs),
     Version(version::VersionArgs),
+    /// Manage volumes
     #[command(subcommand, hide = true)]
-    Volume(engine::VolumeCommand),
+    Volume(engine::NamedCommand),
 }
 
 /// Manage images
@@ -274,10 +276,10 @@ impl Command {
             Command::Builder(command) => engine::run_builder(&command, context).await,
             Command::Container(command) => engine::run_container(&command, context).await,
             Command::Context(command) => engine::run_context(&command, context),
-            Command::Network(command) => engine::run_network(&command, context).await,
+            Command::Network(command) => engine::run_named(engine::Thing::Network, &command, context).await,
             Command::Ps(args) => engine::run_ps(&args, context),
             Command::Rm(args) => Ok(engine::run_rm(&args, context)),
-            Command::Volume(command) => engine::run_volume(&command, context).await,
+            Command::Volume(command) => engine::run_named(engine::Thing::Volume, &command, context).await,
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Demo(args) => Box::pin(demo::run(args, context)).await,

@@ -22,6 +22,7 @@ pub mod load;
 pub mod login;
 pub mod logout;
 pub mod manifest;
+mod platform;
 pub mod prune;
 pub mod pull;
 pub mod push;
@@ -36,6 +37,7 @@ pub mod version;
 
 use context::cannot_open;
 
-pub use context::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
-pub use listing::ListingArgs;
+pub use context::{Context, RegistryArgs, Status, TrustArgs};
+pub use limits::TransferArgs;
+pub use listing::{ListingArgs, TableArgs};
 pub use switch::truth;

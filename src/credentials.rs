@@ -6,8 +6,8 @@ mod config_file;
 mod entry;
 mod environment;
 mod helper;
+mod locked_file;
 mod members;
-mod replace;
 mod secret;
 mod server;
 
@@ -17,7 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use config_file::{Change, ConfigFile, Keeper, Setting};
+use config_file::{Change, ConfigFile, NamedBy, Storage};
 use helper::{Helper, Helpers};
 
 pub use secret::{Credential, Secret};
@@ -69,9 +69,9 @@ pub struct Erased {
     pub warnings: Vec<String>,
 }
 
-struct Chosen {
+struct ConfiguredHelper {
     helper: Helper,
-    setting: Setting,
+    named_by: NamedBy,
 }
 
 impl Credentials {
@@ -161,10 +161,10 @@ impl Credentials {
         };
         if self.path.exists() {
             ConfigFile::edit(&self.path, |file| {
-                let doomed = file.erasable_keys(&domain);
+                let erasable = file.erasable_keys(&domain);
                 // A helper that kept the login leaves its marker true.
                 Ok(file.remove(|key, login| {
-                    let is_named = argument == Some(key) || doomed.iter().any(|known| known == key);
+                    let is_named = argument == Some(key) || erasable.iter().any(|known| known == key);
                     is_named && (failures.is_empty() || entry::has_login(login))
                 }))
             })?;
@@ -177,13 +177,13 @@ impl Credentials {
 
     async fn keep(&self, key: &str, credential: &Credential) -> Result<Stored> {
         let file = ConfigFile::load(&self.path).understood(&self.path)?;
-        if let Some(Chosen { helper, setting }) = self.chosen(&file, &server_domain(Some(key)))? {
+        if let Some(ConfiguredHelper { helper, named_by }) = self.chosen(&file, &server_domain(Some(key)))? {
             match helper.store(key, credential).await {
                 Ok(()) => {
-                    self.mark(key, &helper, &setting)?;
+                    self.mark(key, &helper, &named_by)?;
                     return Ok(Stored::Helper);
                 }
-                Err(failure) if setting == Setting::Default => {
+                Err(failure) if named_by == NamedBy::Default => {
                     let binary = &helper.binary;
                     self.warn(format!(
                         "WARNING: {binary}, the default store here, cannot be used: {failure}"
@@ -204,10 +204,10 @@ impl Credentials {
     }
 
     /// Notes in config.json that a helper keeps the login, and which helper if it was not named there before.
-    fn mark(&self, key: &str, helper: &Helper, setting: &Setting) -> Result<()> {
+    fn mark(&self, key: &str, helper: &Helper, named_by: &NamedBy) -> Result<()> {
         ConfigFile::edit(&self.path, |file| {
             let change = file.put(key, None)?;
-            if *setting == Setting::Default {
+            if *named_by == NamedBy::Default {
                 file.name_store(&helper.name)?;
             }
             Ok(change)
@@ -215,31 +215,34 @@ impl Credentials {
         Ok(())
     }
 
-    fn chosen(&self, file: &ConfigFile, domain: &str) -> Result<Option<Chosen>> {
-        let (name, setting) = match file.keeper(domain) {
-            Keeper::File => return Ok(None),
-            Keeper::Unset => {
-                let setting = Setting::Default;
-                return Ok(self.helpers.default_store().map(|helper| Chosen { helper, setting }));
+    fn chosen(&self, file: &ConfigFile, domain: &str) -> Result<Option<ConfiguredHelper>> {
+        let (name, named_by) = match file.storage(domain) {
+            Storage::File => return Ok(None),
+            Storage::Unset => {
+                let named_by = NamedBy::Default;
+                return Ok(self
+                    .helpers
+                    .default_store()
+                    .map(|helper| ConfiguredHelper { helper, named_by }));
             }
-            Keeper::Helper { name, setting } => (name, setting),
+            Storage::Helper { name, named_by } => (name, named_by),
         };
         let path = self.path.display().to_string();
         match self.helpers.named(&name) {
-            Some(helper) => Ok(Some(Chosen { helper, setting })),
+            Some(helper) => Ok(Some(ConfiguredHelper { helper, named_by })),
             None => Err(Error::new(
                 Kind::Usage,
-                format!("{setting} in {path} is {name:?}, which cannot be the name of a credential helper"),
+                format!("{named_by} in {path} is {name:?}, which cannot be the name of a credential helper"),
             )
             .with_clue(Clue::BrokenFile { path })),
         }
     }
 
-    /// Asks a helper for the registry's key and, where config.json or its own setting names other spellings, for those.
-    async fn ask(&self, chosen: &Chosen, domain: &str) -> Option<Credential> {
-        let Chosen { helper, setting } = chosen;
+    /// Asks a helper for the registry's key and, where config.json or its own entry names other spellings, for those.
+    async fn ask(&self, chosen: &ConfiguredHelper, domain: &str) -> Option<Credential> {
+        let ConfiguredHelper { helper, named_by } = chosen;
         let mut keys = vec![server_key(Some(domain))];
-        if let Setting::ForHost(key) = setting {
+        if let NamedBy::ForHost(key) = named_by {
             keys.push(key.clone());
         }
         keys.extend(self.file.keys(domain).into_iter().map(str::to_owned));
@@ -249,9 +252,9 @@ impl Credentials {
                 Ok(found) => return found,
                 Err(failure) => {
                     // Nobody asked for the default store, and most who have it keep nothing there.
-                    if *setting != Setting::Default {
+                    if *named_by != NamedBy::Default {
                         let (binary, path) = (&helper.binary, self.path.display());
-                        self.warn(format!("WARNING: {binary} ({setting} in {path}) failed, going on without credentials for {domain}: {failure}"));
+                        self.warn(format!("WARNING: {binary} ({named_by} in {path}) failed, going on without credentials for {domain}: {failure}"));
                     }
                     return None;
                 }
@@ -268,7 +271,7 @@ impl Credentials {
     }
 }
 
-impl Chosen {
+impl ConfiguredHelper {
     /// Erases the keys that Docker does and those in config.json; the failures if none could be erased.
     async fn erase(&self, usual: &[String], stored: &[String]) -> Vec<String> {
         let keys: Vec<&String> = usual
@@ -281,7 +284,7 @@ impl Chosen {
                 failures.push(format!("{key}: {failure}"));
             }
         }
-        if failures.len() < keys.len() || self.setting == Setting::Default {
+        if failures.len() < keys.len() || self.named_by == NamedBy::Default {
             failures.clear();
         }
         failures

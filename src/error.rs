@@ -70,6 +70,12 @@ pub enum Clue {
     NoDeletion { host: String },
     /// The registry refuses manifests of this type.
     TypeRefused { media_type: String },
+    /// The tag stands for another image there, and was refused to be moved.
+    TagStands { tag: String, digest: String },
+    /// The registry says that it lacks these blobs or manifests, which it said to have or was sent.
+    Lacking { host: String, digests: Vec<String> },
+    /// The host names its own places without the port that it was asked at.
+    PortLost { host: String },
     /// These names would go too, because the registry can only delete the digest they share.
     Siblings(Vec<String>),
     /// The archive is damaged, incomplete, or none at all; nothing of it was loaded.

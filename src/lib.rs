@@ -17,7 +17,7 @@
 //! ```text
 //! main → cli → commands → jobs → places   settings
 //! server
-//! transfer   registry   store   archive   drafts   ui      neighbours, blind to each other
+//! transfer   registry   store   archive   manifest_lists   ui   neighbours, blind to each other
 //! credentials   progress → content   backoff   tarball
 //! image → error
 //! ```
@@ -55,6 +55,8 @@
 //! - dangling: an image without a name. sweep: to free the blobs that nothing leads to.
 //! - wire: the process's one way to all hosts: connections, TLS, addresses ([`registry::Wire`]).
 //! - endpoint: where a host answers. origin: scheme, host and port of a URL.
+//! - zone: how far away an address is: public, private, or of the link. URL policy: where a registry may lead us
+//!   (`registry::wire::transport`).
 //! - mirror: a server that is asked before the Hub for what is pulled.
 //! - challenge, realm, scope, token: as the distribution project's token documents have them. proof: what a request
 //!   carries in `Authorization`.
@@ -91,7 +93,8 @@
 //! # Every file rdock touches
 //! - docker's `config.json`: in `--config`, else `$DOCKER_CONFIG`, else `~/.docker`. Written by `login` and `logout`
 //!   alone, atomically, mode 0600, foreign members kept; `images` reads its `imagesFormat`. See [`credentials`].
-//! - `manifests/` beside it: the manifest lists that `manifest create` begins, in docker's own files. See [`drafts`].
+//! - `manifests/` beside it: the manifest lists that `manifest create` begins, in docker's own files. See
+//!   [`manifest_lists`].
 //! - `daemon.json` in `/etc/docker` and `~/.config/docker`: read only, for `insecure-registries` and
 //!   `registry-mirrors`. See [`settings`].
 //! - `certs.d/HOST[:PORT]/` in the same two folders: read only, `*.crt` and `*.cert` with `*.key`.
@@ -107,10 +110,10 @@ pub mod cli;
 pub mod commands;
 pub mod content;
 pub mod credentials;
-pub mod drafts;
 pub mod error;
 pub mod image;
 pub mod jobs;
+pub mod manifest_lists;
 pub mod places;
 pub mod progress;
 pub mod registry;

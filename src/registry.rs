@@ -12,6 +12,7 @@ use crate::credentials::{Credential, Credentials, Secret};
 use crate::error::Result;
 use crate::image::Reference;
 
+mod blob_parts;
 mod blobs;
 mod hosts;
 mod listing;
@@ -19,6 +20,7 @@ mod login;
 mod manifests;
 mod pages;
 mod referrers;
+mod refused_manifests;
 mod registries;
 mod removal;
 mod repository;
@@ -37,7 +39,7 @@ pub use search::Hit;
 pub use wire::{Insecure, Mirror, NoProxy, Trust, Wire};
 
 use hosts::Hosts;
-use wire::Keys;
+use wire::CredentialSource;
 
 /// A host that holds repositories. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -46,11 +48,11 @@ pub struct Registry(Rc<Hosts>);
 impl Registry {
     /// The registry of a domain as references spell it. Mirrors are asked first, for what is pulled only.
     pub fn new(domain: &str, wire: &Rc<Wire>, credentials: &Rc<Credentials>, mirrors: &[Mirror]) -> Self {
-        let keys = || Keys::Stored(credentials.clone());
+        let keys = || CredentialSource::Stored(credentials.clone());
         Self::with_keys(domain, wire, &keys, mirrors)
     }
 
-    fn with_keys(domain: &str, wire: &Rc<Wire>, keys: &dyn Fn() -> Keys, mirrors: &[Mirror]) -> Self {
+    fn with_keys(domain: &str, wire: &Rc<Wire>, keys: &dyn Fn() -> CredentialSource, mirrors: &[Mirror]) -> Self {
         Self(Rc::new(Hosts::new(domain, wire, keys, mirrors)))
     }
 

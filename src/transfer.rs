@@ -15,4 +15,4 @@ mod width;
 pub use children::Children;
 pub use memory::read;
 pub use plan::Plan;
-pub use run::{Limits, run};
+pub use run::{Limits, name, run};

@@ -2,7 +2,8 @@
 
 use super::help::Path;
 use crate::error::{Clue, Error, Kind};
-use crate::ui::failure::{self, Places};
+use crate::settings::Program;
+use crate::ui::failure::{self, Here};
 
 /// `docker run` ends with this code when its engine fails it.
 const RUN_FAILED: u8 = 125;
@@ -77,6 +78,6 @@ pub(super) fn answer(path: &Path<'_>, typed: &str, arguments: &[&str]) -> Option
     .with_clue(Clue::NeedsEngine {
         words: words.map(str::to_owned).collect(),
     });
-    let text = failure::render(&error, &Places::default()) + "\n";
+    let text = failure::render(&error, &Here::usual(Program::running().name())) + "\n";
     Some((text, if typed == "run" { RUN_FAILED } else { 1 }))
 }

@@ -36,7 +36,10 @@ pub fn hosts() -> Vec<String> {
     let Ok(settings) = Settings::settle(None) else {
         return Vec::new();
     };
-    let images = Store::at(settings.store_folder.clone()).images().unwrap_or_default();
+    let images = Store::at(settings.store_folder.clone())
+        .images()
+        .all()
+        .unwrap_or_default();
     let named = images.iter().flat_map(|image| &image.tags).map(Reference::domain);
     let credentials = Credentials::open(
         settings.config_folder,
@@ -55,7 +58,7 @@ fn stored() -> Vec<Image> {
     let settings = Settings::settle(None);
     settings.map_or_else(
         |_| Vec::new(),
-        |settings| Store::at(settings.store_folder).images().unwrap_or_default(),
+        |settings| Store::at(settings.store_folder).images().all().unwrap_or_default(),
     )
 }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::store::{BlobFault, Repair};
 use crate::ui::human;
 
-/// Verify every blob of the store
+/// Verify every blob of the store, and that layers are what configs say
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Remove damaged blobs, so that the next pull fetches them again
@@ -22,6 +22,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
         let what = match fault {
             BlobFault::Damaged => "damaged",
             BlobFault::Missing => "missing",
+            BlobFault::Mislabelled => "not what its diff ID says",
         };
         let needed = match names.as_slice() {
             [] => "no image needs it".to_owned(),
@@ -34,17 +35,29 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
     context
         .screen
         .line(&format!("Checked {} blobs, {size}: {faults} faults", checked.blobs));
-    if faults == 0 {
-        return Ok(Status::Done);
+    for layer in &checked.unchecked {
+        let why = format!("WARNING: {layer} was not compared with its diff ID: it unpacks to too much");
+        context.screen.note(&why);
     }
-    if args.repair {
+    let is_mislabelled = |(fault, _): &(BlobFault, _)| *fault == BlobFault::Mislabelled;
+    let mislabelled = checked.faults.values().filter(|it| is_mislabelled(it)).count();
+    if faults > mislabelled {
+        let hint = if args.repair {
+            "hint: the damaged blobs are gone: pull the images named above again".to_owned()
+        } else {
+            let program = context.settings.program.name();
+            format!("hint: run {program} system check --repair, then pull the images named above again")
+        };
+        context.screen.note(&hint);
+    }
+    if mislabelled > 0 {
         context
             .screen
-            .note("hint: the damaged blobs are gone: pull the images named above again");
-        return Ok(Status::Done);
+            .note("hint: an image with another diff ID than its layer's was made so: remove it, or ask who made it");
     }
-    context
-        .screen
-        .note("hint: run rdock system check --repair, then pull the images named above again");
-    Ok(Status::Failed)
+    Ok(if mislabelled > 0 || (faults > 0 && !args.repair) {
+        Status::Failed
+    } else {
+        Status::Done
+    })
 }

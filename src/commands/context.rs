@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::io;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,15 +10,13 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, Args};
 
 use super::truth;
-
-use super::limits;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
 use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
 use crate::settings::{Setting, Settings};
 use crate::store::{Recovery, Store};
-use crate::ui::failure::{self, Places};
-use crate::ui::{ProgressMode, Screen, human};
+use crate::ui::failure::{self, Here};
+use crate::ui::{Screen, human};
 
 /// How a command ended that did not end with an [`Error`](crate::error::Error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,26 +40,6 @@ pub struct RegistryArgs {
     /// Allow plain HTTP and unverified certificates
     #[arg(long)]
     pub insecure: bool,
-}
-
-/// The flags of every command that moves blobs.
-#[derive(Debug, Args)]
-pub struct TransferArgs {
-    /// Connections at once at most (default: as many as help, up to 16)
-    #[arg(long, value_name = "int")]
-    pub max_concurrent: Option<u16>,
-    /// Bytes a second at most, such as 500k or 2.5m
-    #[arg(long, value_name = "rate", value_parser = limits::parse_rate)]
-    pub limit_rate: Option<NonZeroU64>,
-    /// Reconnect when no byte has come for so long
-    #[arg(long, value_name = "duration", default_value = "30s", hide_default_value = true, value_parser = limits::parse_duration)]
-    pub stall_timeout: Duration,
-    /// Give up after so long, such as 90s or 10m
-    #[arg(long, value_name = "duration", value_parser = limits::parse_duration)]
-    pub timeout: Option<Duration>,
-    /// How to show progress: auto, tty, plain, json or none
-    #[arg(long, value_name = "mode", default_value = "auto", hide_default_value = true)]
-    pub progress: ProgressMode,
 }
 
 /// Docker's flag for signatures of its notary, which rdock does not know.
@@ -150,11 +127,12 @@ impl Context {
     /// Says what went wrong, with a way out where there is one; the answer is the exit code.
     pub fn fail(&self, error: &Error) -> u8 {
         let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
-        let places = Places {
+        let here = Here {
+            program: self.settings.program.name(),
             daemon_configs: shown(&self.settings.daemon_files),
             certificate_folders: shown(&self.settings.certificate_folders),
         };
-        failure::report(&self.screen, error, &places)
+        failure::report(&self.screen, error, &here)
     }
 
     /// Says what went wrong with some of several things.
@@ -215,7 +193,7 @@ impl Context {
             no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
         };
         let wire = match stall_timeout {
-            Some(patience) => Wire::patient(trust, patience),
+            Some(timeout) => Wire::with_idle_timeout(trust, timeout),
             None => Wire::new(trust),
         };
         let made = Registries::new(wire, self.credentials().clone(), mirrors);

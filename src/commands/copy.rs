@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::{Context, RegistryArgs, Status, TransferArgs};
+use super::{Context, RegistryArgs, Status, TransferArgs, platform};
 use crate::credentials::server_domain;
 use crate::error::{Error, Kind, Result};
-use crate::image::{Platform, glob};
+use crate::image::glob;
 use crate::jobs::copy::{self, Copied, DryRun, Fate, Referrers, Request};
 use crate::jobs::{End, News, Reporter};
 use crate::places::{self, Means};
@@ -80,7 +80,7 @@ async fn copy(args: &CopyArgs, context: &Context) -> Result<Status> {
         } else {
             copy::Which::Named
         },
-        platform: args.platform.as_deref().map(Platform::parse).transpose()?,
+        platform: platform::given(args.platform.as_deref())?,
         referrers: if args.referrers {
             Referrers::Along
         } else {

@@ -18,7 +18,7 @@ use crate::ui::{Columns, Format, human};
 /// Show how much of the disk images take
 #[derive(Debug, Args)]
 pub struct DfArgs {
-    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', 'raw', or a Go template
     #[arg(long, value_name = "string")]
     format: Option<String>,
     /// Show what each image takes
@@ -38,14 +38,20 @@ const SUMMARY: Columns = Columns {
 };
 const SUMMARY_TABLE: &str = "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}";
 
+const SUMMARY_RAW: &str = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n\
+                           reclaimable: {{.Reclaimable}}\n";
+
 const IMAGES: Columns = Columns {
     go_type: "*formatter.imageContext",
     headers: &[
         ("Repository", "REPOSITORY"),
         ("Tag", "TAG"),
+        ("Digest", "DIGEST"),
         ("ID", "IMAGE ID"),
+        ("CreatedAt", "CREATED AT"),
         ("CreatedSince", "CREATED"),
         ("Size", "SIZE"),
+        ("VirtualSize", "SIZE"),
         ("SharedSize", "SHARED SIZE"),
         ("UniqueSize", "UNIQUE SIZE"),
         ("Containers", "CONTAINERS"),
@@ -53,14 +59,18 @@ const IMAGES: Columns = Columns {
 };
 const IMAGES_TABLE: &str = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t\
                             {{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}";
+const IMAGES_RAW: &str = "type: Image\nrepository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\n\
+                          image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n";
 
 pub fn run(args: &DfArgs, context: &Context) -> Result<Status> {
     let store = context.store();
-    let images = store.images()?;
+    let images = store.images().all()?;
     let images: Vec<Weighed<'_>> = images.iter().map(|image| Weighed::new(image, &store)).collect();
     let layers = Layers::of(&images);
     let format = args.format.as_deref().unwrap_or_default();
     let text = match (args.verbose, format) {
+        (false, "raw") => Format::parse(SUMMARY_RAW, "")?.render(SUMMARY, summary(&images, &layers))?,
+        (true, "raw") => Format::parse(IMAGES_RAW, "")?.render(IMAGES, details(&images, &layers, Digest::as_str))?,
         (false, format) => Format::parse(format, SUMMARY_TABLE)?.render(SUMMARY, summary(&images, &layers))?,
         (true, "" | "table") => {
             let table = Format::parse("", IMAGES_TABLE)?.render(IMAGES, details(&images, &layers, Digest::short))?;
@@ -143,7 +153,11 @@ struct Weighed<'a> {
 impl<'a> Weighed<'a> {
     /// An image that cannot be read weighs nothing.
     fn new(image: &'a Image, store: &Store) -> Self {
-        let layers = match store.manifest_of(&image.manifest.digest).map(|manifest| manifest.body) {
+        let layers = match store
+            .images()
+            .manifest(&image.manifest.digest)
+            .map(|manifest| manifest.body)
+        {
             Ok(Body::Image(manifest)) => manifest.layers,
             _ => Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Context, RegistryArgs, Status};
+use super::{Context, RegistryArgs, Status, platform};
 use crate::error::Result;
 use crate::image::{Body, Digest, Platform, Reference};
 use crate::places::{check_platform, with_nearest_tags};
@@ -24,7 +24,7 @@ pub struct DigestArgs {
 }
 
 pub async fn run(args: DigestArgs, context: &Context) -> Result<Status> {
-    let platform = args.platform.as_deref().map(Platform::parse).transpose()?;
+    let platform = platform::given(args.platform.as_deref())?;
     let names = args
         .names
         .iter()

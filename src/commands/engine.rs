@@ -4,6 +4,7 @@
 mod context;
 mod listing;
 mod removal;
+mod thing;
 
 use clap::Subcommand;
 
@@ -13,6 +14,7 @@ use crate::error::Result;
 pub use context::ContextCommand;
 pub use listing::{ContainersArgs, NamedArgs};
 pub use removal::{ContainersRemovalArgs, PruneArgs, RemovalArgs};
+pub use thing::Thing;
 
 /// Manage containers
 #[derive(Debug, Subcommand)]
@@ -24,19 +26,9 @@ pub enum ContainerCommand {
     Rm(ContainersRemovalArgs),
 }
 
-/// Manage volumes
+/// Manage what has names
 #[derive(Debug, Subcommand)]
-pub enum VolumeCommand {
-    #[command(visible_alias = "list")]
-    Ls(NamedArgs),
-    Prune(PruneArgs),
-    #[command(visible_alias = "remove")]
-    Rm(RemovalArgs),
-}
-
-/// Manage networks
-#[derive(Debug, Subcommand)]
-pub enum NetworkCommand {
+pub enum NamedCommand {
     #[command(visible_alias = "list")]
     Ls(NamedArgs),
     Prune(PruneArgs),
@@ -48,15 +40,6 @@ pub enum NetworkCommand {
 #[derive(Debug, Subcommand)]
 pub enum BuilderCommand {
     Prune(PruneArgs),
-}
-
-/// The kinds of things that only an engine has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Thing {
-    Container,
-    Volume,
-    Network,
-    BuildCache,
 }
 
 pub async fn run_container(command: &ContainerCommand, context: &Context) -> Result<Status> {
@@ -75,19 +58,12 @@ pub fn run_rm(args: &ContainersRemovalArgs, context: &Context) -> Status {
     removal::remove_containers(args, context)
 }
 
-pub async fn run_volume(command: &VolumeCommand, context: &Context) -> Result<Status> {
+/// `volume` and `network`.
+pub async fn run_named(thing: Thing, command: &NamedCommand, context: &Context) -> Result<Status> {
     match command {
-        VolumeCommand::Ls(args) => listing::named(Thing::Volume, args, context),
-        VolumeCommand::Prune(args) => removal::prune(Thing::Volume, args, context).await,
-        VolumeCommand::Rm(args) => Ok(removal::remove(Thing::Volume, args, context)),
-    }
-}
-
-pub async fn run_network(command: &NetworkCommand, context: &Context) -> Result<Status> {
-    match command {
-        NetworkCommand::Ls(args) => listing::named(Thing::Network, args, context),
-        NetworkCommand::Prune(args) => removal::prune(Thing::Network, args, context).await,
-        NetworkCommand::Rm(args) => Ok(removal::remove(Thing::Network, args, context)),
+        NamedCommand::Ls(args) => listing::named(thing, args, context),
+        NamedCommand::Prune(args) => removal::prune(thing, args, context).await,
+        NamedCommand::Rm(args) => Ok(removal::remove(thing, args, context)),
     }
 }
 

@@ -59,18 +59,20 @@ pub(super) fn values<'a>(conditions: &'a [Condition], name: &str) -> Vec<&'a str
     values
 }
 
-/// The one value of a switch, `true` or `false`; `None` where the name is not among the conditions.
+/// The one value of a switch, as docker reads it; `None` where the name is not among the conditions.
 pub(super) fn switch(conditions: &[Condition], name: &str) -> Result<Option<bool>> {
-    match values(conditions, name).as_slice() {
-        [] => Ok(None),
-        ["true"] => Ok(Some(true)),
-        ["false"] => Ok(Some(false)),
-        values => Err(invalid(&format!("{name}=[{}]", values.join(" ")))),
+    let values = values(conditions, name);
+    let is_any = |known: [&str; 2]| values.iter().any(|value| known.contains(value));
+    match (is_any(["1", "true"]), is_any(["0", "false"])) {
+        (true, false) => Ok(Some(true)),
+        (false, true) => Ok(Some(false)),
+        _ if values.is_empty() => Ok(None),
+        _ => Err(invalid(&format!("{name}=[{}]", values.join(" ")))),
     }
 }
 
 pub(super) fn invalid(what: &str) -> Error {
-    Error::new(Kind::Usage, format!("Invalid filter '{what}'"))
+    Error::new(Kind::Usage, format!("invalid filter '{what}'"))
 }
 
 /// What all conditions on images together ask for.
@@ -164,14 +166,20 @@ impl ImageFilter {
             && self.since.is_none_or(|since| created > since)
     }
 
-    /// Whether a name of an image fits: the familiar name, or that with its tag.
+    /// Whether a name of an image fits: the familiar or the full name, or either with its tag.
     pub fn fits_name(&self, name: &Reference) -> Result<bool> {
+        if self.references.is_empty() {
+            return Ok(true);
+        }
+        let full = name.to_string();
         for pattern in &self.references {
-            if glob::matches(pattern, name.familiar_name())? || glob::matches(pattern, name.familiar())? {
-                return Ok(true);
+            for text in [name.familiar_name(), name.familiar(), name.name(), &full] {
+                if glob::matches(pattern, text)? {
+                    return Ok(true);
+                }
             }
         }
-        Ok(self.references.is_empty())
+        Ok(false)
     }
 
     fn narrow_before(&mut self, time: Timestamp) {
@@ -181,15 +189,23 @@ impl ImageFilter {
 
 /// The labels of an image; none of one that cannot be read.
 fn labels(image: &Image, store: &Store) -> BTreeMap<String, String> {
-    match store.manifest_of(&image.manifest.digest).map(|manifest| manifest.body) {
-        Ok(Body::Image(body)) => store.config(&body).map(|config| config.labels).unwrap_or_default(),
+    match store
+        .images()
+        .manifest(&image.manifest.digest)
+        .map(|manifest| manifest.body)
+    {
+        Ok(Body::Image(body)) => store
+            .images()
+            .config(&body)
+            .map(|config| config.labels)
+            .unwrap_or_default(),
         Ok(Body::Index(_)) | Err(_) => BTreeMap::new(),
     }
 }
 
 /// When the image that a condition names was made.
 fn created(name: &str, store: &Store) -> Result<Timestamp> {
-    let found = store.find(name)?;
+    let found = store.images().find(name)?;
     Ok(found.image.created.unwrap_or(Timestamp::MIN))
 }
 
@@ -232,12 +248,12 @@ mod tests {
     #[test]
     fn docker_s_words_for_conditions_it_does_not_know() {
         for (texts, words) in [
-            (["bogus=1"].as_slice(), "Invalid filter 'bogus'"),
-            (&["label!=stage=old"], "Invalid filter 'label!'"),
-            (&["dangling=1"], "Invalid filter 'dangling=[1]'"),
+            (["bogus=1"].as_slice(), "invalid filter 'bogus'"),
+            (&["label!=stage=old"], "invalid filter 'label!'"),
+            (&["dangling=maybe"], "invalid filter 'dangling=[maybe]'"),
             (
                 &["dangling=true", "dangling=false"],
-                "Invalid filter 'dangling=[true false]'",
+                "invalid filter 'dangling=[true false]'",
             ),
             (&["before=nosuch"], "No such image: nosuch:latest"),
             (&["reference=["], "syntax error in pattern"),
@@ -246,9 +262,15 @@ mod tests {
             assert_eq!(error.to_string(), words);
         }
         let error = filter(&["before=x"], &ImageFilter::PRUNING).unwrap_err();
-        assert_eq!(error.to_string(), "Invalid filter 'before'");
+        assert_eq!(error.to_string(), "invalid filter 'before'");
         assert!(filter(&["label!=stage=old", "until=24h"], &ImageFilter::PRUNING).is_ok());
-        assert!(filter(&["", "dangling=true", "dangling=true"], &ImageFilter::LISTING).is_ok());
+        for texts in [
+            ["", "dangling=true", "dangling=1"],
+            ["dangling=false", "dangling=0", "dangling=x"],
+        ] {
+            let filter = filter(&texts, &ImageFilter::LISTING).unwrap();
+            assert_eq!(filter.dangling(), Some(texts[0].is_empty()));
+        }
         assert_eq!(
             "x".parse::<Condition>().unwrap_err().to_string(),
             "bad format of filter (expected name=value)"

@@ -4,19 +4,16 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, Args};
 use jiff::Timestamp;
 
-use super::{Context, Status, truth};
+use super::{Context, Status, TableArgs, platform, truth};
 use crate::error::{Error, Kind, Result};
+use crate::image::Size;
 use crate::image::history::Step;
-use crate::image::{Platform, Size};
 use crate::ui::template::Row;
 use crate::ui::{Columns, Format, ellipsis, human};
 
 /// Show the history of an image
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
-    #[arg(long, value_name = "string")]
-    format: Option<String>,
     /// Print sizes and dates in human readable format
     #[arg(
         short = 'H',
@@ -30,15 +27,11 @@ pub struct HistoryArgs {
         value_parser = ValueParser::from(truth)
     )]
     human: bool,
-    /// Don't truncate output
-    #[arg(long)]
-    no_trunc: bool,
     /// Only the image of this platform: os[/arch[/variant]]
     #[arg(long, value_name = "string")]
     platform: Option<String>,
-    /// Only show image IDs
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    table: TableArgs,
     #[arg(value_name = "IMAGE")]
     image: String,
 }
@@ -60,16 +53,17 @@ const CREATED_BY_WIDTH: usize = 45;
 const NO_TRUE_DATE: i64 = 946_684_800;
 
 pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
-    let format = Format::parse(args.format.as_deref().unwrap_or_default(), default_template(args))?;
+    let format = Format::parse(args.table.format.as_deref().unwrap_or_default(), default_template(args))?;
+    let wanted = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let store = context.store();
-    let image = store.find(&args.image)?.image;
-    if let Some(platform) = &args.platform {
-        has_platform(&args.image, &store.config_of(&image)?.platform, platform)?;
+    let image = store.images().find(&args.image)?.image;
+    if let Some(wanted) = &wanted {
+        platform::check(&args.image, &store.images().config_of(&image)?.platform, wanted)?;
     }
-    let mut sizes = store.layer_sizes(&image)?.into_iter();
+    let mut sizes = store.images().layer_sizes(&image)?.into_iter();
     let mut rows = Vec::new();
     let now = Timestamp::now();
-    for step in Step::parse_all(&store.config_text(&image)?)? {
+    for step in Step::parse_all(&store.images().config_text(&image)?)? {
         let size = if step.empty_layer {
             Size::default()
         } else {
@@ -80,7 +74,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
         rows.push((step, size));
     }
     rows.reverse();
-    let last_id = if args.no_trunc {
+    let last_id = if args.table.no_trunc {
         image.id.as_str()
     } else {
         image.id.short()
@@ -94,7 +88,7 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
 }
 
 fn default_template(args: &HistoryArgs) -> &'static str {
-    match (args.quiet, args.human) {
+    match (args.table.quiet, args.human) {
         (true, _) => "{{.ID}}",
         (false, true) => "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
         (false, false) => "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
@@ -111,7 +105,7 @@ fn row(id: &str, step: &Step, size: Size, args: &HistoryArgs, now: Timestamp) ->
         ("CreatedAt", human::local_rfc3339(created)),
         (
             "CreatedBy",
-            if args.no_trunc {
+            if args.table.no_trunc {
                 created_by
             } else {
                 ellipsis(&created_by, CREATED_BY_WIDTH)
@@ -129,16 +123,4 @@ fn row(id: &str, step: &Step, size: Size, args: &HistoryArgs, now: Timestamp) ->
         ),
         ("Comment", step.comment.clone()),
     ])
-}
-
-/// The store has one platform of an image under a name; another one is not here.
-pub(super) fn has_platform(name: &str, actual: &Platform, wanted: &str) -> Result<()> {
-    let wanted = Platform::parse(wanted)?;
-    if actual.distance_to(&wanted).is_some() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::NotFound,
-        format!("image with reference {name} was found but does not provide the specified platform ({wanted})"),
-    ))
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::filter::{Condition, ImageFilter};
-use super::{Context, Status};
+use super::{Context, Status, TableArgs};
 use crate::error::Result;
 use crate::image::Size;
 use crate::store::{Image, Store};
@@ -19,7 +19,6 @@ use rows::{Row, rows};
 
 /// List images
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ImagesArgs {
     /// Show all images (docker hides intermediate images; rdock has none)
     #[arg(short, long)]
@@ -30,15 +29,8 @@ pub struct ImagesArgs {
     /// Only images that match: dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN
     #[arg(short, long, value_name = "filter")]
     filter: Vec<Condition>,
-    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', 'raw', or a Go template
-    #[arg(long, value_name = "string")]
-    format: Option<String>,
-    /// Don't truncate output
-    #[arg(long)]
-    no_trunc: bool,
-    /// Only show image IDs
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    table: TableArgs,
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
 }
@@ -74,7 +66,7 @@ pub fn run(args: &ImagesArgs, called: Called, context: &Context) -> Result<Statu
     if let Some(pattern) = name {
         filter.add_reference(pattern)?;
     }
-    let images = store.images()?;
+    let images = store.images().all()?;
     for fault in images.iter().filter_map(|image| image.fault.as_ref()) {
         context.screen.note(&format!("WARNING: {fault}"));
     }
@@ -118,12 +110,17 @@ enum Style {
 /// Docker's rules: `--format` over config.json's `imagesFormat`, which `-q` sets aside; `table` and `raw` stand for
 /// templates that know `-q` and `--digests`.
 fn style(args: &ImagesArgs, context: &Context) -> Style {
-    let asked = args.format.clone().filter(|format| !format.is_empty());
-    let configured = || context.credentials().setting("imagesFormat").filter(|_| !args.quiet);
+    let asked = args.table.format.clone().filter(|format| !format.is_empty());
+    let configured = || {
+        context
+            .credentials()
+            .setting("imagesFormat")
+            .filter(|_| !args.table.quiet)
+    };
     match asked.or_else(configured).as_deref() {
-        None | Some("table") if args.quiet => Style::Ids,
+        None | Some("table") if args.table.quiet => Style::Ids,
         None | Some("table") => Style::Table,
-        Some("raw") if args.quiet => Style::Template("image_id: {{.ID}}".to_owned()),
+        Some("raw") if args.table.quiet => Style::Template("image_id: {{.ID}}".to_owned()),
         Some("raw") => {
             let digest = if args.digests { "digest: {{.Digest}}\n" } else { "" };
             Style::Template(format!(
@@ -194,7 +191,7 @@ fn print_template(template: &str, store: &Store, rows: &[Row<'_>], args: &Images
 }
 
 fn id<'a>(image: &'a Image, args: &ImagesArgs) -> &'a str {
-    if args.no_trunc {
+    if args.table.no_trunc {
         image.id.as_str()
     } else {
         image.id.short()
@@ -217,7 +214,7 @@ fn sized<'r, 'a>(
 
 /// The SIZE of each image in order. One that cannot be had is told.
 fn sizes(store: &Store, images: &[&Image], context: &Context) -> Vec<Option<Size>> {
-    let told = images.iter().zip(store.sizes(images)).map(|(image, size)| {
+    let told = images.iter().zip(store.images().sizes(images)).map(|(image, size)| {
         let size = size.map_err(|e| {
             // A fault of the whole image has been told already.
             if image.fault.is_none() {

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::archive::RootFs;
 use crate::content::Sink as _;
 use crate::error::{Error, Kind, Result};
@@ -37,12 +37,13 @@ pub struct ImportArgs {
 
 pub async fn run(args: ImportArgs, context: &Context) -> Result<Status> {
     let name = args.name.as_deref().map(target).transpose()?;
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let asked = args.platform.as_ref().or(context.settings.default_platform.as_ref());
+    let platform = platform::given(asked.map(String::as_str))?;
     let mut config = RunConfig::default();
     for change in &args.change {
         config.change(change)?;
     }
-    let stream = open(&args.source)?;
+    let stream = open(&args.source, context.settings.program.name())?;
     let store = context.store();
     let session = store.begin_afresh()?;
     let scratch = session.scratch()?;
@@ -65,8 +66,8 @@ pub async fn run(args: ImportArgs, context: &Context) -> Result<Status> {
         ..manifest.descriptor.clone()
     };
     match name {
-        Some(name) => store.tag(&name, &descriptor)?,
-        None => store.list(&[], &[descriptor])?,
+        Some(name) => store.names().set(&name, &descriptor)?,
+        None => store.names().list(&[], &[descriptor])?,
     }
     context.screen.line(kept.digest.as_str());
     Ok(Status::Done)
@@ -80,14 +81,14 @@ fn target(text: &str) -> Result<Reference> {
     Ok(name.or_latest())
 }
 
-fn open(source: &str) -> Result<Box<dyn Read + Send>> {
+fn open(source: &str, program: &str) -> Result<Box<dyn Read + Send>> {
     if source == "-" {
         return Ok(Box::new(io::stdin()));
     }
     if source.starts_with("http://") || source.starts_with("https://") {
         return Err(Error::new(
             Kind::Unsupported,
-            format!("rdock does not download what it imports: curl -fL {source} | rdock import -"),
+            format!("rdock does not download what it imports: curl -fL {source} | {program} import -"),
         ));
     }
     let path = Path::new(source);

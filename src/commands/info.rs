@@ -79,7 +79,7 @@ impl Facts {
         let login = context.credentials().find(HUB).await?;
         Ok(Self {
             program: context.settings.program,
-            images: store.images()?.len(),
+            images: store.images().all()?.len(),
             root: store.root().display().to_string(),
             user: match login {
                 Some(Credential::Basic { username, .. }) => username,

@@ -1,19 +1,19 @@
 //! `rdock inspect` and `rdock image inspect`: what an image is, as docker's engine tells it.
 
 mod remote;
+mod shown;
 
 use clap::Args;
 
-use super::history::has_platform;
-use super::{Context, Status, document};
+use super::{Context, Status, platform};
 use crate::error::{Error, Kind, Result};
-use crate::image::Size;
 use crate::image::inspection::{Inspection, Known};
-use crate::store::Store;
-use crate::ui::template::{Data, Template, parsing_error};
-use crate::ui::{human, indented, printable};
+use crate::image::{Platform, Size};
+use crate::store::{Found, Store};
+use crate::ui::human;
 
 use remote::RemoteArgs;
+use shown::show;
 
 /// Display detailed information on one or more images
 #[derive(Debug, Args)]
@@ -62,16 +62,14 @@ const TYPES: [&str; 10] = [
 ];
 
 pub async fn run_image(args: &ImageInspectArgs, context: &Context) -> Result<Status> {
+    let wanted = platform::given(args.platform.as_deref())?;
+    let format = args.format.as_deref();
     if args.remote.is_wanted() {
-        let (format, platform) = (args.format.as_deref(), args.platform.as_deref());
-        return args.remote.show(format, &args.images, platform, context).await;
+        return args.remote.show(format, &args.images, wanted.as_ref(), context).await;
     }
     let store = context.store();
-    let find = |name: &str| {
-        let inspection = inspect(&store, name, args.platform.as_deref(), context);
-        inspection.map_err(|e| in_the_engine_s_words(name, e))
-    };
-    Ok(show(args.format.as_deref(), &args.images, find, context))
+    let find = |name: &str| inspect(&store, name, wanted.as_ref(), context);
+    Ok(show(format, &args.images, find, context))
 }
 
 pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
@@ -99,7 +97,7 @@ pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
             Kind::NotFound | Kind::Usage => no_such_object(name, &e),
             _ => e,
         }),
-        "image" => inspect(&store, name, None, context).map_err(|e| in_the_engine_s_words(name, e)),
+        "image" => inspect(&store, name, None, context),
         // There is no engine, and so nothing of any other type.
         kind => Err(no_such(kind, name)),
     };
@@ -123,19 +121,13 @@ fn no_such_object(name: &str, why: &Error) -> Error {
     }
 }
 
-fn in_the_engine_s_words(name: &str, why: Error) -> Error {
-    match why.kind() {
-        Kind::NotFound | Kind::Usage => why.during(format!("no such image: {name}")),
-        _ => why,
-    }
-}
-
-fn inspect(store: &Store, name: &str, platform: Option<&str>, context: &Context) -> Result<Inspection> {
-    let image = store.find(name)?.image;
-    if let Some(wanted) = platform {
-        has_platform(name, &store.config_of(&image)?.platform, wanted)?;
+fn inspect(store: &Store, name: &str, wanted: Option<&Platform>, context: &Context) -> Result<Inspection> {
+    let Found { image, root, .. } = store.images().find(name)?;
+    if let Some(wanted) = wanted {
+        platform::check(name, &store.images().config_of(&image)?.platform, wanted)?;
     }
     let size = store
+        .images()
         .sizes(&[&image])
         .into_iter()
         .next()
@@ -145,68 +137,10 @@ fn inspect(store: &Store, name: &str, platform: Option<&str>, context: &Context)
     }
     let known = Known {
         id: &image.id,
+        target: &root,
         tags: &image.tags,
         digests: &image.digests,
         size: size.bytes(),
     };
-    Inspection::new(known, &store.config_text(&image)?)
-}
-
-/// Prints what was found, then says what was not.
-fn show(
-    format: Option<&str>,
-    names: &[String],
-    mut find: impl FnMut(&str) -> Result<Inspection>,
-    context: &Context,
-) -> Status {
-    let style = match format.unwrap_or_default() {
-        "" => Style::Indented,
-        "json" => Style::Compact,
-        template => match document::template("", template, context) {
-            Ok(template) => Style::Template(Box::new(template)),
-            Err(status) => return status,
-        },
-    };
-    let mut found = Vec::new();
-    let mut failures = Vec::new();
-    for name in names {
-        match find(name).and_then(|inspection| style.element(&inspection)) {
-            Ok(element) => found.push(element),
-            Err(e) => failures.push(e),
-        }
-    }
-    context.screen.print(&style.list(&found));
-    context.conclude(&failures)
-}
-
-enum Style {
-    Indented,
-    Compact,
-    Template(Box<Template>),
-}
-
-impl Style {
-    fn element(&self, inspection: &Inspection) -> Result<String> {
-        match self {
-            // Inside the list, each line stands one step further in.
-            Style::Indented => Ok(indented(&inspection.document).replace('\n', "\n    ")),
-            Style::Compact => Ok(printable(&inspection.document.to_string())),
-            Style::Template(template) => {
-                let data = Data::document(&inspection.fields)
-                    .with_json(&[], &inspection.understood)
-                    .with_json(&["Config"], &inspection.understood["Config"]);
-                template.render(&data).map_err(|e| parsing_error(&e))
-            }
-        }
-    }
-
-    fn list(&self, elements: &[String]) -> String {
-        match self {
-            Style::Indented if elements.is_empty() => "[]\n".to_owned(),
-            Style::Indented => format!("[\n    {}\n]\n", elements.join(",\n    ")),
-            Style::Compact => format!("[{}]\n", elements.join(",")),
-            // Docker ends the line even when there is nothing on it.
-            Style::Template(_) => elements.join("\n") + "\n",
-        }
-    }
+    Inspection::new(known, &store.images().config_text(&image)?)
 }

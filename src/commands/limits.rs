@@ -3,10 +3,32 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::TransferArgs;
+use clap::Args;
+
 use crate::error::{Error, Kind, Result};
 use crate::image::go_duration;
 use crate::transfer::Limits;
+use crate::ui::ProgressMode;
+
+/// The flags of every command that moves blobs.
+#[derive(Debug, Args)]
+pub struct TransferArgs {
+    /// Connections at once at most (default: as many as help, up to 16)
+    #[arg(long, value_name = "int")]
+    pub max_concurrent: Option<u16>,
+    /// Bytes a second at most, such as 500k or 2.5m
+    #[arg(long, value_name = "rate", value_parser = parse_rate)]
+    pub limit_rate: Option<NonZeroU64>,
+    /// Reconnect when no byte has come for so long
+    #[arg(long, value_name = "duration", default_value = "30s", hide_default_value = true, value_parser = parse_duration)]
+    pub stall_timeout: Duration,
+    /// Give up after so long, such as 90s or 10m
+    #[arg(long, value_name = "duration", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// How to show progress: auto, tty, plain, json or none
+    #[arg(long, value_name = "mode", default_value = "auto", hide_default_value = true)]
+    pub progress: ProgressMode,
+}
 
 impl TransferArgs {
     pub fn limits(&self) -> Limits {

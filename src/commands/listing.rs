@@ -6,6 +6,20 @@ use serde_json::Value;
 use super::Context;
 use crate::ui::Table;
 
+/// The flags of docker's tables.
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', 'raw', or a Go template
+    #[arg(long, value_name = "string")]
+    pub format: Option<String>,
+    /// Don't truncate output
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Only show IDs
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct ListingArgs {
     /// Print JSON

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::archive::{self, Folder, Listed};
 use crate::content::Sink;
 use crate::error::{Error, Kind, Result};
@@ -43,7 +43,7 @@ pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
     if args.have {
         return print_held(context);
     }
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let input = Input::open(args.input.as_deref())?;
     let store = context.store();
     let load = Load {
@@ -61,7 +61,7 @@ pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
 
 /// One digest a line: what a delta archive for this store may leave out.
 fn print_held(context: &Context) -> Result<Status> {
-    let held: BTreeSet<Digest> = context.store().held()?.into_iter().collect();
+    let held: BTreeSet<Digest> = context.store().images().held()?.into_iter().collect();
     for digest in &held {
         context.screen.line(digest.as_str());
     }
@@ -130,7 +130,7 @@ impl Load<'_> {
     }
 
     async fn folder(&self, folder: &Folder) -> Result<Status> {
-        let has = |blob: &Descriptor| self.store.has_whole(blob);
+        let has = |blob: &Descriptor| self.store.blobs().has_whole(blob);
         let images = archive::images_in(folder, &has, self.platform.as_ref())?;
         check_missing(&images)?;
         for image in &images {
@@ -160,12 +160,12 @@ impl Load<'_> {
         if image.is_original {
             return Ok(());
         }
-        let Ok(known) = self.store.find(image.id.as_str()) else {
+        let Ok(known) = self.store.images().find(image.id.as_str()) else {
             return Ok(());
         };
         let manifest = known.image.manifest;
-        if known.image.fault.is_none() && self.store.is_whole(&manifest) {
-            image.root = self.store.manifest_of(&manifest.digest)?;
+        if known.image.fault.is_none() && self.store.images().is_whole(&manifest) {
+            image.root = self.store.images().manifest(&manifest.digest)?;
             image.blobs.clear();
             image.missing.clear();
         }
@@ -189,7 +189,7 @@ impl Load<'_> {
                 nameless.push(descriptor);
             }
         }
-        self.store.list(&names, &nameless)?;
+        self.store.names().list(&names, &nameless)?;
         self.context.screen.settle();
         for line in lines {
             self.context.screen.line(&line);
@@ -200,7 +200,7 @@ impl Load<'_> {
     fn descriptor(&self, image: &Listed) -> Result<Descriptor> {
         let mut descriptor = image.root.descriptor.clone();
         if let Body::Image(body) = &image.root.body {
-            let platform = self.store.config(body)?.platform;
+            let platform = self.store.images().config(body)?.platform;
             descriptor.platform = (!platform.os.is_empty()).then(|| platform.into());
         }
         Ok(descriptor)
@@ -208,7 +208,7 @@ impl Load<'_> {
 
     /// Docker's words for a name that was another image's before.
     fn displaced(&self, name: &Reference, id: &Digest) -> Option<String> {
-        let old = self.store.find(&name.to_string()).ok()?;
+        let old = self.store.images().find(&name.to_string()).ok()?;
         (old.name.as_ref() == Some(name) && old.image.id != *id).then(|| {
             format!(
                 "The image {} already exists, renaming the old one with ID {} to empty string",

@@ -137,8 +137,9 @@ impl Login<'_> {
         screen.note(&format!(
             "Authenticating with existing credentials... [Username: {who}]\n"
         ));
-        let other = "To login with a different account, run 'rdock logout' followed by 'rdock login'";
-        screen.info(&[(other, "")], self.colour());
+        let program = self.context.settings.program.name();
+        let other = format!("To login with a different account, run '{program} logout' followed by '{program} login'");
+        screen.info(&[(&other, "")], self.colour());
         screen.note("\n");
         let answer = match &credential {
             Credential::Basic { username, password } => self.registry.log_in(username, password).await,

@@ -51,7 +51,9 @@ pub async fn run_image(args: &ImagePruneArgs, context: &Context) -> Result<Statu
     if !args.force && !prompt::confirm(&context.screen, &question).await? {
         return Ok(Status::Done);
     }
-    let pruned = store.prune(|image| is_unwanted(image, args.all, &filter, &store), KEPT_FOR)?;
+    let pruned = store
+        .sweep()
+        .prune(|image| is_unwanted(image, args.all, &filter, &store), KEPT_FOR)?;
     tell(&pruned, context);
     Ok(Status::Done)
 }
@@ -76,7 +78,7 @@ pub async fn run_system(args: &SystemPruneArgs, context: &Context) -> Result<Sta
         return Ok(Status::Done);
     }
     let unwanted = |image: &Image| is_unwanted(image, args.all, &filter, &store);
-    let pruned = store.prune(unwanted, Duration::ZERO)?;
+    let pruned = store.sweep().prune(unwanted, Duration::ZERO)?;
     tell(&pruned, context);
     Ok(Status::Done)
 }
@@ -87,7 +89,7 @@ async fn run_partial(args: &ImagePruneArgs, context: &Context) -> Result<Status>
     if !args.force && !prompt::confirm(&context.screen, question).await? {
         return Ok(Status::Done);
     }
-    let freed = context.store().prune_partial()?;
+    let freed = context.store().sweep().partial()?;
     let removed = Vec::new();
     tell(&Pruned { removed, freed }, context);
     Ok(Status::Done)

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
+use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs, platform};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Platform, Reference, Version};
 use crate::jobs::pull::{Extent, Pull, Pulled};
@@ -48,7 +48,7 @@ pub async fn run(args: PullArgs, context: &Context) -> Result<Status> {
 
 async fn pull_all(args: &PullArgs, context: &Context) -> Result<Status> {
     args.trust.check(&context.settings)?;
-    if args.all_platforms && args.platform.is_some() {
+    if args.all_platforms && args.platform.as_deref().is_some_and(|text| !text.is_empty()) {
         return Err(Error::new(
             Kind::Usage,
             "conflicting options: cannot specify both --all-platforms and --platform",
@@ -82,8 +82,8 @@ async fn pull(name: &str, args: &PullArgs, context: &Context) -> Result<Status> 
     if typed.is_hub() && typed.familiar_name() == "scratch" {
         return Err(Error::new(Kind::Usage, "'scratch' is a reserved name"));
     }
-    let platform = args.platform.as_ref().or(context.settings.default_platform.as_ref());
-    let platform = platform.map(|text| Platform::parse(text)).transpose()?;
+    let asked = args.platform.as_ref().or(context.settings.default_platform.as_ref());
+    let platform = platform::given(asked.map(String::as_str))?;
     let repository = context
         .registries(&args.registry, Some(args.transfer.stall_timeout))?
         .at(typed.domain())?
@@ -159,7 +159,7 @@ fn conclude(shown: &Reference, pulled: &Pulled, wanted: Option<&Platform>, conte
     for (name, actual) in &pulled.mismatches {
         let Some(wanted) = wanted else { continue };
         context.screen.line(&format!(
-            "WARNING: image with reference {} was found but does not match the specified platform: wanted {wanted}, actual: {actual}",
+            "WARNING: image with reference {} was found but its platform ({actual}) does not match the specified platform ({wanted})",
             name.familiar_name()
         ));
     }

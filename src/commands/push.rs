@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs};
+use super::{Context, RegistryArgs, Status, TransferArgs, TrustArgs, platform};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Platform, Reference};
+use crate::image::Reference;
 use crate::jobs::push::{Push, Pushed, Which};
 use crate::jobs::{News, Reporter};
 use crate::progress::Direction;
@@ -44,7 +44,7 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
     if args.all_tags && typed.tag().is_some() {
         return Err(Error::new(Kind::Usage, "tag can't be used with --all-tags/-a"));
     }
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let platform = platform::given(args.platform.as_deref())?;
     let say = |line: &str| {
         if !args.quiet {
             context.screen.line(line);

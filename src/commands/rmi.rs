@@ -34,13 +34,14 @@ impl RmiArgs {
 }
 
 pub async fn run(args: &RmiArgs, context: &Context) -> Result<Status> {
+    let force = if args.force { Force::Yes } else { Force::No };
     if args.remote {
-        return remote::remove(args, context).await;
+        let failures = remote::remove(&args.images, force, &args.registry, context).await?;
+        return Ok(conclude(&failures, force, context));
     }
     let store = context.store();
-    let force = if args.force { Force::Yes } else { Force::No };
     let mut failures = Vec::new();
-    for removed in store.remove(&args.images, force)? {
+    for removed in store.sweep().remove(&args.images, force)? {
         match removed {
             Ok(removed) => {
                 for name in &removed.untagged {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Context, Status};
+use super::{Context, Status, platform};
 use crate::archive::{self, Saved, Writer};
 use crate::content::{Sink as _, Source};
 use crate::error::{During, Error, Kind, Result};
@@ -52,7 +52,7 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
 }
 
 async fn save(args: &SaveArgs, target: &ArchiveTarget, context: &Context) -> Result<()> {
-    let platform = args.platform.as_ref().map(|text| Platform::parse(text)).transpose()?;
+    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let store = context.store();
     // While it is saved nobody may free it; a store that may only be read needs no such care.
     let _session = store.begin();
@@ -122,7 +122,7 @@ struct Chosen {
 /// What docker takes the argument for: an ID, a tag, or all tags of a repository.
 fn meant(store: &Store, text: &str) -> Result<Vec<(Option<Reference>, Descriptor)>> {
     let by_id = || {
-        let found = store.find(text);
+        let found = store.images().find(text);
         found.map(|found| vec![(None, found.root)])
     };
     let no_such_image = |e: Error| match e.kind() {
@@ -134,24 +134,24 @@ fn meant(store: &Store, text: &str) -> Result<Vec<(Option<Reference>, Descriptor
         _ => return by_id().map_err(no_such_image),
     };
     if !name.is_name_only() {
-        let Some(root) = store.named(&name)? else {
+        let Some(root) = store.names().target(&name)? else {
             return Err(like(
-                store.find(text).err().as_ref(),
+                store.images().find(text).err().as_ref(),
                 "reference does not exist".to_owned(),
             ));
         };
         return Ok(vec![(Some(name), root)]);
     }
     let mut found = Vec::new();
-    for tag in store.tags_of(&name)? {
-        if let Some(root) = store.named(&tag)? {
+    for tag in store.names().tags(&name)? {
+        if let Some(root) = store.names().target(&tag)? {
             found.push((Some(tag), root));
         }
     }
     if !found.is_empty() {
         return Ok(found);
     }
-    let images = store.images()?;
+    let images = store.images().all()?;
     let is_there = |digest: &Reference| digest.name() == name.name();
     found.extend(
         images
@@ -177,8 +177,9 @@ fn like(found: Option<&Error>, message: String) -> Error {
 
 /// What to save of an index: all of it if all of it is here, else the image for this machine; the platform asked for.
 async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, text: &str) -> Result<(Manifest, Plan)> {
-    let plan =
-        async |manifest: &Manifest| Plan::for_tree(store, manifest, |image| store.config(image), |_| false).await;
+    let plan = async |manifest: &Manifest| {
+        Plan::for_tree(store, manifest, |image| store.images().config(image), |_| false).await
+    };
     let absent = |wanted: &Platform| {
         Error::new(
             Kind::NotFound,
@@ -187,7 +188,7 @@ async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, tex
     };
     let index = match (&root.body, platform) {
         (Body::Image(image), Some(wanted)) => {
-            if store.config(image)?.platform.distance_to(wanted).is_none() {
+            if store.images().config(image)?.platform.distance_to(wanted).is_none() {
                 return Err(absent(wanted));
             }
             let plan = plan(&root).await?;
@@ -201,19 +202,19 @@ async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, tex
     };
     if platform.is_none()
         && let Ok(plan) = plan(&root).await
-        && plan.blobs.iter().all(|blob| store.has_whole(blob))
+        && plan.blobs.iter().all(|blob| store.blobs().has_whole(blob))
     {
         return Ok((root, plan));
     }
     let wanted = platform.cloned().unwrap_or_else(Platform::host);
     let child = match (index.choose(&wanted), platform) {
-        (Ok(child), _) if store.has_blob(&child.digest) => child,
+        (Ok(child), _) if store.blobs().has(&child.digest) => child,
         (_, Some(wanted)) => return Err(absent(wanted)),
         (chosen, None) => {
             let there = index
                 .manifests
                 .iter()
-                .find(|it| !it.is_attestation() && store.has_blob(&it.digest));
+                .find(|it| !it.is_attestation() && store.blobs().has(&it.digest));
             there.map_or(chosen, Ok)?
         }
     };
@@ -238,10 +239,10 @@ fn left_out(args: &SaveArgs, store: &Store, chosen: &[Chosen], context: &Context
             .during(format!("reading {}", path.display()))?;
         let listed = archive::held_by_list(&String::from_utf8_lossy(&text));
         if listed.is_empty() {
-            let path = path.display();
+            let (path, program) = (path.display(), context.settings.program.name());
             return Err(Error::new(
                 Kind::Usage,
-                format!("{path} lists no digests: let the far side write it with \"rdock load --have\""),
+                format!("{path} lists no digests: let the far side write it with \"{program} load --have\""),
             ));
         }
         held.extend(with_layers(store, listed)?);
@@ -271,11 +272,11 @@ fn left_out(args: &SaveArgs, store: &Store, chosen: &[Chosen], context: &Context
 
 /// Who has an image has its layers. Lists name images by their ID, their manifest, or the index that it came from.
 fn with_layers(store: &Store, mut held: HashSet<Digest>) -> Result<HashSet<Digest>> {
-    for image in store.images()? {
+    for image in store.images().all()? {
         let from = image.digests.iter().filter_map(Reference::digest);
         let mut names = from.chain([&image.id, &image.manifest.digest]);
         if names.any(|digest| held.contains(digest))
-            && let Ok(manifest) = store.manifest_of(&image.manifest.digest)
+            && let Ok(manifest) = store.images().manifest(&image.manifest.digest)
             && let Body::Image(body) = manifest.body
         {
             held.extend(body.layers.into_iter().map(|layer| layer.digest));

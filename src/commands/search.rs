@@ -122,7 +122,7 @@ fn limit(asked: i64) -> Result<u32> {
         Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
         _ => Err(Error::new(
             Kind::Usage,
-            format!("Limit {asked} is outside the range of [1, {MAX_LIMIT}]"),
+            format!("limit {asked} is outside the range of [1, {MAX_LIMIT}]"),
         )),
     }
 }
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(limit(100).unwrap(), 100);
         assert_eq!(
             limit(101).unwrap_err().to_string(),
-            "Limit 101 is outside the range of [1, 100]"
+            "limit 101 is outside the range of [1, 100]"
         );
     }
 

@@ -33,8 +33,8 @@ pub fn run(args: &TagArgs, context: &Context) -> Result<Status> {
         ));
     }
     let store = context.store();
-    let found = store.find(&args.source)?;
-    store.tag(&target.or_latest(), &found.root)?;
+    let found = store.images().find(&args.source)?;
+    store.names().set(&target.or_latest(), &found.root)?;
     Ok(Status::Done)
 }
 

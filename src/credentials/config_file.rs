@@ -9,8 +9,8 @@ use std::path::Path;
 
 use serde_json::value::RawValue;
 
-use super::members::{Fault, Members};
-use super::replace::Place;
+use super::locked_file::LockedFile;
+use super::members::{Members, ParseError};
 use super::server::{Nearness, is_web_login, nearness};
 use super::{Credential, entry};
 use crate::error::{Clue, During, Error, Kind, Result};
@@ -25,7 +25,7 @@ pub(super) struct ConfigFile {
     helpers: Vec<(String, String)>,
     /// `credsStore`, or nothing.
     store: String,
-    fault: Option<Unusable>,
+    problem: Option<Unusable>,
 }
 
 /// Why the file must not be written.
@@ -37,10 +37,10 @@ struct Unusable {
 
 /// Who keeps the login of a registry.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Keeper {
+pub(super) enum Storage {
     Helper {
         name: String,
-        setting: Setting,
+        named_by: NamedBy,
     },
     File,
     /// The file says nothing about logins at all: the system's own store, if there is one.
@@ -49,7 +49,7 @@ pub(super) enum Keeper {
 
 /// Where a helper is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(super) enum NamedBy {
     /// `credHelpers`, with its key.
     ForHost(String),
     /// `credsStore`.
@@ -58,12 +58,12 @@ pub(super) enum Setting {
     Default,
 }
 
-impl fmt::Display for Setting {
+impl fmt::Display for NamedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Setting::ForHost(key) => write!(f, "credHelpers[{key:?}]"),
-            Setting::ForAll => f.write_str("credsStore"),
-            Setting::Default => f.write_str("the default store"),
+            NamedBy::ForHost(key) => write!(f, "credHelpers[{key:?}]"),
+            NamedBy::ForAll => f.write_str("credsStore"),
+            NamedBy::Default => f.write_str("the default store"),
         }
     }
 }
@@ -90,9 +90,9 @@ impl ConfigFile {
                 format!("open {}: {e}", path.display()),
             ),
         };
-        let fault = Some(Unusable { action, reason });
+        let problem = Some(Unusable { action, reason });
         Self {
-            fault,
+            problem,
             ..Self::default()
         }
     }
@@ -100,29 +100,29 @@ impl ConfigFile {
     /// Reads the file again and changes it, all under the lock, so that two logins at once both stay.
     pub(super) fn edit(path: &Path, change: impl FnOnce(&mut Self) -> serde_json::Result<Change>) -> Result<Change> {
         let writing = || format!("cannot write {}", path.display());
-        let place = Place::lock(path).during(writing())?;
+        let locked = LockedFile::lock(path).during(writing())?;
         let mut file = Self::load(path).understood(path)?;
         let change = change(&mut file).map_err(io::Error::from)?;
         if change == Change::Made {
             let text = file.text().map_err(io::Error::from)?;
-            place.replace(&text).during(writing())?;
+            locked.replace(&text).during(writing())?;
         }
         Ok(change)
     }
 
     /// This file, unless there is something in it that writing it again would lose.
     pub(super) fn understood(self, path: &Path) -> Result<Self> {
-        let Some(fault) = self.fault else {
+        let Some(problem) = self.problem else {
             return Ok(self);
         };
         let path = path.display().to_string();
-        let message = format!("{path} cannot be used and was left as it is: {}", fault.reason);
+        let message = format!("{path} cannot be used and was left as it is: {}", problem.reason);
         Err(Error::new(Kind::Conflict, message).with_clue(Clue::BrokenFile { path }))
     }
 
     /// Docker's line about a file that it goes on without, or in part.
     pub(super) fn warning(&self, path: &Path) -> Option<String> {
-        if let Some(Unusable { action, reason }) = &self.fault {
+        if let Some(Unusable { action, reason }) = &self.problem {
             return Some(format!("WARNING: {action}: {reason}"));
         }
         let reason = self.auths.iter().find_map(|(_, login)| entry::read(login).err())?;
@@ -132,25 +132,25 @@ impl ConfigFile {
         ))
     }
 
-    pub(super) fn keeper(&self, domain: &str) -> Keeper {
+    pub(super) fn storage(&self, domain: &str) -> Storage {
         let by_host = self
             .helpers
             .iter()
             .filter_map(|(key, name)| Some((nearness(key, domain)?, key, name)))
             .filter(|(near, ..)| *near != Nearness::Below)
             .min_by_key(|(near, ..)| *near);
-        let (name, setting) = match by_host {
-            Some((_, key, name)) => (name, Setting::ForHost(key.clone())),
-            None => (&self.store, Setting::ForAll),
+        let (name, named_by) = match by_host {
+            Some((_, key, name)) => (name, NamedBy::ForHost(key.clone())),
+            None => (&self.store, NamedBy::ForAll),
         };
         if !name.is_empty() {
             let name = name.clone();
-            Keeper::Helper { name, setting }
+            Storage::Helper { name, named_by }
         } else if self.auths.is_empty() && self.helpers.is_empty() {
-            Keeper::Unset
+            Storage::Unset
         } else {
             // An empty name in credHelpers takes its host out of credsStore.
-            Keeper::File
+            Storage::File
         }
     }
 
@@ -213,14 +213,14 @@ impl ConfigFile {
         self.top.put("credsStore", &name)
     }
 
-    pub(super) fn remove(&mut self, mut is_doomed: impl FnMut(&str, &RawValue) -> bool) -> Change {
+    pub(super) fn remove(&mut self, mut is_erasable: impl FnMut(&str, &RawValue) -> bool) -> Change {
         let mut change = Change::None;
         self.auths.retain(|key, login| {
-            let doomed = is_doomed(key, login);
-            if doomed {
+            let is_removed = is_erasable(key, login);
+            if is_removed {
                 change = Change::Made;
             }
-            !doomed
+            !is_removed
         });
         change
     }
@@ -243,7 +243,7 @@ impl ConfigFile {
             None => reasons.push("credsStore is not a string".to_owned()),
         }
         file.auths = auths;
-        file.fault = reasons.into_iter().next().map(|reason| Unusable { action, reason });
+        file.problem = reasons.into_iter().next().map(|reason| Unusable { action, reason });
         file
     }
 
@@ -257,9 +257,9 @@ impl ConfigFile {
 fn object(what: &str, text: &[u8], reasons: &mut Vec<String>) -> Members {
     let (members, reason) = match Members::parse(text) {
         Ok(members) => return members,
-        Err(Fault::Syntax(reason)) => (Members::default(), reason),
-        Err(Fault::NotAnObject) => (Members::default(), format!("{what} is not a JSON object")),
-        Err(Fault::MoreFollows(members)) => (members, format!("{what} goes on after its JSON object")),
+        Err(ParseError::Syntax(reason)) => (Members::default(), reason),
+        Err(ParseError::NotAnObject) => (Members::default(), format!("{what} is not a JSON object")),
+        Err(ParseError::MoreFollows(members)) => (members, format!("{what} goes on after its JSON object")),
     };
     reasons.push(reason);
     members

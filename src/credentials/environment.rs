@@ -1,6 +1,6 @@
 //! `DOCKER_AUTH_CONFIG`: `{"auths":{"HOST":{"auth":"base64"}}}` and nothing else, since Docker 28.3.
 
-use super::members::{Fault, Members};
+use super::members::{Members, ParseError};
 use super::{Credential, Secret, entry};
 
 /// The logins in the variable, by key. The error is Docker's text.
@@ -32,9 +32,9 @@ fn login(key: &str, entry: &str) -> Result<Credential, String> {
 
 fn object(text: &str) -> Result<Members, String> {
     Members::parse(text.as_bytes()).map_err(|fault| match fault {
-        Fault::Syntax(reason) => reason,
-        Fault::NotAnObject => "a value that should be a JSON object is not one".to_owned(),
-        Fault::MoreFollows(_) => "DOCKER_AUTH_CONFIG does not support more than one JSON object".to_owned(),
+        ParseError::Syntax(reason) => reason,
+        ParseError::NotAnObject => "a value that should be a JSON object is not one".to_owned(),
+        ParseError::MoreFollows(_) => "DOCKER_AUTH_CONFIG does not support more than one JSON object".to_owned(),
     })
 }
 

@@ -21,7 +21,7 @@ use crate::error::{Error, Kind};
 use crate::image::go_json;
 
 /// Long enough to type a passphrase for a key, short enough for a machine without anybody.
-const PATIENCE: Duration = Duration::from_mins(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: u64 = 1 << 20;
 /// The user name that says the secret is an identity token.
@@ -34,13 +34,13 @@ const TELLING: [&str; 2] = ["no credentials server URL", "no credentials usernam
 /// The helpers in the folders of a search path such as `PATH`.
 pub(super) struct Helpers {
     search_path: Option<OsString>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Helpers {
     pub(super) fn new(search_path: Option<OsString>) -> Self {
-        let patience = PATIENCE;
-        Self { search_path, patience }
+        let timeout = ANSWER_TIMEOUT;
+        Self { search_path, timeout }
     }
 
     /// The helper of this name, installed or not; `None` when no helper can have such a name.
@@ -51,12 +51,12 @@ impl Helpers {
         }
         let binary = format!("docker-credential-{name}");
         let program = self.program(&binary);
-        let (name, patience) = (name.to_owned(), self.patience);
+        let (name, timeout) = (name.to_owned(), self.timeout);
         Some(Helper {
             name,
             binary,
             program,
-            patience,
+            timeout,
         })
     }
 
@@ -87,13 +87,13 @@ pub(super) struct Helper {
     pub(super) name: String,
     pub(super) binary: String,
     program: Option<PathBuf>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// What a helper is given to keep.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Login {
+struct HelperInput {
     #[serde(rename = "ServerURL")]
     server_url: String,
     username: String,
@@ -102,27 +102,27 @@ struct Login {
 
 /// A helper that did not do its work, in Docker's words.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct HelperError {
     doing: &'static str,
     error: String,
     out: String,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for HelperError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} - err: {}, out: `{}`", self.doing, self.error, self.out)
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<HelperError> for Error {
+    fn from(failure: HelperError) -> Self {
         Error::new(Kind::Io, failure.to_string())
     }
 }
 
 impl Helper {
     /// The login kept under a key. A helper that answers with nothing in it (as `pass` does) keeps none.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Credential>, Failure> {
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Credential>, HelperError> {
         let doing = "error getting credentials";
         let out = match self.run("get", key.as_bytes()).await {
             Ok(out) => out,
@@ -144,7 +144,7 @@ impl Helper {
     }
 
     /// Keeps a login under a key, in place of what was there.
-    pub(super) async fn store(&self, key: &str, credential: &Credential) -> Result<(), Failure> {
+    pub(super) async fn store(&self, key: &str, credential: &Credential) -> Result<(), HelperError> {
         let doing = "error storing credentials";
         let (username, secret) = match credential {
             Credential::Basic { username, password } => (username.as_str(), password),
@@ -154,7 +154,7 @@ impl Helper {
                 return Err(failure(doing, error, &[], &[]));
             }
         };
-        let login = Login {
+        let login = HelperInput {
             server_url: key.to_owned(),
             username: username.to_owned(),
             secret: secret.expose().to_owned(),
@@ -177,7 +177,7 @@ impl Helper {
 
     /// Makes sure nothing is kept under a key. Helpers differ in how they refuse to erase what they do not
     /// keep, so after a refusal they are asked.
-    pub(super) async fn erase(&self, key: &str) -> Result<(), Failure> {
+    pub(super) async fn erase(&self, key: &str) -> Result<(), HelperError> {
         match self.run("erase", key.as_bytes()).await {
             Ok(_) => Ok(()),
             Err(_) if self.program.is_some() && matches!(self.get(key).await, Ok(None)) => Ok(()),
@@ -201,9 +201,9 @@ impl Helper {
             .kill_on_drop(true)
             .spawn();
         let mut child = child.map_err(|e| (format!("fork/exec {}: {e}", program.display()), Vec::new()))?;
-        let answer = tokio::time::timeout(self.patience, converse(&mut child, input)).await;
+        let answer = tokio::time::timeout(self.timeout, converse(&mut child, input)).await;
         let (status, out) = match answer {
-            Err(_) => return Err((format!("no answer within {} s", self.patience.as_secs()), Vec::new())),
+            Err(_) => return Err((format!("no answer within {} s", self.timeout.as_secs()), Vec::new())),
             Ok(Err(e)) => return Err((e.to_string(), Vec::new())),
             Ok(Ok(answer)) => answer,
         };
@@ -249,10 +249,10 @@ async fn converse(child: &mut Child, input: &[u8]) -> io::Result<(ExitStatus, Ve
 }
 
 /// Builds the message from what the helper wrote, without the secrets that went in or may have come out.
-fn failure(doing: &'static str, error: String, out: &[u8], hidden: &[&str]) -> Failure {
+fn failure(doing: &'static str, error: String, out: &[u8], hidden: &[&str]) -> HelperError {
     let mut out = String::from_utf8_lossy(out).trim().to_owned();
     if TELLING.contains(&out.as_str()) {
-        return Failure {
+        return HelperError {
             doing,
             error: out.clone(),
             out,
@@ -265,7 +265,7 @@ fn failure(doing: &'static str, error: String, out: &[u8], hidden: &[&str]) -> F
     if hidden.is_empty() && out.to_ascii_lowercase().contains("\"secret\"") {
         "***".clone_into(&mut out);
     }
-    Failure { doing, error, out }
+    HelperError { doing, error, out }
 }
 
 fn as_go_says(status: ExitStatus) -> String {

@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 pub(super) struct Members(Vec<(String, Box<RawValue>)>);
 
 /// Why a text is not the object it should be; never quotes the text.
-pub(super) enum Fault {
+pub(super) enum ParseError {
     /// Not JSON; the reason names the position.
     Syntax(String),
     /// JSON, but of another type.
@@ -23,16 +23,16 @@ pub(super) enum Fault {
 
 impl Members {
     /// Reads one object, or `null` or nothing at all as an empty one.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Option<Self>>();
         let members = match values.next() {
             None => return Ok(Self::default()),
             Some(Ok(members)) => members.unwrap_or_default(),
-            Some(Err(e)) if e.is_data() => return Err(Fault::NotAnObject),
-            Some(Err(e)) => return Err(Fault::Syntax(e.to_string())),
+            Some(Err(e)) if e.is_data() => return Err(ParseError::NotAnObject),
+            Some(Err(e)) => return Err(ParseError::Syntax(e.to_string())),
         };
         match text.get(values.byte_offset()..) {
-            Some(rest) if !rest.trim_ascii().is_empty() => Err(Fault::MoreFollows(members)),
+            Some(rest) if !rest.trim_ascii().is_empty() => Err(ParseError::MoreFollows(members)),
             _ => Ok(members),
         }
     }
@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn a_fault_says_where_but_never_what() {
         assert!(
-            matches!(Members::parse(b"{bad json"), Err(Fault::Syntax(e)) if e == "key must be a string at line 1 column 2")
+            matches!(Members::parse(b"{bad json"), Err(ParseError::Syntax(e)) if e == "key must be a string at line 1 column 2")
         );
-        assert!(matches!(Members::parse(b"[]"), Err(Fault::NotAnObject)));
-        assert!(matches!(Members::parse(b"\"secret\""), Err(Fault::NotAnObject)));
-        assert!(matches!(Members::parse(b"{\"a\":1} x"), Err(Fault::MoreFollows(m)) if !m.is_empty()));
+        assert!(matches!(Members::parse(b"[]"), Err(ParseError::NotAnObject)));
+        assert!(matches!(Members::parse(b"\"secret\""), Err(ParseError::NotAnObject)));
+        assert!(matches!(Members::parse(b"{\"a\":1} x"), Err(ParseError::MoreFollows(m)) if !m.is_empty()));
     }
 }

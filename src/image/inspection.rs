@@ -3,13 +3,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Digest, Reference};
+use super::{Descriptor, Digest, Reference};
 use crate::error::{Error, Kind, Result};
 
 /// What the store knows of an image beside its config.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
     pub id: &'a Digest,
+    /// What the name that was asked for stands for: a manifest, or an index with it.
+    pub target: &'a Descriptor,
     pub tags: &'a [Reference],
     pub digests: &'a [Reference],
     /// What the layers unpack to, in bytes.
@@ -23,8 +25,11 @@ pub struct Inspection {
     pub document: Value,
     /// What docker's client makes of it, as JSON: what it does not know or is empty is not there.
     pub understood: Value,
-    /// What templates are filled with: all that either of the two has, also what is empty.
+    /// What templates are filled with: all that either of the two has, also what is empty, and what docker's client
+    /// calls by another name.
     pub fields: Value,
+    /// The target, as JSON.
+    pub descriptor: Value,
 }
 
 /// The members of docker's config in its order, with what stands for those that are not there.
@@ -113,7 +118,11 @@ impl Inspection {
             all.entry(name).or_insert_with(|| empty.value().unwrap_or_default());
         }
         fields.insert("Config".to_owned(), Value::Object(all));
+        fields.insert("ID".to_owned(), json!(known.id.as_str()));
+        fields.insert("Descriptor".to_owned(), descriptor_fields(known.target));
+        fields.insert("Manifests".to_owned(), Value::Null);
         Ok(Self {
+            descriptor: brief(known.target),
             document: Value::Object(document),
             understood: Value::Object(understood),
             fields: Value::Object(fields),
@@ -125,11 +134,30 @@ impl Inspection {
     pub fn with(mut self, more: &Map<String, Value>) -> Self {
         for object in [&mut self.document, &mut self.understood, &mut self.fields] {
             if let Value::Object(members) = object {
+                let target = members.get("Descriptor").cloned();
                 members.extend(more.clone());
+                members.extend(target.map(|target| ("Descriptor".to_owned(), target)));
             }
         }
         self
     }
+}
+
+/// What a descriptor says of itself.
+pub fn brief(it: &Descriptor) -> Value {
+    json!({"mediaType": it.media_type, "digest": it.digest, "size": it.size})
+}
+
+/// By the names of Go's fields, which templates are first tried with, and by those of the JSON.
+fn descriptor_fields(it: &Descriptor) -> Value {
+    let mut fields = json!({
+        "MediaType": it.media_type, "Digest": it.digest, "Size": it.size,
+        "ArtifactType": "", "Annotations": {}, "Data": [], "Platform": null, "URLs": [],
+    });
+    if let (Value::Object(fields), Value::Object(brief)) = (&mut fields, brief(it)) {
+        fields.extend(brief);
+    }
+    fields
 }
 
 fn document(known: Known<'_>, image: &Map<String, Value>, own: Option<&Map<String, Value>>) -> Map<String, Value> {
@@ -263,8 +291,10 @@ mod tests {
 
     fn inspection(config: &str) -> Inspection {
         let id = Digest::of(b"x");
+        let target = Descriptor::new("application/x", id.clone(), 7);
         let known = Known {
             id: &id,
+            target: &target,
             tags: &[Reference::parse("nginx:latest").unwrap()],
             digests: &[],
             size: 420_014,
@@ -296,6 +326,10 @@ mod tests {
         assert!(it.understood.get("Container").is_none() && it.understood.get("DockerVersion").is_some());
         assert_eq!(it.fields["Config"]["Healthcheck"], Value::Null);
         assert_eq!(it.fields["OsVersion"], "");
+        assert_eq!(it.fields["ID"], it.document["Id"]);
+        assert_eq!(it.fields["Descriptor"]["Size"], 7);
+        assert_eq!(it.descriptor.to_string().matches("ize").count(), 1);
+        assert!(it.document.get("ID").is_none() && it.document.get("Descriptor").is_none());
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub(super) fn to_store(store: &Store, arrivals: Vec<Arrival<'_>>) -> Result<bool
     }
     let mut is_new = false;
     for (name, image) in &names {
-        is_new |= store.named(name)?.is_none_or(|old| old.digest != image.digest);
+        is_new |= store.names().target(name)?.is_none_or(|old| old.digest != image.digest);
     }
-    store.list(&names, &nameless)?;
+    store.names().list(&names, &nameless)?;
     Ok(is_new)
 }
 
@@ -70,6 +70,6 @@ mod tests {
         };
         let refused = to_store(&store, vec![arrival]).unwrap_err();
         assert_eq!(refused.kind(), Kind::Conflict);
-        assert_eq!(store.images().unwrap().len(), 0);
+        assert_eq!(store.images().all().unwrap().len(), 0);
     }
 }

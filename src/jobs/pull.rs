@@ -114,6 +114,7 @@ impl Pull<'_> {
         };
         let is_new = commit::to_store(&self.store, vec![arrival])?;
         self.store
+            .notes()
             .remember_location(name.domain(), name.path(), &brought.blobs)?;
         self.reporter.tell(News::Digest(root.digest()));
         let mismatch = brought.platform.filter(|actual| !self.fits(actual));
@@ -133,7 +134,11 @@ impl Pull<'_> {
         }
         let mut is_kept = false;
         for name in [name, &name.at_digest(root.digest())] {
-            is_kept |= self.store.named(name)?.is_some_and(|it| it.digest == *root.digest());
+            is_kept |= self
+                .store
+                .names()
+                .target(name)?
+                .is_some_and(|it| it.digest == *root.digest());
         }
         if let (true, Body::Index(index)) = (is_kept, &root.body) {
             index.choose(&self.wanted())?;
@@ -153,11 +158,11 @@ impl Pull<'_> {
         let Body::Image(body) = &image.body else {
             return Err(Error::new(Kind::Corrupt, format!("{name} is an index of indexes")));
         };
-        let plan = Plan::for_image(body, None, |blob| self.store.has_whole(blob));
+        let plan = Plan::for_image(body, None, |blob| self.store.blobs().has_whole(blob));
         let manifests = [image.digest(), root.digest()];
         writer.expect(plan.blobs.iter().map(|blob| &blob.digest).chain(manifests));
         self.transfer(&plan, &self.repository, writer).await?;
-        let platform = self.store.config(body)?.platform;
+        let platform = self.store.images().config(body)?.platform;
         for manifest in [&image, root] {
             writer.put_manifest(manifest).await?;
         }
@@ -177,7 +182,7 @@ impl Pull<'_> {
             store: &self.store,
             repository: &self.repository,
         };
-        let has = |blob: &Descriptor| self.store.has_whole(blob);
+        let has = |blob: &Descriptor| self.store.blobs().has_whole(blob);
         let plan = Plan::for_tree(&source, root, |_| Ok(ImageConfig::default()), has).await?;
         let manifests = plan.children.iter().map(|child| &child.digest).chain([root.digest()]);
         writer.expect(plan.blobs.iter().map(|blob| &blob.digest).chain(manifests));
@@ -192,16 +197,16 @@ impl Pull<'_> {
 
     /// The digest the registry has for this name, if this store has just that, whole: it costs one HEAD.
     async fn up_to_date(&self, name: &Reference) -> Result<Option<Digest>> {
-        let Some(local) = self.store.named(name)? else {
+        let Some(local) = self.store.names().target(name)? else {
             return Ok(None);
         };
-        if !self.store.is_whole(&local) {
+        if !self.store.images().is_whole(&local) {
             return Ok(None);
         }
         let Some(remote) = self.repository.head(name.version()).await? else {
             return Ok(None);
         };
-        let by_digest = self.store.named(&name.at_digest(&remote))?;
+        let by_digest = self.store.names().target(&name.at_digest(&remote))?;
         let is_known = by_digest.is_some_and(|it| it.digest == local.digest);
         let is_current = is_known
             && match self.extent {

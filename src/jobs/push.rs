@@ -44,9 +44,9 @@ impl<'a> Push<'a> {
         limits: Limits,
         reporter: Reporter<'a>,
     ) -> Result<Self> {
-        let limit = store.body_limit(registry.domain());
+        let limit = store.notes().body_limit(registry.domain());
         Ok(Self {
-            locations: store.locations(registry.domain())?,
+            locations: store.notes().locations(registry.domain())?,
             registry: registry.bounded_by(limit),
             store,
             platform,
@@ -57,7 +57,7 @@ impl<'a> Push<'a> {
 
     /// The name to push, or all tags of its repository. All of them exist here.
     pub fn local_names(&self, shown: &Reference, which: Which) -> Result<Vec<Reference>> {
-        let tags = self.store.tags_of(shown)?;
+        let tags = self.store.names().tags(shown)?;
         if tags.is_empty() {
             return Err(Error::new(
                 Kind::NotFound,
@@ -81,7 +81,7 @@ impl<'a> Push<'a> {
 
     /// Pushes one tag.
     pub async fn one(&self, name: &Reference) -> Result<Pushed> {
-        let Some(descriptor) = self.store.named(name)? else {
+        let Some(descriptor) = self.store.names().target(name)? else {
             return Err(Error::new(
                 Kind::NotFound,
                 format!("tag does not exist: {}", name.familiar()),
@@ -89,20 +89,21 @@ impl<'a> Push<'a> {
         };
         let whole = self.store.manifest(&descriptor.digest).await?;
         let manifest = self.part(name, &whole).await?;
-        let read = |image: &ImageManifest| self.store.config(image);
+        let read = |image: &ImageManifest| self.store.images().config(image);
         let plan = Plan::for_tree(&self.store, &manifest, read, |_| false).await?;
         let repository = self
             .registry
             .repository(name)
             .mounting_from(self.locations.clone())
-            .remembering(self.store.sessions(name.domain(), name.path()));
+            .remembering(self.store.notes().push_sessions(name.domain(), name.path()));
         let progress = self.reporter.watch();
         let tag = name.tag().unwrap_or_default();
         if self.stands(&repository, name, &manifest).await {
             transfer::run(&plan, &self.store, &Complete, self.limits, &progress).await?;
         } else {
             transfer::run(&plan, &self.store, &repository, self.limits, &progress).await?;
-            repository.put_tag(&manifest, tag).await?;
+            let put = async || repository.put_tag(&manifest, tag).await;
+            transfer::name(&manifest, &self.store, &repository, self.limits, &progress, put).await?;
         }
         let is_whole = manifest.digest() == whole.digest();
         let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));
@@ -124,7 +125,7 @@ impl<'a> Push<'a> {
         let name = name.familiar();
         match &image.body {
             Body::Image(body) => {
-                let actual = self.store.config(body)?.platform;
+                let actual = self.store.images().config(body)?.platform;
                 let fits = actual.distance_to(wanted).is_some();
                 fits.then(|| image.clone()).ok_or_else(|| {
                     Error::new(
@@ -175,13 +176,15 @@ impl<'a> Push<'a> {
         plan: &Plan,
     ) -> Result<()> {
         if let Some((name, descriptor)) = digest
-            && self.store.named(&name)?.is_none()
+            && self.store.names().target(&name)?.is_none()
         {
-            self.store.tag(&name, &descriptor)?;
+            self.store.names().set(&name, &descriptor)?;
         }
         let blobs = plan.blobs.iter().map(|blob| &blob.digest);
         let pushed: Vec<Digest> = blobs.chain([manifest.digest()]).cloned().collect();
-        self.store.remember_location(name.domain(), name.path(), &pushed)
+        self.store
+            .notes()
+            .remember_location(name.domain(), name.path(), &pushed)
     }
 }
 

@@ -247,7 +247,7 @@ pub fn read(
     platform: Option<&Platform>,
     progress: &dyn Progress,
 ) -> Result<(Contents, Vec<Listed>)> {
-    let has = |digest: &Digest, size: u64| store.has_whole(&Descriptor::new("", digest.clone(), size));
+    let has = |digest: &Digest, size: u64| store.blobs().has_whole(&Descriptor::new("", digest.clone(), size));
     let reading = Reading {
         keep: &|bytes, size, algorithm| scratch.take(bytes, size, algorithm),
         has: &has,
@@ -255,8 +255,8 @@ pub fn read(
     };
     let contents = Contents::read(stream, &reading)?;
     let held = Held {
-        has: &|blob| store.has_whole(blob),
-        layer: &|diff_id| store.layer_of(diff_id),
+        has: &|blob| store.blobs().has_whole(blob),
+        layer: &|diff_id| store.images().layer_of(diff_id),
     };
     let images = archive::images_of(&contents, &held, platform)?;
     Ok((contents, images))

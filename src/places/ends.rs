@@ -124,11 +124,16 @@ impl Source for &(dyn Origin + '_) {
 
 /// A [`Sink`] of any sort, behind a pointer.
 pub trait AnySink {
+    fn any_look_for<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, Option<Outcome>>;
     fn any_receive<'a>(&'a self, blob: &'a Descriptor, open: &'a Opener<'_>) -> Answer<'a, Outcome>;
     fn any_put_manifest<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()>;
 }
 
 impl<T: Sink> AnySink for T {
+    fn any_look_for<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, Option<Outcome>> {
+        Box::pin(self.look_for(blob))
+    }
+
     fn any_receive<'a>(&'a self, blob: &'a Descriptor, open: &'a Opener<'_>) -> Answer<'a, Outcome> {
         Box::pin(self.receive(blob, open))
     }
@@ -139,6 +144,10 @@ impl<T: Sink> AnySink for T {
 }
 
 impl Sink for &(dyn Receiver + '_) {
+    async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
+        (**self).any_look_for(blob).await
+    }
+
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
         (**self).any_receive(blob, open).await
     }

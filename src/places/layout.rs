@@ -25,7 +25,7 @@ impl LayoutFolder {
     /// A layout has no list of referrers: those that it lists itself are looked through.
     async fn referrers_of(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
         let mut found: Vec<Descriptor> = Vec::new();
-        for (_, listed) in self.0.labels()? {
+        for (_, listed) in self.0.names().labels()? {
             let Ok(manifest) = self.0.manifest(&listed.digest).await else {
                 continue;
             };
@@ -77,13 +77,21 @@ impl Source for LayoutFolder {
 impl Origin for LayoutFolder {
     fn resolve<'a>(&'a self, name: &'a Place) -> Answer<'a, Manifest> {
         Box::pin(async move {
-            let listed = chosen(self.0.labels()?, name)?;
+            let listed = chosen(self.0.names().labels()?, name)?;
             self.0.manifest(&listed.digest).await
         })
     }
 
     fn tags(&self) -> Answer<'_, Vec<String>> {
-        Box::pin(async { Ok(self.0.labels()?.into_iter().filter_map(|(label, _)| label).collect()) })
+        Box::pin(async {
+            Ok(self
+                .0
+                .names()
+                .labels()?
+                .into_iter()
+                .filter_map(|(label, _)| label)
+                .collect())
+        })
     }
 
     fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
@@ -94,7 +102,7 @@ impl Origin for LayoutFolder {
 impl Destination for LayoutFolder {
     fn standing<'a>(&'a self, name: &'a Place) -> Answer<'a, Option<Digest>> {
         Box::pin(async move {
-            let labels = self.0.labels()?.into_iter();
+            let labels = self.0.names().labels()?.into_iter();
             let mut named = labels.filter(|(label, _)| label.as_deref() == name.tag());
             Ok(named.next().map(|(_, listed)| listed.digest))
         })
@@ -106,7 +114,7 @@ impl Destination for LayoutFolder {
             Ok(match self.0.manifest(digest).await.map(|manifest| manifest.body) {
                 Ok(Body::Image(image)) => {
                     let mut blobs = image.layers.iter().chain([&image.config]);
-                    blobs.all(|blob| blob.is_foreign() || self.0.has_whole(blob))
+                    blobs.all(|blob| blob.is_foreign() || self.0.blobs().has_whole(blob))
                 }
                 Ok(Body::Index(_)) | Err(_) => false,
             })
@@ -114,7 +122,7 @@ impl Destination for LayoutFolder {
     }
 
     fn has_blob<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, bool> {
-        Box::pin(async { Ok(self.0.has_whole(blob)) })
+        Box::pin(async { Ok(self.0.blobs().has_whole(blob)) })
     }
 
     fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
@@ -139,7 +147,7 @@ impl Sink for IntoLayout {
         if blob.is_foreign() {
             return Ok(Outcome::Skipped);
         }
-        if self.store.has_whole(blob) {
+        if self.store.blobs().has_whole(blob) {
             return Ok(Outcome::AlreadyPresent);
         }
         self.writer.receive(blob, open).await
@@ -154,7 +162,7 @@ impl Receiver for IntoLayout {
     fn name<'a>(self: Box<Self>, manifest: &'a Manifest, name: &'a Place) -> Answer<'a, ()> {
         Box::pin(async move {
             self.writer.put_manifest(manifest).await?;
-            self.store.label(name.tag(), &manifest.descriptor)
+            self.store.names().label(name.tag(), &manifest.descriptor)
         })
     }
 
@@ -162,7 +170,7 @@ impl Receiver for IntoLayout {
         Box::pin(async move {
             self.writer.put_manifest(manifest).await?;
             match Referral::of(manifest) {
-                Some(referral) => self.store.label(None, &referral.referrer),
+                Some(referral) => self.store.names().label(None, &referral.referrer),
                 None => Ok(()),
             }
         })

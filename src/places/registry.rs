@@ -31,7 +31,7 @@ impl OnRegistry {
     }
 
     pub(super) fn destination(name: &Reference, means: &Means<'_>) -> Result<Self> {
-        let limit = means.store.body_limit(name.domain());
+        let limit = means.store.notes().body_limit(name.domain());
         let registry = means.registries.at(name.domain())?.bounded_by(limit);
         Ok(Self {
             repository: registry.repository(name),
@@ -41,7 +41,7 @@ impl OnRegistry {
     }
 
     fn memory(&self) -> Memory {
-        self.store.sessions(self.name.domain(), self.name.path())
+        self.store.notes().push_sessions(self.name.domain(), self.name.path())
     }
 }
 
@@ -121,12 +121,16 @@ impl Destination for OnRegistry {
 struct IntoRepository(Repository);
 
 impl Sink for IntoRepository {
+    async fn look_for(&self, blob: &Descriptor) -> Result<Option<Outcome>> {
+        self.0.look_for(blob).await
+    }
+
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
         self.0.receive(blob, open).await
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.0.put_manifest(manifest).await.map_err(|e| refused(e, manifest))
+        self.0.put_manifest(manifest).await.map_err(refused)
     }
 }
 
@@ -137,7 +141,7 @@ impl Receiver for IntoRepository {
                 Version::Tag(tag) => self.0.put_tag(manifest, tag).await,
                 Version::Digest(_) => self.0.put_manifest(manifest).await,
             };
-            put.map_err(|e| refused(e, manifest))
+            put.map_err(refused)
         })
     }
 
@@ -146,18 +150,15 @@ impl Receiver for IntoRepository {
     }
 }
 
-/// A registry that takes no such manifests (zot has no docker types, Quay none of them in an OCI index) says so in
-/// many ways, few of them clear.
-fn refused(error: Error, manifest: &Manifest) -> Error {
-    if error.kind() != Kind::Unsupported {
-        return error;
+/// What registries say of a type that they do not take is seldom clear.
+fn refused(error: Error) -> Error {
+    match error.clue() {
+        Some(Clue::TypeRefused { media_type }) => {
+            let doing = format!("the registry does not take this manifest, of type {media_type}");
+            error.during(doing)
+        }
+        _ => error,
     }
-    let media_type = manifest.descriptor.media_type.clone();
-    error
-        .during(format!(
-            "the registry does not take this manifest, of type {media_type}"
-        ))
-        .with_clue(Clue::TypeRefused { media_type })
 }
 
 /// The error that `name` is not there, with the repository's nearest tags where it lists any.

@@ -39,7 +39,7 @@ fn speaks_of(answer: &Answer, blob: &Descriptor) -> bool {
 /// Whether the registry sent HEAD on to a URL that a storage signed for GET alone (`pulp_container#579`): it would not do
 /// so for a blob that it lacks.
 fn is_signed_for_another_method(answer: &Answer, asked: &str) -> bool {
-    let is_elsewhere = answer.is_foreign || !answer.url.path().ends_with(asked);
+    let is_elsewhere = answer.is_elsewhere || !answer.url.path().ends_with(asked);
     is_elsewhere
         && answer.url.query().is_some()
         && matches!(answer.status.as_u16(), 400 | 401 | 403 | 405)
@@ -107,7 +107,7 @@ impl Blobs {
                 return Box::pin(self.open_at(host, blob, 0..blob.size)).await;
             }
             status if status.is_success() => 0..blob.size,
-            _ => return Err(host.failure(answer).await.first()),
+            _ => return Err(host.refusal(answer).await.first()),
         };
         let expected = got.end.saturating_sub(got.start);
         if let Some(length) = length(&answer.headers)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
 
-use super::wire::{Host, Keys, Mirror, Wire};
+use super::wire::{CredentialSource, Host, Mirror, Wire};
 use crate::content::ByteStream;
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    pub(super) fn new(domain: &str, wire: &Rc<Wire>, keys: &dyn Fn() -> Keys, mirrors: &[Mirror]) -> Self {
+    pub(super) fn new(domain: &str, wire: &Rc<Wire>, keys: &dyn Fn() -> CredentialSource, mirrors: &[Mirror]) -> Self {
         let mirrors = mirrors.iter().map(|mirror| MirrorHost {
             host: Host::new(wire.mirror(mirror), keys()),
             failed: Arc::default(),

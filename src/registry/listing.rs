@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::hosts::Hosts;
 use super::pages::{List, Listed, MAX_NAMES, Names, NoList};
 use super::requests::Requests;
-use super::wire::{Failure, Request, Scope, ShowLogin};
+use super::wire::{Refusal, Request, Scope, ShowLogin};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Reference;
 
@@ -48,7 +48,7 @@ pub(super) async fn catalog(hosts: &Hosts) -> Result<Listed<String>> {
     }
 }
 
-fn no_catalog(hosts: &Hosts, failure: &Failure) -> Error {
+fn no_catalog(hosts: &Hosts, failure: &Refusal) -> Error {
     match failure.status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             let message = format!("{} does not list its repositories", hosts.domain);

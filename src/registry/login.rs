@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::de::IgnoredAny;
 
 use super::hosts::Hosts;
-use super::wire::{Answer, Host, Keys, Request, Scope, described, headers, kind_of};
+use super::wire::{Answer, CredentialSource, Host, Request, Scope, described, headers, kind_of};
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -18,7 +18,7 @@ pub struct Login {
 /// Whether the registry takes this credential.
 pub(super) async fn try_out(hosts: &Hosts, credential: Credential) -> Result<Login> {
     // Proofs of an earlier login must not vouch for this one.
-    let host = Host::new(hosts.main.endpoint.clone(), Keys::Given(credential));
+    let host = Host::new(hosts.main.endpoint.clone(), CredentialSource::Given(credential));
     let ping = Request::new(Method::GET, "/v2/");
     let answer = host.send(&ping).await?;
     if !answer.status.is_success() {
@@ -59,7 +59,7 @@ async fn insist(hosts: &Hosts, host: &Host, ping: &Request) -> Result<()> {
 async fn check_registry(hosts: &Hosts, answer: Answer) -> Result<()> {
     let at = shown(&answer);
     let is_vouched = headers::is_registry_s(&answer.headers);
-    let is_own = !answer.is_foreign && !answer.is_web_page();
+    let is_own = !answer.is_elsewhere && !answer.is_web_page();
     let body = answer.read(MAX_GREETING).await?;
     let is_greeting = body.trim_ascii().is_empty() || serde_json::from_slice::<IgnoredAny>(&body).is_ok();
     if is_own && (is_vouched || is_greeting) {

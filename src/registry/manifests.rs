@@ -7,9 +7,9 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use tokio::time::sleep;
 
-use super::removal::not_removed;
+use super::removal::{is_removed, not_removed};
 use super::requests::{OCTETS, Requests};
-use super::wire::{Answer, Host, Page, Request, Shown, described, headers, may_pass};
+use super::wire::{Answer, Host, Refusal, Request, WholeAnswer, Wording, described, headers, may_pass};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::manifest::MAX_SIZE;
 use crate::image::{Digest, Manifest, Referral, Version};
@@ -26,6 +26,11 @@ pub(super) struct Manifests<'a> {
 }
 
 impl Manifests<'_> {
+    /// The domain of the registry.
+    pub(super) fn host(&self) -> &str {
+        &self.requests.hosts.domain
+    }
+
     /// The digest that a tag stands for, without its manifest: the Hub does not count this as a pull. None when the
     /// registry does not tell.
     pub(super) async fn head(self, version: Version<'_>) -> Result<Option<Digest>> {
@@ -47,7 +52,7 @@ impl Manifests<'_> {
             return Ok(headers::content_digest(&answer.headers));
         }
         if may_pass(answer.status) {
-            return Err(host.failure(answer).await.first());
+            return Err(host.refusal(answer).await.first());
         }
         // The answer to HEAD has no words; and some servers know GET only.
         let manifest = self.read(version).await?;
@@ -86,7 +91,7 @@ impl Manifests<'_> {
     /// The manifest or index as the registry itself has it, asked for as `docker manifest` asks: no mirror, and failures
     /// in the registry's own words.
     pub(super) async fn read_from_registry(self, version: Version<'_>) -> Result<Manifest> {
-        let request = self.request(Method::GET, version).shown(Shown::AsSent);
+        let request = self.request(Method::GET, version).worded(Wording::AsSent);
         match self.requests.main().fetch(&request, MAX_SIZE).await? {
             Ok(page) => parsed(page, version),
             Err(failure) => Err(failure.whole()),
@@ -95,11 +100,11 @@ impl Manifests<'_> {
 
     /// Puts a manifest under a tag or its digest. The answer is what it refers to, where the registry does not list that by
     /// itself: then its client has to.
-    pub(super) async fn put(self, manifest: &Manifest, at: &str) -> Result<Option<Referral>> {
+    pub(super) async fn put(self, manifest: &Manifest, at: &str) -> Result<Result<Option<Referral>, Refusal>> {
         let request = self
             .requests
             .writing(Method::PUT, &format!("manifests/{at}"))
-            .shown(Shown::AsSent)
+            .worded(Wording::AsSent)
             .body(media_type(&manifest.descriptor.media_type), manifest.raw.clone());
         let host = self.requests.main();
         let mut waits = FOR_BLOBS.iter();
@@ -109,10 +114,10 @@ impl Manifests<'_> {
                 self.check_stored(&answer, manifest.digest())?;
                 break answer;
             }
-            let failure = host.failure(answer).await;
+            let failure = host.refusal(answer).await;
             match waits.next().filter(|_| failure.lacks_blobs()) {
                 Some(wait) => sleep(*wait).await,
-                None => return Err(failure.whole()),
+                None => return Ok(Err(failure)),
             }
         };
         let ours = manifest.digest();
@@ -124,7 +129,7 @@ impl Manifests<'_> {
                 Kind::Corrupt,
                 format!("the registry stored the manifest {ours} as {theirs}"),
             )),
-            _ => Ok(Referral::of(manifest).filter(|_| !is_listed)),
+            _ => Ok(Ok(Referral::of(manifest).filter(|_| !is_listed))),
         }
     }
 
@@ -165,31 +170,34 @@ impl Manifests<'_> {
         let request = self.requests.writing(Method::DELETE, &format!("manifests/{digest}"));
         let answer = host.send(&request).await?;
         match answer.status {
-            _ if answer.is_done() => {
+            _ if is_removed(&answer) => {
                 answer.discard().await;
                 Ok(())
             }
             status if status.is_success() => Err(not_removed(self.requests, status)),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
+            _ => {
+                let refusal = host.refusal(answer).await;
+                let said = refusal.first();
+                if !refusal.is_unsupported() {
+                    return Err(said);
+                }
                 let domain = self.requests.hosts.domain.clone();
-                let said = host.failure(answer).await.first();
                 let error = Error::new(Kind::Unsupported, format!("{domain} does not let images be deleted"));
                 Err(error.caused_by(said).with_clue(Clue::NoDeletion { host: domain }))
             }
-            _ => Err(host.failure(answer).await.first()),
         }
     }
 
     fn request(self, method: Method, version: Version<'_>) -> Request {
         let (name, value) = headers::accept_manifests();
         let shown = match version {
-            Version::Tag(_) => Shown::AsHead,
-            Version::Digest(_) => Shown::AsSent,
+            Version::Tag(_) => Wording::AsHead,
+            Version::Digest(_) => Wording::AsSent,
         };
         self.requests
             .reading(method, &format!("manifests/{version}"))
             .header(name, value)
-            .shown(shown)
+            .worded(shown)
     }
 }
 
@@ -199,7 +207,7 @@ fn speaks_of_manifest(answer: &Answer) -> bool {
 }
 
 /// Asks a mirror, which is no great loss when it fails.
-async fn try_once(host: &Host, request: &Request) -> Result<Option<Page>> {
+async fn try_once(host: &Host, request: &Request) -> Result<Option<WholeAnswer>> {
     let answer = host.ask(request).await?;
     if answer.status != StatusCode::OK {
         answer.discard().await;
@@ -207,11 +215,11 @@ async fn try_once(host: &Host, request: &Request) -> Result<Option<Page>> {
     }
     let (headers, url) = (answer.headers.clone(), answer.url.clone());
     let body = answer.read(MAX_SIZE).await?;
-    Ok(Some(Page { headers, url, body }))
+    Ok(Some(WholeAnswer { headers, url, body }))
 }
 
 /// Takes the bytes for what was asked for, or for what the registry says they are.
-fn parsed(page: Page, version: Version<'_>) -> Result<Manifest> {
+fn parsed(page: WholeAnswer, version: Version<'_>) -> Result<Manifest> {
     let claimed = headers::content_digest(&page.headers);
     let expected = match version {
         Version::Digest(digest) => Some(digest),

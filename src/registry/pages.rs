@@ -9,7 +9,7 @@ use reqwest::{Method, Url};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::wire::headers::{self, NextPage};
-use super::wire::{Failure, Host, Request};
+use super::wire::{Host, Refusal, Request};
 use crate::error::{Error, Kind, Result};
 
 /// The most pages: a server must not keep us for ever.
@@ -53,7 +53,7 @@ pub(super) struct List<'a> {
 
 /// Why there is not even a first page.
 pub(super) enum NoList {
-    Refused(Failure),
+    Refused(Refusal),
     /// A page that is no such list.
     Unreadable,
 }

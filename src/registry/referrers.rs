@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::manifests::Manifests;
 use super::pages::{List, NoList};
+use super::refused_manifests::explained;
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest::{MAX_SIZE, OCI_INDEX};
 use crate::image::referral::fallback_tag;
@@ -113,7 +114,10 @@ impl Referrers<'_> {
 
     async fn put_list(&self, list: &Value, subject: &Digest) -> Result<()> {
         let list = Manifest::parse(Bytes::from(list.to_string()), Some(OCI_INDEX), None)?;
-        self.manifests.put(&list, &fallback_tag(subject)).await.map(drop)
+        match self.manifests.put(&list, &fallback_tag(subject)).await? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(explained(self.manifests.host(), &list, &refusal)),
+        }
     }
 }
 

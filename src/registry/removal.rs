@@ -4,7 +4,7 @@
 use reqwest::{Method, StatusCode};
 
 use super::requests::Requests;
-use super::wire::described;
+use super::wire::{Answer, described};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Version;
 
@@ -14,7 +14,7 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
     let request = requests.writing(Method::DELETE, &format!("manifests/{}", Version::Tag(tag)));
     let answer = host.send(&request).await?;
     match answer.status {
-        _ if answer.is_done() => {
+        _ if is_removed(&answer) => {
             answer.discard().await;
             Ok(true)
         }
@@ -27,8 +27,14 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
             answer.discard().await;
             Ok(false)
         }
-        _ => Err(host.failure(answer).await.first()),
+        _ => Err(host.refusal(answer).await.first()),
     }
+}
+
+/// Whether a registry says that something is gone. A page is no word of a registry's, but an empty answer is often called
+/// one (Quay).
+pub(super) fn is_removed(answer: &Answer) -> bool {
+    matches!(answer.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) || answer.is_done()
 }
 
 /// Why nothing is gone though the answer says success: a web page came in place of a registry's word.

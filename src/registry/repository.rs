@@ -13,6 +13,7 @@ use super::listing;
 use super::manifests::Manifests;
 use super::pages::Listed;
 use super::referrers::Referrers;
+use super::refused_manifests;
 use super::removal::remove_tag;
 use super::requests::Requests;
 use super::uploads::Uploads;
@@ -91,7 +92,14 @@ impl Repository {
     /// Gives a manifest a name: what makes a push count. Its blobs and children are there already.
     pub async fn put_tag(&self, manifest: &Manifest, tag: &str) -> Result<()> {
         self.requests.name.at_tag(tag)?;
-        self.put(manifest, tag).await
+        let manifests = self.manifests();
+        match manifests.put(manifest, tag).await? {
+            Ok(unlisted) => self.list_referral(unlisted).await,
+            Err(refusal) => {
+                self.uploads.miss(refusal.lacking());
+                refused_manifests::of_tag(manifests, &self.uploads, manifest, tag, &refusal).await
+            }
+        }
     }
 
     /// Takes away a manifest, and with it every tag that stands for it.
@@ -142,8 +150,8 @@ impl Repository {
         }
     }
 
-    async fn put(&self, manifest: &Manifest, at: &str) -> Result<()> {
-        match self.manifests().put(manifest, at).await? {
+    async fn list_referral(&self, unlisted: Option<Referral>) -> Result<()> {
+        match unlisted {
             Some(unlisted) => self.lists_of_referrers().add(&unlisted).await,
             None => Ok(()),
         }
@@ -187,6 +195,16 @@ impl Sink for Repository {
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.put(manifest, manifest.digest().as_str()).await
+        match self.manifests().put(manifest, manifest.digest().as_str()).await? {
+            Ok(unlisted) => self.list_referral(unlisted).await,
+            Err(refusal) => {
+                self.uploads.miss(refusal.lacking());
+                Err(refused_manifests::explained(
+                    self.manifests().host(),
+                    manifest,
+                    &refusal,
+                ))
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use tokio::sync::Mutex;
 
 use super::hosts::Hosts;
-use super::wire::{DENIED, Failure, Host, MANIFEST_UNKNOWN, NAME_UNKNOWN, Request, Scope, Shown};
+use super::wire::{DENIED, Host, MANIFEST_UNKNOWN, NAME_UNKNOWN, Refusal, Request, Scope, Wording};
 use crate::error::Error;
 use crate::image::{Reference, Version};
 
@@ -38,7 +38,7 @@ impl Requests {
     pub(super) fn writing(&self, method: Method, path: &str) -> Request {
         self.request(method, path)
             .scopes([Scope::push(self.name.path())])
-            .shown(Shown::Not)
+            .worded(Wording::Bare)
     }
 
     fn request(&self, method: Method, path: &str) -> Request {
@@ -46,7 +46,7 @@ impl Requests {
     }
 
     /// A refusal to someone who reads, in docker's final words.
-    pub(super) fn refused_reading(&self, failure: &Failure, version: Option<Version<'_>>) -> Error {
+    pub(super) fn refused_reading(&self, failure: &Refusal, version: Option<Version<'_>>) -> Error {
         let name = self.name.familiar_name();
         let said = failure.first_in_full();
         match failure.code() {

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
 use super::hosts::Hosts;
-use super::wire::{HUB_INDEX, Host, Keys, Request, ShowLogin};
+use super::wire::{CredentialSource, HUB_INDEX, Host, Request, ShowLogin};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::null;
 use crate::image::reference::HUB;
@@ -37,7 +37,7 @@ pub(super) async fn find(hosts: &Hosts, term: &str, limit: u32) -> Result<Option
     let index;
     let host = if hosts.domain == HUB {
         // The Hub's credentials are for its registry.
-        index = Host::new(hosts.wire.endpoint(HUB_INDEX), Keys::None);
+        index = Host::new(hosts.wire.endpoint(HUB_INDEX), CredentialSource::None);
         &index
     } else {
         &hosts.main
@@ -66,7 +66,7 @@ pub(super) async fn find(hosts: &Hosts, term: &str, limit: u32) -> Result<Option
         return Ok(None);
     }
     if status != StatusCode::OK {
-        let failure = host.failure(answer).await;
+        let failure = host.refusal(answer).await;
         return Err(failure.error(refused(status.as_u16())));
     }
     let body = answer.read(MAX_REPLY).await?;

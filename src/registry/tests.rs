@@ -1,6 +1,7 @@
 //! What holds between a registry and us, against servers that misbehave.
 
 mod auth;
+mod chunks;
 mod pull;
 mod push;
 
@@ -9,7 +10,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use super::wire::Keys;
+use super::wire::CredentialSource;
 use super::wire::tests::fake::{Act, Fake, Seen};
 use super::{Mirror, Registry, Repository, Trust, Wire};
 use crate::content::{BlobReader, Opener, Source};
@@ -22,24 +23,24 @@ const PASSWORD: &str = "s3cret-pw";
 /// `alice:s3cret-pw`
 const BASIC: &str = "Basic YWxpY2U6czNjcmV0LXB3";
 
-fn basic() -> Keys {
-    Keys::Given(Credential::Basic {
+fn basic() -> CredentialSource {
+    CredentialSource::Given(Credential::Basic {
         username: USER.to_owned(),
         password: Secret::new(PASSWORD.to_owned()),
     })
 }
 
-fn registry(fake: &Fake, keys: &dyn Fn() -> Keys) -> Registry {
+fn registry(fake: &Fake, keys: &dyn Fn() -> CredentialSource) -> Registry {
     mirrored(fake, keys, &[])
 }
 
-fn mirrored(fake: &Fake, keys: &dyn Fn() -> Keys, mirrors: &[Mirror]) -> Registry {
+fn mirrored(fake: &Fake, keys: &dyn Fn() -> CredentialSource, mirrors: &[Mirror]) -> Registry {
     let wire = Rc::new(Wire::new(Trust::default()));
     Registry::with_keys(&fake.domain, &wire, keys, mirrors)
 }
 
 fn repository(fake: &Fake) -> Repository {
-    named(&registry(fake, &|| Keys::None))
+    named(&registry(fake, &|| CredentialSource::None))
 }
 
 fn known(fake: &Fake) -> Repository {

@@ -1,13 +1,15 @@
 //! Upload sessions: opened, found again, or spared where a neighbour has the blob.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use reqwest::{Method, StatusCode, Url};
+use tokio::time::timeout;
 
 use super::requests::Requests;
 use super::upload_notes::UploadNotes;
-use super::wire::{Answer, Request, Scope, Shown, encrypted_again, headers};
+use super::wire::{Answer, Request, Scope, Wording, encrypted_again, headers};
 use crate::error::{Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest};
@@ -38,6 +40,8 @@ pub(super) struct UploadSessions {
     /// Other repositories that hold a blob.
     pub(super) neighbours: Rc<HashMap<Digest, Vec<String>>>,
     pub(super) notes: Rc<UploadNotes>,
+    /// Whether it is worth asking for mounts: not where one failed otherwise than by a refusal.
+    pub(super) has_mounts: Rc<Cell<bool>>,
 }
 
 impl UploadSessions {
@@ -47,54 +51,89 @@ impl UploadSessions {
             return Ok(None);
         };
         let endpoint = &self.requests.main().endpoint;
-        if endpoint.road().await?.check(&endpoint.base().await?, &url).is_err() {
+        if endpoint
+            .url_policy()
+            .await?
+            .check(&endpoint.base().await?, &url)
+            .is_err()
+        {
             self.notes.forget(&blob.digest);
             return Ok(None);
         }
-        let request = self.request(Method::GET, url.clone());
-        let answer = match self.requests.main().send(&request).await {
-            Ok(answer) => answer,
-            Err(e) => {
-                self.notes.remember(blob, &url);
-                return Err(e);
-            }
-        };
-        let held = headers::received(&answer.headers).filter(|&held| held <= blob.size);
-        let (Some(offset), true) = (held, answer.status.is_success()) else {
-            answer.discard().await;
-            self.notes.forget(&blob.digest);
-            return Ok(None);
-        };
-        self.after(answer, offset, Some(url)).await.map(Some)
+        let found = self.find(&url, blob.size).await;
+        match &found {
+            Ok(Some(_)) => {}
+            Ok(None) => self.notes.forget(&blob.digest),
+            Err(_) => self.notes.remember(blob, &url),
+        }
+        found
     }
 
-    /// Asks for the blob where neighbours are known to have it.
-    pub(super) async fn mount(&self, digest: &Digest) -> Result<Option<Begun>> {
+    /// The session as the registry has it now, of a blob of this size; none where it does not say.
+    pub(super) async fn find(&self, url: &Url, size: u64) -> Result<Option<UploadSession>> {
+        let answer = self
+            .requests
+            .main()
+            .send(&self.request(Method::GET, url.clone()))
+            .await?;
+        let held = headers::received(&answer.headers).filter(|&held| held <= size);
+        let (Some(offset), true) = (held, answer.status.is_success()) else {
+            answer.discard().await;
+            return Ok(None);
+        };
+        self.after(answer, offset, Some(url.clone())).await.map(Some)
+    }
+
+    /// Asks for the blob where neighbours are known to have it. That is to save an upload, no more: nothing is asked
+    /// twice, and whatever goes wrong is left to the upload.
+    pub(super) async fn mount(&self, digest: &Digest) -> Option<Begun> {
         let own = self.requests.name.path();
         let known = self.neighbours.get(digest).map(Vec::as_slice).unwrap_or_default();
         for from in known.iter().filter(|from| *from != own).take(MOUNT_TRIES) {
+            if !self.has_mounts.get() {
+                return None;
+            }
             let both = [Scope::push(own), Scope::pull(from)];
             let request = self
                 .requests
                 .writing(Method::POST, &format!("blobs/uploads/?mount={digest}&from={from}"))
                 .scopes(both);
-            match self.requests.main().send(&request).await {
-                Ok(answer) if answer.status == StatusCode::CREATED => {
+            let host = self.requests.main();
+            let answer = match timeout(host.endpoint.idle_timeout(), host.ask(&request)).await {
+                Ok(Ok(answer)) => answer,
+                // GitLab and the Hub may refuse the token for the mount alone (rust-oci-client#235).
+                Ok(Err(e)) if matches!(e.kind(), Kind::Unauthorized | Kind::Denied) => continue,
+                Ok(Err(_)) | Err(_) => {
+                    self.has_mounts.set(false);
+                    return None;
+                }
+            };
+            match answer.status {
+                StatusCode::CREATED => {
                     answer.discard().await;
-                    return Ok(Some(Begun::Mounted { from: from.clone() }));
+                    return Some(Begun::Mounted { from: from.clone() });
                 }
                 // Not mounted, but the session it opened must be used, or it stays behind.
-                Ok(answer) if answer.status == StatusCode::ACCEPTED => {
-                    let session = self.after(answer, 0, None).await?;
-                    return Ok(Some(Begun::Open(session)));
+                StatusCode::ACCEPTED => return self.after(answer, 0, None).await.ok().map(Begun::Open),
+                status => {
+                    self.has_mounts.set(may_refuse_one(status));
+                    answer.discard().await;
                 }
-                // GitLab and the Hub may refuse the mount alone (rust-oci-client#235).
-                Ok(answer) => answer.discard().await,
-                Err(e) if matches!(e.kind(), Kind::Unauthorized | Kind::Denied) => {}
-                Err(e) => return Err(e),
             }
         }
-        Ok(None)
+        None
+    }
+
+    /// Whether the registry lets uploads begin here.
+    pub(super) async fn may_begin(&self, digest: &Digest) -> bool {
+        let Ok(session) = self.open(digest).await else {
+            return false;
+        };
+        let end = self.request(Method::DELETE, session.url);
+        if let Ok(answer) = self.requests.main().ask(&end).await {
+            answer.discard().await;
+        }
+        true
     }
 
     pub(super) async fn open(&self, digest: &Digest) -> Result<UploadSession> {
@@ -103,9 +142,10 @@ impl UploadSessions {
             other => format!("blobs/uploads/?digest-algorithm={}", other.name()),
         };
         let host = self.requests.main();
-        let answer = host.send(&self.requests.writing(Method::POST, &path)).await?;
+        // Once: whoever moves the blob tries again.
+        let answer = host.ask(&self.requests.writing(Method::POST, &path)).await?;
         if !answer.status.is_success() {
-            return Err(host.failure(answer).await.first());
+            return Err(host.refusal(answer).await.first());
         }
         self.after(answer, 0, None).await
     }
@@ -113,7 +153,7 @@ impl UploadSessions {
     pub(super) fn request(&self, method: Method, url: Url) -> Request {
         Request::to(method, url)
             .scopes([Scope::push(self.requests.name.path())])
-            .shown(Shown::Not)
+            .worded(Wording::Bare)
     }
 
     /// The session as this answer leaves it. An answer without a Location leaves it where it was.
@@ -123,7 +163,7 @@ impl UploadSessions {
             (Err(_), Some(url)) => url,
             (location, _) => encrypted_again(location?, &answer.url),
         };
-        endpoint.road().await?.check(&answer.url, &url)?;
+        endpoint.url_policy().await?.check(&answer.url, &url)?;
         let least_chunk = headers::chunk_min_length(&answer.headers).unwrap_or(0);
         answer.discard().await;
         Ok(UploadSession {
@@ -132,4 +172,9 @@ impl UploadSessions {
             least_chunk,
         })
     }
+}
+
+/// Whether this refusal of a mount is of the one neighbour that was named, and says nothing of others.
+fn may_refuse_one(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 401 | 403 | 404)
 }

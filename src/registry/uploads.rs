@@ -4,23 +4,22 @@
 //! one goes in one streamed PATCH and a closing PUT: that can be gone on with where it was cut off. Chunks are sent only
 //! where a front refused a body for its size, or cut bodies at one (nginx, Cloudflare).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use bytes::Buf;
-use futures_util::{StreamExt, stream};
-use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE};
 use reqwest::{Method, StatusCode, Url};
 
+use super::blob_parts::{content_range, cut};
 use super::blobs::exists;
 use super::requests::{OCTETS, Requests};
 use super::upload_notes::UploadNotes;
 use super::upload_sessions::{Begun, UploadSession, UploadSessions};
-use super::wire::{Answer, LEAST_CHUNK, Request, Upload, headers};
-use crate::content::{BlobReader, ByteStream, Memory, Opener, Outcome};
-use crate::error::{Error, Kind, Result};
+use super::wire::{Answer, LEAST_CHUNK, Request, UploadBody, has_lost_port, headers};
+use crate::content::{Memory, Opener, Outcome};
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 
 /// Up to this size a blob goes in one PUT, in bytes: to send it again costs less than asking what has arrived.
@@ -47,6 +46,7 @@ impl Uploads {
             requests: requests.clone(),
             neighbours: Rc::default(),
             notes: Rc::default(),
+            has_mounts: Rc::new(Cell::new(true)),
         };
         Self {
             requests: requests.clone(),
@@ -59,7 +59,10 @@ impl Uploads {
     pub(super) fn mounting_from(self, neighbours: HashMap<Digest, Vec<String>>) -> Self {
         let mut uploads = Self::new(&self.requests);
         uploads.sessions.neighbours = Rc::new(neighbours);
-        uploads
+        Self {
+            missing: self.missing,
+            ..uploads
+        }
     }
 
     /// Uploads that go on where earlier runs were cut off.
@@ -73,6 +76,9 @@ impl Uploads {
         if blob.is_foreign() {
             return Ok(Some(Outcome::Skipped));
         }
+        if self.missing.borrow().contains_key(&blob.digest) {
+            return Ok(None);
+        }
         if exists(&self.requests, blob).await? {
             self.sessions.notes.forget(&blob.digest);
             return Ok(Some(Outcome::AlreadyPresent));
@@ -80,7 +86,7 @@ impl Uploads {
         let known = self.sessions.resume(blob).await?;
         let begun = match known {
             Some(session) => Some(Begun::Open(session)),
-            None => self.sessions.mount(&blob.digest).await?,
+            None => self.sessions.mount(&blob.digest).await,
         };
         let session = match begun {
             Some(Begun::Mounted { from }) => return Ok(Some(Outcome::Mounted { from })),
@@ -91,6 +97,17 @@ impl Uploads {
             .borrow_mut()
             .insert(blob.digest.clone(), Missing { session });
         Ok(None)
+    }
+
+    /// The registry turned out to lack these, whatever it says when it is asked for them: they are sent.
+    pub(super) fn miss<'a>(&self, digests: impl IntoIterator<Item = &'a Digest>) {
+        let missing = digests.into_iter().map(|digest| (digest.clone(), Missing::default()));
+        self.missing.borrow_mut().extend(missing);
+    }
+
+    /// Whether the registry lets uploads begin here; those of this blob as of any other.
+    pub(super) async fn may_begin(&self, digest: &Digest) -> bool {
+        self.sessions.may_begin(digest).await
     }
 
     pub(super) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
@@ -105,8 +122,30 @@ impl Uploads {
             Some(session) => session,
             None => self.sessions.open(&blob.digest).await?,
         };
-        self.fill(blob, open, session).await?;
-        Ok(Outcome::Copied)
+        let base = self.requests.main().endpoint.base().await?;
+        let has_lost_port = has_lost_port(&session.url, &base);
+        match self.fill(blob, open, session).await {
+            Ok(()) => Ok(Outcome::Copied),
+            Err(e) if has_lost_port => Err(self.without_port(e)),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// A failure at a place that the registry named without the port that it was asked at: it is somebody else who
+    /// answers there, if anyone does.
+    fn without_port(&self, failure: Error) -> Error {
+        let kind = match (failure.kind(), failure.clue()) {
+            (Kind::Unavailable, Some(Clue::Unreachable { .. })) => Kind::Unsupported,
+            (Kind::Io | Kind::NoSpace | Kind::Interrupted, _) => return failure,
+            (kind, _) => kind,
+        };
+        let host = self.requests.hosts.domain.clone();
+        let message = format!("{host} wants the upload at a URL that lacks its port");
+        let wait = failure.retry_after();
+        Error::new(kind, message)
+            .with_retry_after(wait)
+            .caused_by(failure)
+            .with_clue(Clue::PortLost { host })
     }
 
     /// What looking for the blob led to, once.
@@ -144,7 +183,7 @@ impl Uploads {
             .sessions
             .request(Method::PUT, named(url, &blob.digest))
             .header(CONTENT_TYPE, OCTETS);
-        let body = Upload::new(cut(open.at(0).await?, 0..blob.size), blob.size);
+        let body = UploadBody::new(cut(open.at(0).await?, 0..blob.size), blob.size);
         let answer = match host.upload(&request, body).await {
             Ok(answer) => answer,
             Err(e) => return self.settle(blob, e).await.map(|()| true),
@@ -174,7 +213,7 @@ impl Uploads {
         } = session;
         let end = offset + length;
         let request = self.part(url.clone(), offset..end, blob.size);
-        let body = Upload::new(cut(open.at(offset).await?, offset..end), length);
+        let body = UploadBody::new(cut(open.at(offset).await?, offset..end), length);
         self.sessions.notes.remember(blob, &url);
         let host = self.requests.main();
         let answer = match host.upload(&request, body).await {
@@ -200,24 +239,32 @@ impl Uploads {
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE && length > narrowest {
             // Too long a chunk for GHCR, or not where the session stands: the next try asks for that first.
             host.endpoint.body_limits.misfitted(length);
-            let failure = host.failure(answer).await;
+            let failure = host.refusal(answer).await;
             return Err(Error::new(Kind::Unavailable, failure.first().to_string()));
         }
         if !answer.status.is_success() {
             return Err(self.refused_writing(&blob.digest, answer, offset).await);
         }
         host.endpoint.body_limits.took(length);
-        // ECR's count stalls, and it drops what comes later (containers-roadmap#2831).
-        if length < blob.size && headers::received(&answer.headers).is_some_and(|held| held != end && end > 1) {
-            let message = "the registry kept a part of a chunk only";
-            return Err(Error::new(Kind::Unavailable, message));
+        let is_doubtful =
+            length < blob.size && headers::received(&answer.headers).is_some_and(|held| held != end && end > 1);
+        let mut session = self.sessions.after(answer, end, Some(url)).await?;
+        if is_doubtful {
+            session = self.count_again(blob, session, offset).await?;
         }
-        let session = UploadSession {
-            least_chunk,
-            ..self.sessions.after(answer, end, Some(url)).await?
-        };
         self.sessions.notes.remember(blob, &session.url);
-        Ok(session)
+        Ok(UploadSession { least_chunk, ..session })
+    }
+
+    /// The session after a chunk of which the registry says that it kept less, or more. Where it cannot be asked, our own
+    /// count goes, and the closing digest decides: ECR keeps all chunks, though its `Range` stands still at the first
+    /// (containers-roadmap#2831).
+    async fn count_again(&self, blob: &Descriptor, session: UploadSession, before: u64) -> Result<UploadSession> {
+        match self.sessions.find(&session.url, blob.size).await? {
+            None => Ok(session),
+            Some(found) if found.offset > before && found.offset <= session.offset => Ok(found),
+            Some(_) => Err(Error::new(Kind::Unavailable, "the registry kept nothing of a chunk")),
+        }
     }
 
     /// The request that a part of a blob of this size goes out in.
@@ -253,8 +300,9 @@ impl Uploads {
                 return Ok(());
             }
             status if status.is_success() => {
-                let message = format!("the registry took blob {digest} but does not have it");
-                Error::new(Kind::Unavailable, message)
+                let is_web_page = answer.is_web_page();
+                answer.discard().await;
+                not_stored(digest, &self.requests.hosts.domain, is_web_page)
             }
             _ => self.refused_writing(digest, answer, 0).await,
         };
@@ -272,7 +320,7 @@ impl Uploads {
 
     /// Why a body was not taken. A session that is over is forgotten, and the next try opens another.
     async fn refused_writing(&self, digest: &Digest, answer: Answer, offset: u64) -> Error {
-        let failure = self.requests.main().failure(answer).await;
+        let failure = self.requests.main().refusal(answer).await;
         if failure.kind() == Kind::Unavailable {
             return failure.first();
         }
@@ -288,6 +336,18 @@ impl Uploads {
     }
 }
 
+/// What comes of a success that is not 201, where the blob turns out not to be there. The page of a login wall will be
+/// no better the next time.
+fn not_stored(digest: &Digest, host: &str, is_web_page: bool) -> Error {
+    if is_web_page {
+        let message = format!("{host} answers to the upload of blob {digest} with a web page");
+        let host = host.to_owned();
+        return Error::new(Kind::Unsupported, message).with_clue(Clue::NoRegistry { host });
+    }
+    let message = format!("the registry took blob {digest} but does not have it");
+    Error::new(Kind::Unavailable, message)
+}
+
 /// Whether a refusal may be of the way a blob was sent, rather than of the blob or the sender.
 fn is_about_the_form(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 404 | 405 | 411 | 415 | 416 | 422 | 501)
@@ -296,66 +356,4 @@ fn is_about_the_form(status: StatusCode) -> bool {
 fn named(mut url: Url, digest: &Digest) -> Url {
     url.query_pairs_mut().append_pair("digest", digest.as_str());
     url
-}
-
-/// `first-last`, without a unit, as uploads have it.
-fn content_range(offset: u64, length: u64) -> HeaderValue {
-    let last = (offset + length).saturating_sub(1);
-    HeaderValue::try_from(format!("{offset}-{last}")).unwrap_or(OCTETS)
-}
-
-/// These bytes of a blob, from a source that may begin before them.
-fn cut(reader: BlobReader, bytes: Range<u64>) -> ByteStream {
-    let early = bytes.start.saturating_sub(reader.offset);
-    let left = bytes.end - bytes.start;
-    Box::pin(stream::unfold(
-        (reader.stream, early, left),
-        |(mut stream, mut early, left)| async move {
-            if left == 0 {
-                return None;
-            }
-            loop {
-                let mut chunk = match stream.next().await? {
-                    Ok(chunk) => chunk,
-                    failure => return Some((failure, (stream, early, left))),
-                };
-                let skipped = chunk.len().min(usize::try_from(early).unwrap_or(usize::MAX));
-                chunk.advance(skipped);
-                early -= skipped as u64;
-                chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                if !chunk.is_empty() {
-                    let left = left - chunk.len() as u64;
-                    return Some((Ok(chunk), (stream, early, left)));
-                }
-            }
-        },
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn only_the_bytes_that_were_asked_for_are_sent() {
-        let read = async |bytes: Range<u64>| {
-            let chunks = ["abc", "", "def", "gh"].map(|chunk| Ok(Bytes::from(chunk)));
-            let reader = BlobReader {
-                offset: 2,
-                stream: Box::pin(stream::iter(chunks)),
-            };
-            let rest: Vec<_> = cut(reader, bytes).map(Result::unwrap).collect().await;
-            String::from_utf8(rest.concat()).unwrap()
-        };
-        assert_eq!(read(6..10).await, "efgh");
-        assert_eq!(read(3..7).await, "bcde");
-        assert_eq!(read(2..2).await, "");
-    }
-
-    #[test]
-    fn a_chunk_names_its_first_and_last_byte() {
-        assert_eq!(content_range(5, 5), "5-9");
-    }
 }

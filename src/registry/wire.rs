@@ -6,18 +6,18 @@
 mod answer;
 mod auth;
 mod body_limits;
+mod bounded_map;
 mod certificates;
 mod challenge;
 mod connect_error;
 mod endpoint;
-mod guests;
 pub(super) mod headers;
 mod host;
 mod mirror;
 mod no_proxy;
 mod origin;
-mod recent;
-mod reply;
+mod other_registries;
+mod refusal;
 mod request;
 mod resolver;
 mod tls;
@@ -31,15 +31,15 @@ pub use no_proxy::NoProxy;
 pub use trust::{Insecure, Trust};
 
 pub(super) use answer::Answer;
-pub(super) use auth::Keys;
+pub(super) use auth::CredentialSource;
 pub(super) use body_limits::LEAST_CHUNK;
 pub(super) use challenge::Scope;
 pub(super) use endpoint::HUB_INDEX;
-pub(super) use host::{Host, Page};
-pub(super) use origin::encrypted_again;
-pub(super) use reply::{DENIED, Failure, MANIFEST_UNKNOWN, NAME_UNKNOWN, described, kind_of, may_pass};
-pub(super) use request::{Request, ShowLogin, Shown};
-pub(super) use transport::Upload;
+pub(super) use host::{Host, WholeAnswer};
+pub(super) use origin::{encrypted_again, has_lost_port};
+pub(super) use refusal::{DENIED, MANIFEST_UNKNOWN, NAME_UNKNOWN, Refusal, described, kind_of, may_pass};
+pub(super) use request::{Request, ShowLogin, Wording};
+pub(super) use transport::UploadBody;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -8,10 +8,13 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::image::Digest;
+use crate::image::digest::Algorithm;
+use crate::image::{Digest, Digester};
 
 /// The longest file of the store that is read whole beside blobs: 256 MiB, of which half a million images need a half.
 const LONGEST: u64 = 256 << 20;
+/// How much is hashed at once.
+const PIECE: usize = 1 << 20;
 
 /// Opens the file with these options. A link is an error; so is a folder, a pipe, a socket or a device, and nothing
 /// waits for the other end of one.
@@ -47,6 +50,24 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
     }
     Ok(raw)
+}
+
+/// The digest of all that comes, and how many bytes it has.
+pub(super) fn hash(mut bytes: impl io::Read, algorithm: Algorithm) -> io::Result<(Digest, u64)> {
+    let mut digester = Digester::new(algorithm);
+    let mut piece = vec![0; PIECE];
+    let mut length: u64 = 0;
+    loop {
+        match bytes.read(&mut piece) {
+            Ok(0) => return Ok((digester.finish(), length)),
+            Ok(n) => {
+                digester.update(&piece[..n]);
+                length = length.saturating_add(n as u64);
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 /// Where the blob lies in the folder of all blobs.

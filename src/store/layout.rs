@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tempfile::NamedTempFile;
@@ -16,6 +17,9 @@ use crate::store::files;
 use crate::store::folders::{self, Folder};
 use crate::store::memory_share::MemoryShares;
 use crate::store::unsynced::{Unsynced, Waiting};
+
+/// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
+pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 const VERSION: &str = "1.0.0";
 const LOCK: &str = "lock";

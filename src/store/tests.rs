@@ -1,5 +1,6 @@
 //! What the tests of the store share: a store in a folder of its own, images made on the spot, streams from memory.
 
+mod check;
 mod foreign;
 mod graphs;
 mod images;
@@ -18,7 +19,9 @@ use futures_util::stream;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::content::ByteStream;
+use crate::content::{ByteStream, Opener, Outcome, Sink};
+use crate::error::{Error, Kind};
+use crate::image::Reference;
 use crate::image::manifest::OCI_MANIFEST;
 use crate::store::*;
 
@@ -38,7 +41,7 @@ fn name(text: &str) -> Reference {
 }
 
 fn remove(store: &Store, text: &str, force: Force) -> Result<Removed> {
-    store.remove(&[text], force)?.swap_remove(0)
+    store.sweep().remove(&[text], force)?.swap_remove(0)
 }
 
 fn descriptor(bytes: &[u8]) -> Descriptor {
@@ -92,12 +95,12 @@ fn add_manifest(writer: &StoreWriter, config: &Descriptor, layers: &[Descriptor]
 }
 
 fn id_of(store: &Store, manifest: &Descriptor) -> Digest {
-    store.cache.id(manifest)
+    store.images.cache().id(manifest)
 }
 
 /// The familiar names of all images in the order of the listing; `<none>` for a dangling one.
 fn listing(store: &Store) -> Vec<String> {
-    let rows = store.images().unwrap().into_iter().map(|image| {
+    let rows = store.images().all().unwrap().into_iter().map(|image| {
         let names: Vec<String> = image
             .tags
             .iter()

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::image::{Digest, Digester};
+use crate::image::Digest;
 use crate::store::append_log;
 use crate::store::files;
 
@@ -28,7 +28,6 @@ const LONG: u64 = 64 << 10;
 /// Whoever watches is told when the work takes longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_THREADS: usize = 8;
-const PIECE: usize = 1 << 20;
 
 /// What the first job after another boot found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +140,7 @@ impl Unsynced {
     fn is_right(&self, digest: &Digest) -> io::Result<bool> {
         match files::open_read(&self.blob(digest)) {
             // What the disk cannot read is wrong too.
-            Ok(file) => Ok(hash(file, digest).is_ok_and(|actual| actual == *digest)),
+            Ok(file) => Ok(files::hash(file, digest.algorithm()).is_ok_and(|(actual, _)| actual == *digest)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(e) => Err(e),
         }
@@ -362,16 +361,4 @@ fn boot() -> Option<&'static str> {
         is_name.then(|| name.to_owned())
     })
     .as_deref()
-}
-
-fn hash(mut file: File, digest: &Digest) -> io::Result<Digest> {
-    let mut digester = Digester::new(digest.algorithm());
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
-            return Ok(digester.finish());
-        }
-        digester.update(&piece[..read]);
-    }
 }

@@ -51,6 +51,18 @@ impl Children {
 
     /// Puts all of them into the sink, so many at once where none of them leads to another.
     pub async fn put(&self, source: &impl Source, sink: &impl Sink, at_once: usize) -> Result<()> {
+        let put = async |manifest: &Manifest| sink.put_manifest(manifest).await;
+        self.put_each(source, put, at_once).await
+    }
+
+    /// The same, with a way to put each of them.
+    pub(super) async fn put_each(
+        &self,
+        source: &impl Source,
+        put: impl AsyncFn(&Manifest) -> Result<()>,
+        at_once: usize,
+    ) -> Result<()> {
+        let put = &put;
         for level in &self.levels {
             let mut places = Places::new(at_once);
             let mut ahead = level.iter().peekable();
@@ -59,7 +71,7 @@ impl Children {
                 while let Some(node) = ahead.next_if(|node| places.enter(node.size)) {
                     under_way.push(async move {
                         let manifest = self.read(node, source).await?;
-                        sink.put_manifest(&manifest).await?;
+                        put(&manifest).await?;
                         Ok::<_, Error>(node.size)
                     });
                 }
@@ -86,6 +98,14 @@ impl Children {
         let (digest, size) = (digest.clone(), *size);
         self.levels.push(vec![Node { digest, size }]);
         self.keep(manifest);
+    }
+
+    /// These alone, none of which leads to another.
+    pub(super) fn side_by_side(nodes: Vec<Node>) -> Self {
+        Self {
+            levels: vec![nodes],
+            ..Self::default()
+        }
     }
 
     pub(super) fn order(&mut self, levels: Vec<Vec<Node>>) {

@@ -7,7 +7,7 @@ use futures_util::stream::FuturesOrdered;
 
 use super::children::{Children, Places, read};
 use crate::content::Source;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::graph::{self, Limits, Node, Walk};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest};
 use crate::progress::Layer;
@@ -76,6 +76,25 @@ impl Plan {
             Ok(())
         })
         .await
+    }
+
+    /// The plan for what of a manifest a sink lacks, by its refusal of the manifest; none where that names nothing of it.
+    pub fn for_lacking(manifest: &Manifest, refusal: &Error) -> Option<Self> {
+        let Some(Clue::Lacking { digests, .. }) = refusal.clue() else {
+            return None;
+        };
+        let is_lacking = |it: &&Descriptor| digests.iter().any(|digest| digest == it.digest.as_str());
+        let blobs: Vec<Descriptor> = graph::blobs(manifest).filter(is_lacking).cloned().collect();
+        let node = |it: &Descriptor| Node {
+            digest: it.digest.clone(),
+            size: it.size,
+        };
+        let children: Vec<Node> = graph::children(manifest).filter(is_lacking).map(node).collect();
+        let is_any = !(blobs.is_empty() && children.is_empty());
+        is_any.then(|| Self {
+            children: Children::side_by_side(children),
+            ..Self::for_blobs(Vec::new(), blobs)
+        })
     }
 
     /// Every blob of the image, moved or not, each once.

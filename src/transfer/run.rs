@@ -18,7 +18,7 @@ use super::width::{Moment, Width};
 use crate::backoff::Backoff;
 use crate::content::{Opener, Outcome, Sink, Source, Span};
 use crate::error::{Error, Kind, Result};
-use crate::image::Descriptor;
+use crate::image::{Descriptor, Manifest};
 use crate::progress::{Event, Progress};
 
 /// How hard the line may be used.
@@ -70,7 +70,29 @@ pub async fn run(
         moved?;
     }
     let at_once = limits.streams.map_or(MANIFESTS, |streams| streams.min(MANIFESTS));
-    plan.children.put(source, sink, at_once).await
+    let put = async |manifest: &Manifest| job.put(manifest).await;
+    plan.children.put_each(source, put, at_once).await
+}
+
+/// Has an image named whose content is at the sink. What that turns out to lack, though it was said to be there, is moved,
+/// and the image is named again, once: a Nexus group says so of what is in other members than the one that is written to
+/// (nexus-public#869).
+pub async fn name(
+    image: &Manifest,
+    source: &impl Source,
+    sink: &impl Sink,
+    limits: Limits,
+    progress: &Arc<dyn Progress>,
+    name: impl AsyncFn() -> Result<()>,
+) -> Result<()> {
+    let Err(failure) = name().await else {
+        return Ok(());
+    };
+    let Some(plan) = Plan::for_lacking(image, &failure) else {
+        return Err(failure);
+    };
+    run(&plan, source, sink, limits, progress).await?;
+    name().await
 }
 
 /// What the blobs of one run share.
@@ -137,6 +159,20 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
         self.slots.take(blob.size).await
     }
 
+    /// Puts a manifest, and again once when the sink lacks some of its blobs after all.
+    async fn put(&self, manifest: &Manifest) -> Result<()> {
+        let Err(failure) = self.sink.put_manifest(manifest).await else {
+            return Ok(());
+        };
+        let Some(plan) = Plan::for_lacking(manifest, &failure).filter(|plan| plan.children.is_empty()) else {
+            return Err(failure);
+        };
+        for blob in &plan.blobs {
+            self.move_blob(blob).await?;
+        }
+        self.sink.put_manifest(manifest).await
+    }
+
     /// Moves one blob. A failure that may pass is followed by another try, from where the sink has got to.
     async fn move_blob(&self, blob: &Descriptor) -> Result<Outcome> {
         let meter = Meter::new(blob, self.progress, self.throttle.as_ref(), &self.totals);
@@ -159,7 +195,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
                 // Once: a mirror may have lied, or bytes may have been hurt on the way.
                 is_second_chance = true;
                 continue;
-            } else if failure.kind() == Kind::RateLimited && failure.retry_after().is_some() {
+            } else if failure.kind() == Kind::RateLimited {
                 self.slots.narrow();
                 backoff.after_failure(failure.retry_after())
             } else if failure.kind() != Kind::Unavailable {

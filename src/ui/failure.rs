@@ -6,19 +6,23 @@ use crate::error::{Clue, Error, Kind};
 
 use super::{Screen, human, sanitize};
 
-/// Where rdock looks for things here, as the user would write it.
+/// What advice names, as the user would write it here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct Here {
+    /// The name that rdock was called by.
+    pub program: &'static str,
     /// The daemon.json files that are read.
     pub daemon_configs: Vec<String>,
     /// The certs.d folders that are read.
     pub certificate_folders: Vec<String>,
 }
 
-impl Default for Places {
-    fn default() -> Self {
+impl Here {
+    /// Where nothing was set otherwise.
+    pub fn usual(program: &'static str) -> Self {
         let both = |end: &str| vec![format!("/etc/docker/{end}"), format!("~/.config/docker/{end}")];
         Self {
+            program,
             daemon_configs: both("daemon.json"),
             certificate_folders: both("certs.d"),
         }
@@ -26,10 +30,10 @@ impl Default for Places {
 }
 
 /// Prints the failure on standard error, below the live bars, and returns the exit code. An interruption is silent.
-pub fn report(screen: &Screen, error: &Error, places: &Places) -> u8 {
+pub fn report(screen: &Screen, error: &Error, here: &Here) -> u8 {
     screen.settle();
     if error.kind() != Kind::Interrupted {
-        screen.note(&render(error, places));
+        screen.note(&render(error, here));
     }
     exit_code(error)
 }
@@ -43,67 +47,42 @@ pub fn exit_code(error: &Error) -> u8 {
 }
 
 /// The message, and one line of advice where the error holds a clue. No line end after the last line.
-pub fn render(error: &Error, places: &Places) -> String {
+pub fn render(error: &Error, here: &Here) -> String {
     let message = sanitize(&error.to_string()).into_owned();
-    match error.clue().and_then(|clue| hint(clue, places)) {
+    match error.clue().and_then(|clue| hint(clue, here)) {
         Some(hint) => format!("{}\nhint: {}", message.trim_end(), sanitize::one_line(&hint)),
         None => message,
     }
 }
 
-fn unknown_authority(host: &str, places: &Places) -> String {
-    let folders = places.certificate_folders.iter();
-    let files: Vec<String> = folders.map(|folder| format!("{folder}/{host}/ca.crt")).collect();
-    format!(
-        "the certificate of {host} is signed by an authority that is not trusted here: put the authority's certificate \
-         into {}",
-        files.join(" or ")
-    )
-}
-
-fn hint(clue: &Clue, places: &Places) -> Option<String> {
+fn hint(clue: &Clue, here: &Here) -> Option<String> {
+    let program = here.program;
     Some(match clue {
-        Clue::PlainHttp { host } => format!(
-            "this registry speaks plain HTTP: add \"{host}\" to insecure-registries in {}, or pass --insecure",
-            places.daemon_configs.join(" or ")
+        Clue::PlainHttp { host } => plain_http(host, here),
+        Clue::UnknownAuthority { host } => unknown_authority(host, here),
+        Clue::LoginNeeded { host } => format!("{host} wants a login: {}", to_host(program, "login", host)),
+        Clue::LoginRefused { host } => format!(
+            "{host} refuses the stored login, which may have expired: {}, or for public images {}",
+            to_host(program, "login", host),
+            to_host(program, "logout", host)
         ),
-        Clue::UnknownAuthority { host } => unknown_authority(host, places),
-        Clue::LoginNeeded { host } => format!("{host} wants a login: {}", login(host)),
-        Clue::LoginRefused { host } => {
-            format!(
-                "{host} refuses the stored login, which may have expired: {}, or for public images {}",
-                login(host),
-                logout(host)
-            )
-        }
         Clue::SentOn { host, to } => format!(
             "{host} sends on to {to}, which wants a login of its own: {}, and name the image with {to} in front",
-            login(to)
+            to_host(program, "login", to)
         ),
         Clue::NearestTags(tags) => format!("existing tags: {}", listed(tags)?),
         Clue::Platforms(platforms) => format!(
             "the image exists for {}: choose one with --platform",
             listed(platforms)?
         ),
-        Clue::NearestNames(names) => format!("there is {}; rdock images lists all", listed(names)?),
+        Clue::NearestNames(names) => format!("there is {}; {program} images lists all", listed(names)?),
         Clue::Unreachable { host } => format!(
             "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
              between"
         ),
-        Clue::DiskFull { folder, partial: 0 } => format!(
-            "the disk that holds {folder} is full: remove images with rdock rmi, or set RDOCK_HOME to a folder with \
-             more room"
-        ),
-        Clue::DiskFull { folder, partial } => format!(
-            "the disk that holds {folder} is full: rdock system prune --partial frees {} that interrupted transfers \
-             left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
-            human::precise_size(*partial)
-        ),
+        Clue::DiskFull { folder, partial } => disk_full(folder, *partial, program),
         Clue::BrokenFile { path } => format!("{path} was left as it is: mend it, or move it out of the way"),
-        Clue::ForeignStore { root } => format!(
-            "what others may change is not trusted: if {root} is yours alone, chown -R it to yourself and chmod -R go-w \
-             it; else copy it with cp -r to a folder of your own, without links, and use that"
-        ),
+        Clue::ForeignStore { root } => foreign_store(root),
         Clue::NoRegistry { host } => {
             format!("{host} answers, but not as a registry does: check the name and the port")
         }
@@ -115,33 +94,74 @@ fn hint(clue: &Clue, places: &Places) -> Option<String> {
             "rdock sends a manifest as it is, so that its digest stays: the registry has to be set up to take \
              {media_type}"
         ),
+        Clue::TagStands { tag, digest } => format!(
+            "the tag {tag} stands for {digest} there: where tags may not be moved, push under another one, or remove \
+             the old one first"
+        ),
+        Clue::Lacking { host, digests } => format!(
+            "{host} does not see {} that it was sent: a group or a cache takes no images, push to the repository \
+             behind it",
+            listed(digests)?
+        ),
+        Clue::PortLost { host } => format!(
+            "only whoever runs {host} can mend it: its front has to pass the port on, in nginx by proxy_set_header \
+             Host $http_host"
+        ),
         Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
-        Clue::NeedsEngine { words } => engine::hint(words),
-        Clue::BaseNeeded => {
-            "nothing was loaded: load the archive that this one was saved against first, or save the image \
-                             whole, without --since and --have"
-                .to_owned()
-        }
+        Clue::NeedsEngine { words } => engine::hint(words, program),
+        Clue::BaseNeeded => "nothing was loaded: load the archive that this one was saved against first, or save the \
+                             image whole, without --since and --have"
+            .to_owned(),
         Clue::BadArchive => {
-            "nothing of the archive was loaded: check that it is whole, or write it again with rdock save".to_owned()
+            format!("nothing of the archive was loaded: check that it is whole, or write it again with {program} save")
         }
     })
 }
 
-/// The command that logs in; Docker Hub is where it goes without a name.
-fn login(host: &str) -> String {
-    to_host("rdock login", host)
+fn plain_http(host: &str, here: &Here) -> String {
+    format!(
+        "this registry speaks plain HTTP: add \"{host}\" to insecure-registries in {}, or pass --insecure",
+        here.daemon_configs.join(" or ")
+    )
 }
 
-fn logout(host: &str) -> String {
-    to_host("rdock logout", host)
+fn unknown_authority(host: &str, here: &Here) -> String {
+    let folders = here.certificate_folders.iter();
+    let files: Vec<String> = folders.map(|folder| format!("{folder}/{host}/ca.crt")).collect();
+    format!(
+        "the certificate of {host} is signed by an authority that is not trusted here: put the authority's certificate \
+         into {}",
+        files.join(" or ")
+    )
 }
 
-fn to_host(command: &str, host: &str) -> String {
+/// The command about a host; Docker Hub is where it goes without a name.
+fn to_host(program: &str, command: &str, host: &str) -> String {
     match host {
-        "docker.io" | "index.docker.io" | "registry-1.docker.io" => command.to_owned(),
-        host => format!("{command} {host}"),
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" => format!("{program} {command}"),
+        host => format!("{program} {command} {host}"),
     }
+}
+
+fn disk_full(folder: &str, partial: u64, program: &str) -> String {
+    if partial == 0 {
+        return format!(
+            "the disk that holds {folder} is full: remove images with {program} rmi, or set RDOCK_HOME to a folder with \
+             more room"
+        );
+    }
+    let size = human::precise_size(partial);
+    format!(
+        "the disk that holds {folder} is full: {program} system prune --partial frees {size} that interrupted transfers \
+         left, {program} rmi removes images; or set RDOCK_HOME to a folder with more room"
+    )
+}
+
+fn foreign_store(root: &str) -> String {
+    format!(
+        "what others may change is not trusted: if {root} is yours alone, chown -R it to yourself and chmod -R go-w it; \
+         else copy it with cp -r to a folder of your own, without links, and use that"
+    )
 }
 
 fn listed(names: &[String]) -> Option<String> {
@@ -154,7 +174,7 @@ mod tests {
 
     fn rendered(clue: Clue) -> String {
         let error = Error::new(Kind::Unavailable, "it failed").with_clue(clue);
-        render(&error, &Places::default())
+        render(&error, &Here::usual("rdock"))
     }
 
     #[track_caller]
@@ -172,7 +192,7 @@ mod tests {
     fn without_a_clue_there_is_only_docker_s_message() {
         let text =
             "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n";
-        assert_eq!(render(&Error::new(Kind::Denied, text), &Places::default()), text);
+        assert_eq!(render(&Error::new(Kind::Denied, text), &Here::usual("rdock")), text);
     }
 
     #[test]
@@ -265,6 +285,35 @@ mod tests {
     }
 
     #[test]
+    fn advice_names_the_program_that_was_called() {
+        let advice = |clue: Clue| render(&Error::new(Kind::Denied, "").with_clue(clue), &Here::usual("docker"));
+        for clue in [
+            Clue::LoginNeeded { host: host() },
+            Clue::LoginRefused { host: host() },
+            Clue::SentOn {
+                host: host(),
+                to: host(),
+            },
+            Clue::NearestNames(vec!["app:1".into()]),
+            Clue::DiskFull {
+                folder: "/d".into(),
+                partial: 0,
+            },
+            Clue::DiskFull {
+                folder: "/d".into(),
+                partial: 9,
+            },
+            Clue::NeedsEngine {
+                words: vec!["build".into()],
+            },
+            Clue::BadArchive,
+        ] {
+            let text = advice(clue);
+            assert!(text.contains("docker ") && !text.contains("rdock "), "{text}");
+        }
+    }
+
+    #[test]
     fn nothing_near_gives_no_hint() {
         assert_eq!(rendered(Clue::NearestTags(vec![])), "it failed");
         assert_eq!(rendered(Clue::NearestNames(vec![])), "it failed");
@@ -275,7 +324,7 @@ mod tests {
         let error =
             Error::new(Kind::Denied, "denied: \u{1b}[2Jgone").with_clue(Clue::NearestTags(vec!["a\nb\r".into()]));
         assert_eq!(
-            render(&error, &Places::default()),
+            render(&error, &Here::usual("rdock")),
             "denied: \u{fffd}[2Jgone\nhint: existing tags: a b "
         );
     }

@@ -15,17 +15,17 @@ use crate::support::sandbox::{LIMIT, Sandbox};
 
 const FOREIGN: &str = r#"{"zzUnknown":{"b":1,"a":[1.50,"<"]},"auths":{"old.example.com":{"weird":1,"auth":"YWxpY2U6czNjcmV0LXB3","email":"a@b.c"}},"HttpHeaders":{"X-My":"v","User-Agent":"foo"},"detachKeys":"ctrl-a","credHelpers":{"x.example":"fake"}}"#;
 
-fn write_config(sandbox: &Sandbox, text: &str) {
+pub(crate) fn write_config(sandbox: &Sandbox, text: &str) {
     fs::create_dir_all(sandbox.home().join(".docker")).unwrap();
     fs::write(sandbox.config_path(), text).unwrap();
 }
 
-fn config(sandbox: &Sandbox) -> String {
+pub(crate) fn config(sandbox: &Sandbox) -> String {
     fs::read_to_string(sandbox.config_path()).unwrap()
 }
 
 /// The files of the folder of config.json.
-fn files(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn files(sandbox: &Sandbox) -> Vec<String> {
     let entries = fs::read_dir(sandbox.home().join(".docker")).unwrap();
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -147,32 +147,6 @@ fn a_folder_that_cannot_be_written_is_an_error_that_names_the_file() {
     assert_eq!(files(&sandbox), ["config.json"]);
 }
 
-#[test]
-fn a_user_who_may_only_read_the_folder_keeps_what_is_in_it() {
-    let (sandbox, registry) = (bare_sandbox(), Registry::htpasswd("alice", "s3cret-pw"));
-    write_config(&sandbox, "{}");
-    let open = |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    open(sandbox.root(), 0o755);
-    open(&sandbox.home().join(".docker"), 0o555);
-    open(&sandbox.config_path(), 0o644);
-    // A copy that another user may start, wherever the build is.
-    let program = sandbox.root().join("rdock");
-    fs::copy(env!("CARGO_BIN_EXE_rdock"), &program).unwrap();
-    let mut command = sandbox.program(
-        "/usr/bin/setpriv",
-        &["--reuid", "65534", "--regid", "65534", "--clear-groups"],
-    );
-    command.arg(program);
-    command.args(["login", "-u", "alice", "--password-stdin", &registry.host()]);
-    let run = crate::support::process::finish(command, b"s3cret-pw", LIMIT).fails(1);
-    assert!(
-        run.stderr.starts_with("Error saving credentials: cannot write "),
-        "{run}"
-    );
-    assert!(run.stderr.contains("Permission denied"), "{run}");
-    assert_eq!((config(&sandbox).as_str(), files(&sandbox).len()), ("{}", 1));
-}
-
 /// A login of its own process at a registry that takes any.
 fn spawn_login(sandbox: &Sandbox, host: &str) -> Child {
     sandbox.spawn(&["login", "-u", "alice", "-p", "s3cret-pw", host])
@@ -229,47 +203,4 @@ fn a_login_killed_at_any_moment_leaves_a_whole_file() {
     }
     assert!(spawn_login(&sandbox, &host).wait().unwrap().success());
     assert!(config(&sandbox).contains(&host));
-}
-
-/// As a container has it that is given one file of its host.
-#[test]
-fn a_file_that_is_a_mount_point_is_written_in_place() {
-    let (sandbox, registry) = (bare_sandbox(), Registry::htpasswd("alice", "s3cret-pw"));
-    let given = sandbox.root().join("given.json");
-    fs::write(
-        &given,
-        "{\"auths\":{\"a-rather-long-host.example.com\":{\"auth\":\"YWxpY2U6czNjcmV0LXB3\"}}}",
-    )
-    .unwrap();
-    write_config(&sandbox, "{}");
-    let script = "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"";
-    let arguments = ["-m", "sh", "-c", script];
-    let host = registry.host();
-    let in_container = |command: &[&str], stdin: &str| {
-        let mut child = std::process::Command::new("unshare")
-            .args(arguments)
-            .arg(&given)
-            .arg(sandbox.config_path())
-            .arg(env!("CARGO_BIN_EXE_rdock"))
-            .args(command)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("HOME", sandbox.home())
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "{command:?}");
-        fs::read_to_string(&given).unwrap()
-    };
-    let written = in_container(&["login", "-u", "alice", "--password-stdin", &host], "s3cret-pw");
-    assert!(
-        written.contains(&host) && written.contains("a-rather-long-host"),
-        "{written}"
-    );
-    let shorter = in_container(&["logout", "a-rather-long-host.example.com"], "");
-    assert_eq!(shorter, config_of_alice(&[&host]));
-    assert_eq!(config(&sandbox), "{}", "the file below the mount point is not touched");
-    assert_eq!(files(&sandbox), ["config.json"]);
 }

@@ -1,32 +1,32 @@
-//! Credential helpers: what they are sent, what happens when they fail, and Debian's real one.
+//! Credential helpers: what they are sent, what happens when they fail.
 
 use std::fs;
 
 use serde_json::json;
 
 use crate::login::bare_sandbox;
-use crate::support::credential_helper::{CredentialHelper, PasswordStore};
+use crate::support::credential_helper::CredentialHelper;
 use crate::support::image::Image;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
-const SECRET: &str = "s3cret-pw";
+pub(crate) const SECRET: &str = "s3cret-pw";
 
 /// A registry with a door, with an image at `x/motd:v1`.
-fn registry(sandbox: &Sandbox) -> Registry {
+pub(crate) fn registry(sandbox: &Sandbox) -> Registry {
     let registry = Registry::htpasswd("alice", SECRET);
     let image = Image::small().write(&sandbox.root().join("image"));
     registry.push("x/motd", "v1", &image);
     registry
 }
 
-fn write_config(sandbox: &Sandbox, text: &str) {
+pub(crate) fn write_config(sandbox: &Sandbox, text: &str) {
     fs::create_dir_all(sandbox.home().join(".docker")).unwrap();
     fs::write(sandbox.config_path(), text).unwrap();
 }
 
-fn config(sandbox: &Sandbox) -> String {
+pub(crate) fn config(sandbox: &Sandbox) -> String {
     fs::read_to_string(sandbox.config_path()).unwrap()
 }
 
@@ -193,30 +193,6 @@ fn the_name_of_a_helper_cannot_be_a_path() {
         );
         assert_eq!(config(&sandbox), text);
     }
-}
-
-#[test]
-fn debian_s_password_store_keeps_a_login_from_login_to_logout() {
-    let sandbox = Sandbox::new();
-    let store = PasswordStore::new(&sandbox);
-    let registry = registry(&sandbox);
-    let host = registry.host();
-    write_config(&sandbox, "{\"credsStore\":\"pass\"}");
-    let options = ["login", "-u", "alice", "--password-stdin", &host];
-    let login = sandbox.rdock_stdin(&options, SECRET).ok();
-    assert_eq!(
-        (login.stdout.as_str(), login.stderr.as_str()),
-        ("Login Succeeded\n", "")
-    );
-    assert!(store.helper("get", &host).ok().stdout.contains(SECRET));
-    assert!(!config(&sandbox).contains("auth\""), "{}", config(&sandbox));
-    sandbox.rdock(&["pull", "-q", &format!("{host}/x/motd:v1")]).ok();
-    sandbox.rdock(&["logout", &host]).ok();
-    assert!(!store.helper("get", &host).stdout.contains(SECRET));
-    assert_eq!(config(&sandbox), "{\n\t\"auths\": {},\n\t\"credsStore\": \"pass\"\n}");
-    // It answers with an empty login where it has none: that is no login.
-    let refused = sandbox.rdock(&["push", &format!("{host}/x/motd:v1")]).fails(1);
-    assert!(refused.stderr.starts_with("no basic auth credentials\n"), "{refused}");
 }
 
 #[test]

@@ -148,24 +148,23 @@ fn there_is_the_default_context_alone() {
 
 #[test]
 fn what_needs_an_engine_names_the_way_out_in_one_hint() {
-    for (line, code, hint) in [
-        (
-            "run -d -p 5000:5000 registry:2",
-            125,
-            "for a registry of your own: rdock serve",
-        ),
-        ("run --rm -it alpine sh", 125, "podman run"),
-        ("exec -it web sh", 1, "podman exec"),
-        ("container exec web sh", 1, "podman exec"),
-        ("build -t x .", 1, "rdock load"),
-        ("image build -t x .", 1, "rdock load"),
-        ("compose pull", 1, "rdock pull NAME"),
-        ("compose push", 1, "rdock push NAME"),
-        ("compose up -d", 1, "podman"),
-        ("-D stop web", 1, "podman"),
-        ("swarm init", 1, "no cluster"),
-        ("volume create data", 1, "podman"),
-    ] {
+    const COMMANDS: [&str; 12] = [
+        "run -d -p 5000:5000 registry:2 -> for a registry of your own: docker serve",
+        "run --rm -it alpine sh -> podman run",
+        "exec -it web sh -> podman exec",
+        "container exec web sh -> podman exec",
+        "build -t x . -> then docker load -i FILE",
+        "image build -t x . -> then docker load -i FILE",
+        "compose pull -> docker pull NAME",
+        "compose push -> docker push NAME",
+        "compose up -d -> podman",
+        "-D stop web -> podman",
+        "swarm init -> no cluster",
+        "volume create data -> podman",
+    ];
+    for command in COMMANDS {
+        let (line, hint) = command.split_once(" -> ").unwrap();
+        let code = if line.starts_with("run") { 125 } else { 1 };
         let run = docker(line).fails(code);
         let lines: Vec<&str> = run.stderr.lines().collect();
         assert_eq!(lines.len(), 2, "{run}");

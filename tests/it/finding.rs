@@ -97,9 +97,12 @@ fn search_takes_docker_s_filters_and_limit() {
     let asked = hub.index().count(|r| r.is("GET", "/v1/search?q=nginx&n=2"));
     assert!(asked >= 1);
     for (flag, words) in [
-        ("stars=abc", "Invalid filter 'stars=abc'\n"),
-        ("is-official=maybe", "Invalid filter 'is-official=[maybe]'\n"),
-        ("bogus=1", "Invalid filter 'bogus'\n"),
+        (
+            "stars=abc",
+            "invalid filter 'stars=abc': strconv.Atoi: parsing \"abc\": invalid syntax\n",
+        ),
+        ("is-official=maybe", "invalid filter 'is-official=[maybe]'\n"),
+        ("bogus=1", "invalid filter 'bogus'\n"),
     ] {
         assert_eq!(sandbox.rdock(&["search", "-f", flag, "nginx"]).fails(1).stderr, words);
     }

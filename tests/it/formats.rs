@@ -1,7 +1,5 @@
 //! Docker's words for formats and filters, and what stands for its engine.
 
-mod beside_docker;
-
 use std::fs;
 
 use crate::support::image::Built;
@@ -11,9 +9,9 @@ use crate::support::shelf::{NOTHING, Shelf, short};
 fn images_refuses_filters_and_formats_in_docker_s_words() {
     let shelf = Shelf::new();
     for (arguments, words) in [
-        (["-f", "bogus=1"], "Invalid filter 'bogus'"),
-        (["-f", "dangling=maybe"], "Invalid filter 'dangling=[maybe]'"),
-        (["-f", "label!=stage=old"], "Invalid filter 'label!'"),
+        (["-f", "bogus=1"], "invalid filter 'bogus'"),
+        (["-f", "dangling=maybe"], "invalid filter 'dangling=[maybe]'"),
+        (["-f", "label!=stage=old"], "invalid filter 'label!'"),
         (["-f", "since=nosuch"], "No such image: nosuch:latest"),
         (["-f", "reference=["], "syntax error in pattern"),
         (
@@ -110,14 +108,11 @@ fn inspect_shows_what_is_there_and_then_says_what_is_not() {
     );
     assert_eq!(
         say(&["image", "inspect", "nosuch"], 1),
-        both("[]\n", "no such image: nosuch: No such image: nosuch:latest\n")
+        both("[]\n", "No such image: nosuch:latest\n")
     );
     assert_eq!(
         say(&["image", "inspect", "Nginx"], 1),
-        both(
-            "[]\n",
-            "no such image: Nginx: invalid reference format: repository name must be lowercase\n"
-        )
+        both("[]\n", "invalid reference format: repository name must be lowercase\n")
     );
     assert_eq!(
         say(&["inspect", "-f", "{{.Id}}", "nosuch1", "HOST/hello", "nosuch2"], 1),
@@ -157,6 +152,11 @@ fn inspect_shows_what_is_there_and_then_says_what_is_not() {
     let understood = say(&["image", "inspect", "-f", "{{json .}}", "HOST/hello"], 0).0;
     assert!(understood.contains(r#""Config":{},"Architecture""#), "{understood}");
     assert!(!understood.contains(r#""Container":"#), "{understood}");
+    let bogus = say(&["image", "inspect", "--platform", "bogus", "HOST/hello"], 1);
+    let words = "\"bogus\": unknown operating system or architecture: invalid argument\n";
+    assert_eq!((bogus.0.as_str(), bogus.1.as_str()), ("", words));
+    let history = say(&["history", "--platform", "bogus", "HOST/hello"], 1).1;
+    assert_eq!(history, format!("invalid platform: {words}"));
     let other = say(&["image", "inspect", "--platform", "linux/arm64", "HOST/hello"], 1).1;
     assert!(
         other.contains("does not provide the specified platform (linux/arm64/v8)"),

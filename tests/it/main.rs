@@ -1,43 +1,38 @@
-//! One test binary: every command against real registries, real docker and a fake internet.
+//! What the program promises, tried with its own registry and hostile test servers on loopback: needs no root, no
+//! daemon and no other client. `tests/peers` has what does.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+/// What the tests' registries are.
+const REGISTRY: support::registry::Program = support::registry::Program::Rdock;
 
 mod architecture;
 mod archives;
 mod bars;
-mod completion;
 mod config_file;
-mod copying;
 mod credential_helpers;
 mod demo;
+mod docker_28;
 mod docker_place;
 mod finding;
 mod formats;
 mod generated;
-mod housekeeping;
-mod interop;
 mod kills;
-mod laboratory;
 mod limits;
 mod local_images;
 mod login;
 mod login_terminal;
-mod manifest_lists;
 mod mistakes;
 mod personalities;
-mod platforms;
 mod pruning;
 mod pulling;
 mod pushing;
-mod readme;
 mod refusals;
-mod replay;
 mod resume;
 mod rmi;
 mod serve;
 mod shared_store;
-mod sizes;
-mod store_faults;
-mod story;
 mod streams;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the tests with peers use the rest")]
 mod support;
 mod wire;

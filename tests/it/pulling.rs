@@ -273,8 +273,8 @@ fn an_image_for_another_platform_comes_with_a_warning() {
     let tag = format!("{name}:arm");
     shop.pull(&[&tag]).ok();
     let warning = format!(
-        "WARNING: image with reference {name} was found but does not match the specified platform: wanted \
-         linux/amd64, actual: linux/s390x"
+        "WARNING: image with reference {name} was found but its platform (linux/s390x) does not match the specified \
+         platform (linux/amd64)"
     );
     shop.assert_pulls(
         &["--platform", "linux/amd64", &tag],

@@ -78,7 +78,7 @@ fn odd_servers_are_quoted_as_docker_quotes_them() {
     let cases = [
         (
             "ratelimited",
-            errors(429, "TOOMANYREQUESTS", limit, Value::Null),
+            errors(429, "TOOMANYREQUESTS", limit, Value::Null).header("ratelimit-remaining", "0;w=21600"),
             format!("toomanyrequests: {limit}"),
         ),
         (

@@ -106,11 +106,8 @@ fn json_lines_are_objects_with_stable_fields() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(events[0]["layers"][0]["diffId"], desk.image.diff_ids[0]);
-    let mounted = events
-        .iter()
-        .filter(|e| e["outcome"] == "mounted" && e["from"] == "team/web")
-        .count();
-    assert!(mounted >= desk.image.layers.len(), "{pushed}");
+    let there = events.iter().filter(|e| e["outcome"] == "alreadyPresent").count();
+    assert!(there >= desk.image.layers.len(), "{pushed}");
 
     for mode in ["tty", "auto", "plain"] {
         desk.sandbox.rdock(&["rmi", "-f", &name, &target]).ok();
@@ -189,26 +186,6 @@ fn the_locale_changes_nothing() {
         assert!(run.stdout.contains("\nREPOSITORY "), "{run}");
         assert_eq!(run.stderr, "");
     }
-}
-
-/// A user that the machine does not know has no home but `HOME`.
-#[test]
-fn without_a_home_rdock_says_what_to_set() {
-    let desk = Desk::new();
-    let binary = desk.sandbox.bin().join("rdock");
-    std::fs::copy(env!("CARGO_BIN_EXE_rdock"), &binary).unwrap();
-    desk.sh(&format!("chmod 755 {}", desk.sandbox.root().display())).ok();
-    let as_nobody = format!(
-        "cd / && setpriv --reuid=54321 --regid=54321 --clear-groups env -i {}",
-        binary.display()
-    );
-    let run = desk.sh(&format!("{as_nobody} images")).fails(1);
-    assert_eq!(
-        run.stderr,
-        "no home folder: set HOME, or DOCKER_CONFIG and RDOCK_HOME\n"
-    );
-    desk.sh(&format!("{as_nobody} --version")).ok();
-    desk.sh(&format!("{as_nobody} pull --help")).ok();
 }
 
 /// What a command needs nothing of it does not open. `images` looks into config.json for docker's `imagesFormat`.

@@ -9,11 +9,11 @@ mod logins;
 mod mirrors;
 mod realms;
 mod redirects;
+mod refused_manifests;
 mod retries;
 mod strangers;
 mod tokens;
 mod trust;
-mod uploads;
 mod walls;
 
 use std::fs;
@@ -35,22 +35,6 @@ const PASSWORD: &str = "s3cret-pw";
 
 /// The name that the registry of a [`World`] answers to.
 const HOST: &str = "reg.example.test";
-
-impl Line {
-    /// Pulls the image and pushes it under another name of the same registry, where the registry has none of it.
-    #[track_caller]
-    fn push(&self) -> Run {
-        self.push_with(&[])
-    }
-
-    fn push_with(&self, options: &[&str]) -> Run {
-        let elsewhere = format!("{}/team/app", self.registry.host());
-        self.sandbox.rdock(&["pull", &elsewhere]).ok();
-        let copy = format!("{}/team/copy", self.recorder.host());
-        self.sandbox.rdock(&["tag", &elsewhere, &copy]).ok();
-        self.sandbox.rdock(&[&["push", &copy], options].concat())
-    }
-}
 
 /// A fake internet with a registry at [`HOST`], and other hosts that serve the same but must not learn its secrets.
 struct World {

@@ -59,7 +59,7 @@ pub(super) async fn put(store: &Store) -> Result<()> {
     }
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children});
     let index = put_manifest(&writer, &index).await?;
-    store.tag(&Reference::parse(NAME)?, &index.descriptor)
+    store.names().set(&Reference::parse(NAME)?, &index.descriptor)
 }
 
 /// This machine's platform first.

@@ -2,15 +2,14 @@
 
 use clap::Args;
 
-use super::Thing;
+use super::thing::Thing;
 use crate::commands::filter::Condition;
-use crate::commands::{Context, Status};
+use crate::commands::{Context, Status, TableArgs};
 use crate::error::Result;
 use crate::ui::{Columns, Format};
 
 /// List containers
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ContainersArgs {
     /// Show all containers (rdock runs none)
     #[arg(short, long)]
@@ -18,9 +17,6 @@ pub struct ContainersArgs {
     /// Only containers that match
     #[arg(short, long, value_name = "filter")]
     filter: Vec<Condition>,
-    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
-    #[arg(long, value_name = "string")]
-    format: Option<String>,
     /// Show n last created containers
     #[arg(
         short = 'n',
@@ -33,15 +29,11 @@ pub struct ContainersArgs {
     /// Show the latest created container
     #[arg(short, long)]
     latest: bool,
-    /// Don't truncate output
-    #[arg(long)]
-    no_trunc: bool,
-    /// Only display container IDs
-    #[arg(short, long)]
-    quiet: bool,
     /// Display total file sizes
     #[arg(short, long)]
     size: bool,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 /// List what has names (rdock has none)
@@ -50,15 +42,8 @@ pub struct NamedArgs {
     /// Only what matches
     #[arg(short, long, value_name = "filter")]
     filter: Vec<Condition>,
-    /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
-    #[arg(long, value_name = "string")]
-    format: Option<String>,
-    /// Don't truncate output
-    #[arg(long)]
-    no_trunc: bool,
-    /// Only display names or IDs
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 const CONTAINERS: Columns = Columns {
@@ -120,7 +105,7 @@ const NETWORKS_TABLE: &str = "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}"
 pub(super) fn containers(args: &ContainersArgs, context: &Context) -> Result<Status> {
     let size = if args.size { "\t{{.Size}}" } else { "" };
     let table = format!("{CONTAINERS_TABLE}{size}");
-    show(args.format.as_deref(), args.quiet, (&table, CONTAINERS), context)
+    show(&args.table, (&table, CONTAINERS), context)
 }
 
 pub(super) fn named(thing: Thing, args: &NamedArgs, context: &Context) -> Result<Status> {
@@ -128,14 +113,14 @@ pub(super) fn named(thing: Thing, args: &NamedArgs, context: &Context) -> Result
         Thing::Volume => (VOLUMES_TABLE, VOLUMES),
         _ => (NETWORKS_TABLE, NETWORKS),
     };
-    show(args.format.as_deref(), args.quiet, listing, context)
+    show(&args.table, listing, context)
 }
 
 /// Docker reads a template also where there is nothing to fill it with.
-fn show(format: Option<&str>, quiet: bool, listing: (&str, Columns), context: &Context) -> Result<Status> {
-    let format = format.unwrap_or_default();
+fn show(args: &TableArgs, listing: (&str, Columns), context: &Context) -> Result<Status> {
+    let format = args.format.as_deref().unwrap_or_default();
     let (table, columns) = listing;
-    if quiet && matches!(format, "" | "table") {
+    if args.quiet && matches!(format, "" | "table") {
         return Ok(Status::Done);
     }
     let text = if format == "raw" {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Thing;
+use super::thing::Thing;
 use crate::commands::filter::Condition;
 use crate::commands::{Context, Status};
 use crate::error::{Error, Kind, Result};

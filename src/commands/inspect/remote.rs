@@ -1,14 +1,15 @@
 //! `inspect --remote`: what an image on a registry is, for its manifest and its config; no layer is moved.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::super::{Context, RegistryArgs, Status};
+use super::shown;
+use crate::commands::{Context, RegistryArgs, Status, platform};
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
-use crate::image::inspection::{Inspection, Known};
+use crate::image::inspection::{Inspection, Known, brief};
 use crate::image::size::total;
-use crate::image::{Body, Descriptor, ImageConfig, ImageManifest, Manifest, Platform, Reference};
+use crate::image::{Body, ImageConfig, ImageManifest, Manifest, Platform, Reference};
 use crate::places::with_nearest_tags;
 use crate::registry::Repository;
 use crate::transfer;
@@ -32,13 +33,12 @@ impl RemoteArgs {
         &self,
         format: Option<&str>,
         names: &[String],
-        platform: Option<&str>,
+        platform: Option<&Platform>,
         context: &Context,
     ) -> Result<Status> {
-        let platform = platform.map(Platform::parse).transpose()?;
         let mut found = Vec::new();
         for name in names {
-            found.push(self.find(name, platform.as_ref(), context).await);
+            found.push(self.find(name, platform, context).await);
         }
         let mut found = found.into_iter();
         let next = |_: &str| {
@@ -46,27 +46,28 @@ impl RemoteArgs {
                 .next()
                 .unwrap_or_else(|| Err(Error::new(Kind::NotFound, "no such image")))
         };
-        Ok(super::show(format, names, next, context))
+        Ok(shown::show(format, names, next, context))
     }
 
-    async fn find(&self, text: &str, platform: Option<&Platform>, context: &Context) -> Result<Inspection> {
+    async fn find(&self, text: &str, wanted: Option<&Platform>, context: &Context) -> Result<Inspection> {
         let name = Reference::parse(text)?.or_latest();
         let repository = context.registry(name.domain(), &self.registry)?.repository(&name);
         let root = match repository.resolve(name.version()).await {
             Ok(root) => root,
             Err(e) => return Err(with_nearest_tags(e, &repository, &name).await),
         };
-        let manifest = choose(&repository, &root, platform).await?;
+        let manifest = choose(&repository, &root, wanted).await?;
         let Body::Image(image) = &manifest.body else {
             return Err(Error::new(Kind::Unsupported, format!("{text} is an index of indexes")));
         };
         let config = transfer::read(&repository, &image.config).await?;
-        if let (Some(wanted), Body::Image(_)) = (platform, &root.body) {
-            super::has_platform(text, &ImageConfig::parse(&config)?.platform, &wanted.to_string())?;
+        if let (Some(wanted), Body::Image(_)) = (wanted, &root.body) {
+            platform::check(text, &ImageConfig::parse(&config)?.platform, wanted)?;
         }
         let tag = name.tag().filter(|_| name.digest().is_none()).map(|_| name.clone());
         let known = Known {
             id: &image.config.digest,
+            target: &root.descriptor,
             tags: tag.as_slice(),
             digests: &[name.at_digest(root.digest())],
             size: total(image.layers.iter().map(|layer| layer.size)),
@@ -89,7 +90,6 @@ async fn choose(repository: &Repository, root: &Manifest, platform: Option<&Plat
 
 /// What only a registry tells: what the name stands for, and what a pull would bring.
 fn facts(root: &Manifest, manifest: &Manifest, image: &ImageManifest) -> Map<String, Value> {
-    let brief = |it: &Descriptor| json!({"mediaType": it.media_type, "digest": it.digest, "size": it.size});
     let mut facts = Map::new();
     facts.insert("Descriptor".to_owned(), brief(&root.descriptor));
     if let Body::Index(index) = &root.body {

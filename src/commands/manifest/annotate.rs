@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::drafts;
+use super::members::lists;
 use crate::commands::{Context, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest_list::{OS_FEATURES, os_features};
@@ -40,21 +40,21 @@ pub(super) fn run(args: &AnnotateArgs, context: &Context) -> Result<Status> {
     };
     let list = named(&args.list, "manifest list")?;
     let image = named(&args.manifest, "manifest")?;
-    let drafts = drafts(context);
-    let Some(mut draft) = drafts.image(&list, &image)? else {
+    let lists = lists(context);
+    let Some(mut member) = lists.image(&list, &image)? else {
         let (image, list) = (&args.manifest, &args.list);
         let message = format!("manifest for image {image} does not exist in {list}");
         return Err(Error::new(Kind::NotFound, message));
     };
-    let mut platform = draft.descriptor.platform.unwrap_or_default();
+    let mut platform = member.descriptor.platform.unwrap_or_default();
     annotate(&mut platform, args);
     if !is_known(&platform) {
         let (os, arch) = (&args.os, &args.arch);
         let message = format!("manifest entry for image has unsupported os/arch combination: {os}/{arch}");
         return Err(Error::new(Kind::Usage, message));
     }
-    draft.descriptor.platform = Some(platform);
-    drafts.save(&list, &draft)?;
+    member.descriptor.platform = Some(platform);
+    lists.put(&list, &[member])?;
     Ok(Status::Done)
 }
 

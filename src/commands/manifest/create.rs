@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{draft_of, drafts, fetch};
+use super::members::{fetch, lists, member_of};
 use crate::commands::{Context, RegistryArgs, Status};
 use crate::error::{Error, Kind, Result};
 use crate::image::Reference;
@@ -28,8 +28,8 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         Error::new(e.kind(), message)
     })?;
     let list = list.or_latest();
-    let drafts = drafts(context);
-    match drafts.list(&list) {
+    let lists = lists(context);
+    match lists.list(&list) {
         Err(e) if e.kind() == Kind::NotFound => {}
         Err(e) => return Err(e),
         Ok(_) if args.amend => {}
@@ -38,10 +38,11 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
             return Err(Error::new(Kind::Conflict, message));
         }
     }
+    let mut members = Vec::new();
     for text in &args.manifests {
         let name = Reference::parse(text)?.or_latest();
         let repository = context.registry(name.domain(), &args.registry)?.repository(&name);
-        let old = drafts.image(&list, &name)?;
+        let old = lists.image(&list, &name)?;
         if let Some(old) = &old {
             // A registry that does not say leaves the list as it is.
             let now = repository.standing(name.version()).await.ok().flatten();
@@ -55,13 +56,14 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
             }
         }
         let manifest = fetch(&repository, &name).await?;
-        let mut draft = draft_of(&repository, &name, &manifest).await?;
+        let mut member = member_of(&repository, &name, &manifest).await?;
         if let Some(old) = old {
             // What was said of it by `annotate` stays.
-            draft.descriptor.platform = old.descriptor.platform;
+            member.descriptor.platform = old.descriptor.platform;
         }
-        drafts.save(&list, &draft)?;
+        members.push(member);
     }
+    lists.put(&list, &members)?;
     context.screen.line(&format!("Created manifest list {list}"));
     Ok(Status::Done)
 }

@@ -6,11 +6,11 @@ use clap::Args;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{complete, draft_of, drafts, fetch};
+use super::members::{complete, fetch, lists, member_of};
 use crate::commands::{Context, RegistryArgs, Status};
-use crate::drafts::Draft;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference, Version, go_json, manifest_list};
+use crate::manifest_lists::Member;
 use crate::registry::Repository;
 
 /// How many images of an index are looked at, at once.
@@ -33,24 +33,24 @@ pub struct InspectArgs {
 
 /// What there is to show.
 enum Shown {
-    Image(Box<Draft>),
-    List(Vec<Draft>),
+    Image(Box<Member>),
+    List(Vec<Member>),
 }
 
 pub(super) async fn run(args: InspectArgs, context: &Context) -> Result<Status> {
     let name = Reference::parse(&args.manifest)?.or_latest();
-    let drafts = drafts(context);
+    let lists = lists(context);
     if let Some(list) = &args.list {
         let list = Reference::parse(list)?.or_latest();
         let missing = || Error::new(Kind::NotFound, format!("No such manifest: {name}"));
-        let draft = drafts.image(&list, &name)?.ok_or_else(missing)?;
-        let draft = complete(draft, &args.registry, context).await?;
-        show(&Shown::Image(Box::new(draft)), &args, context);
+        let member = lists.image(&list, &name)?.ok_or_else(missing)?;
+        let member = complete(member, &args.registry, context).await?;
+        show(&Shown::Image(Box::new(member)), &args, context);
         return Ok(Status::Done);
     }
-    match drafts.list(&name) {
+    match lists.list(&name) {
         Ok(list) => {
-            let complete = list.into_iter().map(|draft| complete(draft, &args.registry, context));
+            let complete = list.into_iter().map(|member| complete(member, &args.registry, context));
             let list = try_join_all(complete).await?;
             show(&Shown::List(list), &args, context);
         }
@@ -77,22 +77,22 @@ async fn show_remote(
             context.screen.line(&go_json::indented(&text, "\t"));
         }
         Body::Image(_) => {
-            let draft = draft_of(repository, name, manifest).await?;
-            show(&Shown::Image(Box::new(draft)), args, context);
+            let member = member_of(repository, name, manifest).await?;
+            show(&Shown::Image(Box::new(member)), args, context);
         }
         Body::Index(index) if !args.verbose => {
             context.screen.line(&manifest_list::list(&index.manifests).1);
         }
         Body::Index(index) => {
-            let drafts = members(repository, name, &index.manifests).await?;
-            show(&Shown::List(drafts), args, context);
+            let members = members(repository, name, &index.manifests).await?;
+            show(&Shown::List(members), args, context);
         }
     }
     Ok(())
 }
 
 /// The images of an index, with the platforms that it gives them.
-async fn members(repository: &Repository, name: &Reference, members: &[Descriptor]) -> Result<Vec<Draft>> {
+async fn members(repository: &Repository, name: &Reference, members: &[Descriptor]) -> Result<Vec<Member>> {
     let mut digests: Vec<&Digest> = members.iter().map(|member| &member.digest).collect();
     digests.sort();
     digests.dedup();
@@ -101,9 +101,9 @@ async fn members(repository: &Repository, name: &Reference, members: &[Descripto
         Ok::<_, Error>((digest.clone(), manifest))
     });
     let manifests: HashMap<Digest, Manifest> = fetched.buffer_unordered(AT_ONCE).try_collect().await?;
-    let draft = |member: &Descriptor| {
+    let member = |member: &Descriptor| {
         let manifest = manifests.get(&member.digest)?;
-        Some(Draft {
+        Some(Member {
             name: name.clone().with_digest(&member.digest),
             descriptor: Descriptor {
                 platform: Some(member.platform.clone().unwrap_or_default()),
@@ -112,19 +112,19 @@ async fn members(repository: &Repository, name: &Reference, members: &[Descripto
             raw: manifest.raw.clone(),
         })
     };
-    Ok(members.iter().filter_map(draft).collect())
+    Ok(members.iter().filter_map(member).collect())
 }
 
 fn show(shown: &Shown, args: &InspectArgs, context: &Context) {
     let text = match shown {
-        Shown::Image(draft) if args.verbose => go_json::indented(&draft.to_json(), "\t"),
-        Shown::Image(draft) => go_json::indented(&String::from_utf8_lossy(&draft.raw), "\t"),
-        Shown::List(drafts) if args.verbose => {
-            let members: Vec<String> = drafts.iter().map(Draft::to_json).collect();
+        Shown::Image(member) if args.verbose => go_json::indented(&member.to_json(), "\t"),
+        Shown::Image(member) => go_json::indented(&String::from_utf8_lossy(&member.raw), "\t"),
+        Shown::List(members) if args.verbose => {
+            let members: Vec<String> = members.iter().map(Member::to_json).collect();
             go_json::indented(&format!("[{}]", members.join(",")), "\t")
         }
-        Shown::List(drafts) => {
-            let members: Vec<Descriptor> = drafts.iter().map(|draft| draft.descriptor.clone()).collect();
+        Shown::List(members) => {
+            let members: Vec<Descriptor> = members.iter().map(|member| member.descriptor.clone()).collect();
             manifest_list::list(&members).1
         }
     };

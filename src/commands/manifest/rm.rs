@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::drafts;
+use super::members::lists;
 use crate::commands::{Context, Status};
 use crate::image::Reference;
 
@@ -15,8 +15,8 @@ pub struct RmArgs {
 
 /// Forgets all it can, and then tells what it could not.
 pub(super) fn run(args: &RmArgs, context: &Context) -> Status {
-    let drafts = drafts(context);
-    let remove = |text: &String| drafts.remove(&Reference::parse(text)?.or_latest());
+    let lists = lists(context);
+    let remove = |text: &String| lists.remove(&Reference::parse(text)?.or_latest());
     let failures: Vec<_> = args.lists.iter().filter_map(|text| remove(text).err()).collect();
     context.conclude(&failures)
 }

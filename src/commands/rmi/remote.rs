@@ -2,8 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::{Context, Status};
-use super::RmiArgs;
+use crate::commands::{Context, RegistryArgs};
 use crate::error::{Clue, During as _, Error, Kind, Result};
 use crate::image::referral::fallback_tag;
 use crate::image::{Body, Digest, Reference, Referral, Version};
@@ -14,22 +13,26 @@ use crate::store::Force;
 /// How many tags are looked at, at once.
 const AT_ONCE: usize = 8;
 
-pub(super) async fn remove(args: &RmiArgs, context: &Context) -> Result<Status> {
-    let names = args
-        .images
+/// The answer is what could not be removed.
+pub(super) async fn remove(
+    images: &[String],
+    force: Force,
+    args: &RegistryArgs,
+    context: &Context,
+) -> Result<Vec<Error>> {
+    let names = images
         .iter()
         .map(|text| Reference::parse(text).map(Reference::or_latest));
     let names = names.collect::<Result<Vec<_>>>()?;
-    let force = if args.force { Force::Yes } else { Force::No };
     let mut failures = Vec::new();
     for name in &names {
-        let repository = context.registry(name.domain(), &args.registry)?.repository(name);
+        let repository = context.registry(name.domain(), args)?.repository(name);
         match one(&repository, name, force).await {
             Ok(lines) => lines.iter().for_each(|line| context.screen.line(line)),
             Err(e) => failures.push(e),
         }
     }
-    Ok(super::conclude(&failures, force, context))
+    Ok(failures)
 }
 
 /// Removes one name; the answer is what is gone, in docker's words.
@@ -52,7 +55,7 @@ async fn one(repository: &Repository, name: &Reference, force: Force) -> Result<
     if force == Force::No && !affected.is_empty() {
         return Err(affected.refusal(name, &digest));
     }
-    repository.remove_manifest(&digest).await?;
+    affected.remove(repository, &digest).await?;
     if let Some(referral) = referral {
         let list = fallback_tag(&referral.subject);
         let doing = format!("{digest} is removed; taking it from the list {list}");
@@ -118,6 +121,29 @@ impl Affected {
         Ok(affected)
     }
 
+    /// Removes the digest: at once, or after its tags where the registry wants them gone before (reg#136 and fluxcd/pkg#328
+    /// at GCR and GAR).
+    async fn remove(&self, repository: &Repository, digest: &Digest) -> Result<()> {
+        let Err(refusal) = repository.remove_manifest(digest).await else {
+            return Ok(());
+        };
+        let is_offered = !matches!(refusal.clue(), Some(Clue::NoDeletion { .. } | Clue::NoRegistry { .. }));
+        let may_want_tags = is_offered && matches!(refusal.kind(), Kind::Unsupported | Kind::Conflict);
+        if self.same.is_empty() || !may_want_tags {
+            return Err(refusal);
+        }
+        for (gone, tag) in self.same.iter().enumerate() {
+            let failure = match repository.remove_tag(tag).await {
+                Ok(true) => continue,
+                Ok(false) => refusal,
+                Err(e) => e,
+            };
+            return Err(after_untagging(&self.same[..gone], failure));
+        }
+        let removed = repository.remove_manifest(digest).await;
+        removed.map_err(|e| after_untagging(&self.same, e))
+    }
+
     fn is_empty(&self) -> bool {
         self.same.is_empty() && self.holders.is_empty()
     }
@@ -138,5 +164,13 @@ impl Affected {
         );
         let names = self.same.into_iter().chain(self.holders).collect();
         Error::new(Kind::Conflict, message).with_clue(Clue::Siblings(names))
+    }
+}
+
+/// A failure that does not undo what was done before it.
+fn after_untagging(tags: &[String], failure: Error) -> Error {
+    match tags {
+        [] => failure,
+        tags => failure.during(format!("after untagging {}", tags.join(", "))),
     }
 }

@@ -1,7 +1,9 @@
 //! Docker's `--filter` of search: applied to what the registry found, so fewer rows than `--limit` may stay.
 
+use std::num::IntErrorKind;
+
 use crate::commands::filter::{Condition, check_names, invalid, switch, values};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::registry::Hit;
 
 /// What all conditions together ask for.
@@ -22,7 +24,10 @@ impl Filter {
             is_automated: switch(conditions, "is-automated")?,
         };
         for stars in values(conditions, "stars") {
-            let stars = stars.parse().map_err(|_| invalid(&format!("stars={stars}")))?;
+            let stars = number(stars).map_err(|why| {
+                let why = format!("strconv.Atoi: parsing {stars:?}: {why}");
+                Error::new(Kind::Usage, format!("{}: {why}", invalid(&format!("stars={stars}"))))
+            })?;
             filter.stars = filter.stars.max(stars);
         }
         Ok(filter)
@@ -43,6 +48,14 @@ impl Filter {
     }
 }
 
+/// Go's `strconv.Atoi`, or why it would not read the text.
+fn number(text: &str) -> Result<i64, &'static str> {
+    text.parse::<i64>().map_err(|e| match e.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,13 +73,21 @@ mod tests {
     #[test]
     fn docker_s_words_for_filters_it_does_not_know() {
         for (conditions, words) in [
-            (["stars=abc"].as_slice(), "Invalid filter 'stars=abc'"),
-            (&["is-official=maybe"], "Invalid filter 'is-official=[maybe]'"),
+            (
+                ["stars=abc"].as_slice(),
+                "invalid filter 'stars=abc': strconv.Atoi: parsing \"abc\": invalid syntax",
+            ),
+            (
+                &["stars=99999999999999999999"],
+                "invalid filter 'stars=99999999999999999999': strconv.Atoi: parsing \"99999999999999999999\": value \
+                 out of range",
+            ),
+            (&["is-official=maybe"], "invalid filter 'is-official=[maybe]'"),
             (
                 &["is-automated=true", "is-automated=false"],
-                "Invalid filter 'is-automated=[true false]'",
+                "invalid filter 'is-automated=[true false]'",
             ),
-            (&["bogus=1"], "Invalid filter 'bogus'"),
+            (&["bogus=1"], "invalid filter 'bogus'"),
         ] {
             assert_eq!(filter(conditions).unwrap_err().to_string(), words);
         }

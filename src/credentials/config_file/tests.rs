@@ -84,35 +84,35 @@ fn the_nearest_key_that_holds_a_login_wins() {
 fn names_are_taken_in_any_case() {
     let read = file(r#"{"AUTHS":{"h":{"Auth":"YWxpY2U6czNjcmV0LXB3"}},"CredsSTORE":"x"}"#);
     assert_eq!(read.login("h"), Some(alice()));
-    assert!(matches!(read.keeper("h"), Keeper::Helper { name, .. } if name == "x"));
+    assert!(matches!(read.storage("h"), Storage::Helper { name, .. } if name == "x"));
 }
 
 #[test]
 fn the_keeper_is_credhelpers_then_credsstore_then_the_file() {
-    let helper = |name: &str, setting| Keeper::Helper {
+    let helper = |name: &str, named_by| Storage::Helper {
         name: name.to_owned(),
-        setting,
+        named_by,
     };
     let text = r#"{"credsStore":"all","credHelpers":{"h:1":"one","quiet":"","https://index.docker.io/v1/":"hub"}}"#;
     let read = file(text);
-    assert_eq!(read.keeper("h:1"), helper("one", Setting::ForHost("h:1".to_owned())));
-    assert_eq!(read.keeper("h"), helper("all", Setting::ForAll));
-    assert_eq!(read.keeper("quiet"), Keeper::File);
+    assert_eq!(read.storage("h:1"), helper("one", NamedBy::ForHost("h:1".to_owned())));
+    assert_eq!(read.storage("h"), helper("all", NamedBy::ForAll));
+    assert_eq!(read.storage("quiet"), Storage::File);
     assert_eq!(
-        read.keeper("docker.io"),
-        helper("hub", Setting::ForHost("https://index.docker.io/v1/".to_owned()))
+        read.storage("docker.io"),
+        helper("hub", NamedBy::ForHost("https://index.docker.io/v1/".to_owned()))
     );
     assert_eq!(
-        file(r#"{"credHelpers":{"h/ns":"one","x":"y"}}"#).keeper("h"),
-        Keeper::File
+        file(r#"{"credHelpers":{"h/ns":"one","x":"y"}}"#).storage("h"),
+        Storage::File
     );
-    assert_eq!(file(r#"{"auths":{"h":{}}}"#).keeper("h"), Keeper::File);
+    assert_eq!(file(r#"{"auths":{"h":{}}}"#).storage("h"), Storage::File);
     for unset in [
         "",
         "{}",
         r#"{"auths":{},"credHelpers":null,"credsStore":"","psFormat":"x"}"#,
     ] {
-        assert_eq!(file(unset).keeper("h"), Keeper::Unset, "{unset}");
+        assert_eq!(file(unset).storage("h"), Storage::Unset, "{unset}");
     }
 }
 

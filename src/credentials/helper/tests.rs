@@ -112,7 +112,7 @@ async fn a_secret_never_comes_back_in_a_failure() {
 #[tokio::test]
 async fn a_helper_that_hangs_or_floods_is_given_up() {
     let (_folder, mut helper) = with("exec sleep 600");
-    helper.patience = Duration::from_millis(100);
+    helper.timeout = Duration::from_millis(100);
     let said = helper.get("h").await.unwrap_err().to_string();
     assert_eq!(said, "error getting credentials - err: no answer within 0 s, out: ``");
     let (_folder, helper) = with("cat >/dev/null; exec yes");

@@ -176,9 +176,7 @@ impl<'a> Batch<'a> {
         let is_current = is_named && plan.blobs.is_empty() && plan.children.is_empty();
         self.tell(News::Copying { from, to });
         if !is_current {
-            let receiver = self.receiver(&root, from, to, &plan).await?;
-            self.transfer(plan, &*receiver).await?;
-            commit::to_place(receiver, &root, to).await?;
+            self.bring(&root, from, to, plan).await?;
         }
         self.tell(News::Copied { to, manifest: &root });
         let attached = match self.request.referrers {
@@ -191,6 +189,22 @@ impl<'a> Batch<'a> {
             is_new: !is_current || attached > 0,
         });
         Ok(())
+    }
+
+    /// Moves an image, and names it. What a registry turns out to lack, though it said to have it, is moved as well, and
+    /// the image is named again, once.
+    async fn bring(&self, root: &Manifest, from: &Place, to: &Place, plan: Plan) -> Result<()> {
+        let receiver = self.receiver(root, from, to, &plan).await?;
+        self.transfer(plan, &*receiver).await?;
+        let Err(failure) = commit::to_place(receiver, root, to).await else {
+            return Ok(());
+        };
+        let Some(plan) = Plan::for_lacking(root, &failure) else {
+            return Err(failure);
+        };
+        let receiver = self.receiver(root, from, to, &plan).await?;
+        self.move_all(&plan, &*receiver).await?;
+        commit::to_place(receiver, root, to).await
     }
 
     /// The end that takes in one image.
@@ -210,14 +224,18 @@ impl<'a> Batch<'a> {
         plan.blobs.retain(|blob| !known(&blob.digest));
         plan.children.retain(|child| !known(child));
         plan.layers.retain(|layer| !known(&layer.digest));
-        let progress = self.request.reporter.watch();
-        let mut limits = self.request.limits;
-        limits.streams = self.target.streams().or(limits.streams);
-        transfer::run(&plan, &self.source(), &receiver, limits, &progress).await?;
+        self.move_all(&plan, receiver).await?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
         let children = plan.children.iter().map(|child| child.digest.clone());
         self.known.borrow_mut().extend(blobs.chain(children));
         Ok(())
+    }
+
+    async fn move_all(&self, plan: &Plan, receiver: &dyn Receiver) -> Result<()> {
+        let progress = self.request.reporter.watch();
+        let mut limits = self.request.limits;
+        limits.streams = self.target.streams().or(limits.streams);
+        transfer::run(plan, &self.source(), &receiver, limits, &progress).await
     }
 
     /// Copies what speaks of an image or of one of its platforms, and what speaks of that in turn. How many that were.
@@ -238,7 +256,11 @@ impl<'a> Batch<'a> {
                 let plan = self.plan(&referrer).await?;
                 let receiver = self.receiver(&referrer, &self.from, to, &plan).await?;
                 self.transfer(plan, &*receiver).await?;
-                receiver.attach(&referrer).await?;
+                if let Err(failure) = receiver.attach(&referrer).await {
+                    let plan = Plan::for_lacking(&referrer, &failure).ok_or(failure)?;
+                    self.move_all(&plan, &*receiver).await?;
+                    receiver.attach(&referrer).await?;
+                }
                 attached += 1;
             }
         }
@@ -282,9 +304,7 @@ impl<'a> Batch<'a> {
         if looked.is_named {
             return Ok(0);
         }
-        let receiver = self.receiver(&looked.root, &from, &to, &looked.plan).await?;
-        self.transfer(looked.plan, &*receiver).await?;
-        commit::to_place(receiver, &looked.root, &to).await?;
+        self.bring(&looked.root, &from, &to, looked.plan).await?;
         Ok(1)
     }
 

@@ -169,7 +169,7 @@ async fn the_token_server_s_refusal_is_told() {
         }
     })
     .await;
-    let registry = registry(&fake, &|| Keys::None);
+    let registry = registry(&fake, &|| CredentialSource::None);
     let error = registry
         .log_in(USER, &Secret::new(PASSWORD.to_owned()))
         .await
@@ -184,7 +184,7 @@ async fn the_token_server_s_refusal_is_told() {
 #[tokio::test]
 async fn a_login_is_proved_and_may_yield_an_identity_token() {
     let fake = with_tokens(|seen| seen.header("authorization").is_some()).await;
-    let registry = registry(&fake, &|| Keys::None);
+    let registry = registry(&fake, &|| CredentialSource::None);
     let login = registry.log_in(USER, &Secret::new(PASSWORD.to_owned())).await.unwrap();
     let identity = login.identity_token.unwrap();
     assert_eq!(identity.expose(), "id-secret");
@@ -204,7 +204,7 @@ async fn a_login_is_proved_and_may_yield_an_identity_token() {
 async fn a_refused_login_names_the_status_and_an_open_registry_takes_all() {
     let closed = fake(|_, _| unauthorized("Basic realm=\"x\"")).await;
     let password = Secret::new(PASSWORD.to_owned());
-    let error = registry(&closed, &|| Keys::None)
+    let error = registry(&closed, &|| CredentialSource::None)
         .log_in(USER, &password)
         .await
         .unwrap_err();
@@ -216,9 +216,14 @@ async fn a_refused_login_names_the_status_and_an_open_registry_takes_all() {
         )
     );
     let open = fake(|_, _| reply(200).into()).await;
-    assert!(registry(&open, &|| Keys::None).log_in(USER, &password).await.is_ok());
+    assert!(
+        registry(&open, &|| CredentialSource::None)
+            .log_in(USER, &password)
+            .await
+            .is_ok()
+    );
     let site = fake(|_, _| reply(404).body("<html>").into()).await;
-    let error = registry(&site, &|| Keys::None)
+    let error = registry(&site, &|| CredentialSource::None)
         .log_in(USER, &password)
         .await
         .unwrap_err();

@@ -139,46 +139,6 @@ async fn an_empty_blob_needs_no_body() {
 }
 
 #[tokio::test]
-async fn a_front_that_refuses_large_bodies_gets_small_ones() {
-    for early in [false, true] {
-        let fake = fake(move |_, seen| {
-            let length: usize = seen.header("content-length").unwrap_or("0").parse().unwrap();
-            match &*seen.line {
-                line if line.starts_with("HEAD") => reply(404).into(),
-                line if line.starts_with("PUT") => reply(201).into(),
-                line if line.starts_with("POST") => reply(202).header("location", "/u").into(),
-                _ if length > MEBIBYTE && early => reply(413).early().into(),
-                _ if length > MEBIBYTE => reply(413).into(),
-                _ => reply(202).header("location", "/u").into(),
-            }
-        })
-        .await;
-        let bytes: Vec<u8> = (0..3 * MEBIBYTE + 5).map(|n| u8::try_from(n % 251).unwrap()).collect();
-        let repository = repository(&fake);
-        assert_eq!(
-            repository.receive(&blob(&bytes), &opener(&bytes)).await.unwrap(),
-            Outcome::Copied
-        );
-        let chunks = |fake: &Fake| -> Vec<Seen> {
-            let is_chunk = |seen: &Seen| starts(seen, "PATCH") && seen.header("content-range").is_some();
-            let small = |seen: &Seen| seen.body.len() <= MEBIBYTE && !seen.body.is_empty();
-            fake.seen()
-                .into_iter()
-                .filter(|seen| is_chunk(seen) && small(seen))
-                .collect()
-        };
-        let sent: Vec<u8> = chunks(&fake).iter().flat_map(|chunk| chunk.body.clone()).collect();
-        assert!(sent == bytes, "early: {early}");
-        // The host is known now.
-        let before = fake.seen().len();
-        let other = vec![9; 2 * MEBIBYTE];
-        repository.receive(&blob(&other), &opener(&other)).await.unwrap();
-        let tried = fake.seen()[before..].iter().any(|seen| seen.body.len() > MEBIBYTE);
-        assert!(!tried);
-    }
-}
-
-#[tokio::test]
 async fn a_cut_upload_goes_on_where_the_session_stands() {
     let bytes = vec![5; 3 * MEBIBYTE];
     let fake = fake(|number, seen| match (number, &*seen.line) {

@@ -26,34 +26,34 @@ pub(in crate::registry) struct Answer {
     /// Who answered in the end.
     pub(in crate::registry) url: Url,
     /// Whether that is not the origin that was asked.
-    pub(in crate::registry) is_foreign: bool,
+    pub(in crate::registry) is_elsewhere: bool,
     response: Response,
     resolver: Resolver,
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 impl Answer {
-    pub(super) fn new(mut response: Response, url: Url, is_foreign: bool, resolver: &Resolver) -> Self {
+    pub(super) fn new(mut response: Response, url: Url, is_elsewhere: bool, resolver: &Resolver) -> Self {
         Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             url,
-            is_foreign,
+            is_elsewhere,
             response,
             resolver: resolver.clone(),
-            patience: IDLE_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
         }
     }
 
     /// The same, with another longest silence.
-    pub(super) fn patient(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub(super) fn with_idle_timeout(self, idle_timeout: Duration) -> Self {
+        Self { idle_timeout, ..self }
     }
 
     /// The same, as the answer of another origin than the one that was asked first.
-    pub(super) fn foreign(self) -> Self {
-        let is_foreign = true;
-        Self { is_foreign, ..self }
+    pub(super) fn from_elsewhere(self) -> Self {
+        let is_elsewhere = true;
+        Self { is_elsewhere, ..self }
     }
 
     pub(super) fn is_redirect(&self) -> bool {
@@ -113,11 +113,11 @@ impl Answer {
 
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
-        let patience = self.patience;
+        let idle_timeout = self.idle_timeout;
         let parts = (self.response, self.url, self.resolver);
         Box::pin(stream::unfold(Some(parts), move |parts| async move {
             let (mut response, url, resolver) = parts?;
-            match timeout(patience, response.chunk()).await {
+            match timeout(idle_timeout, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, resolver)))),
                 Ok(Ok(None)) => None,
                 Ok(Err(e)) => Some((Err(describe(&e, &url, &resolver)), None)),

@@ -15,7 +15,7 @@ use crate::error::{Clue, Error, Kind, Result};
 
 /// Where the credential comes from.
 #[derive(Debug)]
-pub(in crate::registry) enum Keys {
+pub(in crate::registry) enum CredentialSource {
     /// From where the user keeps it; asked for once, and only when a host wants one.
     Stored(Rc<Credentials>),
     /// From the user, to be tried.
@@ -27,7 +27,7 @@ pub(in crate::registry) enum Keys {
 /// What is known of how a host wants to be convinced.
 #[derive(Debug)]
 pub(in crate::registry) struct Auth {
-    keys: Keys,
+    source: CredentialSource,
     found: OnceCell<Option<Credential>>,
     /// Why there is no credential, or why it is not shown: told when the host insists.
     trouble: RefCell<Option<String>>,
@@ -60,9 +60,9 @@ enum Scheme {
 }
 
 impl Auth {
-    pub(super) fn new(keys: Keys) -> Self {
+    pub(super) fn new(source: CredentialSource) -> Self {
         Self {
-            keys,
+            source,
             found: OnceCell::new(),
             trouble: RefCell::default(),
             wanted: RefCell::default(),
@@ -100,18 +100,19 @@ impl Auth {
                     && last.scopes.as_ref().is_none_or(|asked| *asked == scopes)
             };
             if !last.is_some_and(is_spent) {
-                self.wanted.replace(Some(Wanted::Bearer(realm.clone())));
-                return self
-                    .token(endpoint, &realm, scopes, last.map(|last| &last.header))
-                    .await
-                    .map(Some);
+                let refused = last.map(|last| &last.header);
+                let proof = self.token(endpoint, &realm, scopes, refused).await?;
+                // Not before: where there is no token for this, other requests may do without one.
+                self.wanted.replace(Some(Wanted::Bearer(realm)));
+                return Ok(Some(proof));
             }
         }
         // Harbor asks for another scheme than the one just shown (harbor#18856).
         let is_other = |last: &Proof| last.answers == Scheme::Bearer && self.has_credential();
         if by_scheme("basic").is_some() && last.is_none_or(is_other) {
+            let proof = self.password(endpoint).await?;
             self.wanted.replace(Some(Wanted::Basic));
-            return self.password(endpoint).await.map(Some);
+            return Ok(Some(proof));
         }
         Ok(None)
     }
@@ -141,7 +142,7 @@ impl Auth {
 
     /// Whether a credential was found.
     pub(super) fn has_credential(&self) -> bool {
-        matches!(self.keys, Keys::Given(_)) || self.found.get().is_some_and(Option::is_some)
+        matches!(self.source, CredentialSource::Given(_)) || self.found.get().is_some_and(Option::is_some)
     }
 
     /// What kept the credential from being used.
@@ -192,9 +193,9 @@ impl Auth {
                 answers: Scheme::Bearer,
             });
         }
-        let purpose = match self.keys {
-            Keys::Given(_) => Purpose::LogIn,
-            Keys::Stored(_) | Keys::None => Purpose::Work,
+        let purpose = match self.source {
+            CredentialSource::Given(_) => Purpose::LogIn,
+            CredentialSource::Stored(_) | CredentialSource::None => Purpose::Work,
         };
         if credential.is_some() && !realm.shares_password {
             let why = format!(
@@ -213,13 +214,13 @@ impl Auth {
         };
         let fetched = self.tokens.take(realm, &scopes, refused, async || {
             let shared = credential.filter(|_| realm.shares_password);
-            let mut grant = fetch(endpoint, realm, &scopes, shared, purpose)
+            let mut token = fetch(endpoint, realm, &scopes, shared, purpose)
                 .await
                 .map_err(explained)?;
-            if let Some(identity) = grant.identity.take() {
+            if let Some(identity) = token.identity.take() {
                 self.identity.replace(Some(identity));
             }
-            Ok(grant)
+            Ok(token)
         });
         let (header, is_new) = fetched.await?;
         Ok(Proof {
@@ -232,10 +233,10 @@ impl Auth {
 
     /// The credential for a host. One that cannot be had is none, as in docker, until the host insists.
     async fn credential(&self, endpoint: &Endpoint) -> Option<&Credential> {
-        let stored = match &self.keys {
-            Keys::Given(credential) => return Some(credential),
-            Keys::None => return None,
-            Keys::Stored(stored) => stored,
+        let stored = match &self.source {
+            CredentialSource::Given(credential) => return Some(credential),
+            CredentialSource::None => return None,
+            CredentialSource::Stored(stored) => stored,
         };
         let find = async || match stored.find(&endpoint.domain).await {
             Ok(found) => found,

@@ -5,9 +5,9 @@ use std::cell::{Cell, OnceCell};
 
 use crate::content::BodyLimit;
 
-/// The first guess at most at what a front lets pass that refused a whole blob, in bytes.
+/// The first guess at most at what a proxy in front of a host lets pass that refused a whole blob, in bytes.
 const FIRST_CHUNK: u64 = 64 << 20;
-/// No front is as narrow as this, in bytes.
+/// No such proxy is as narrow as this, in bytes.
 pub(in crate::registry) const LEAST_CHUNK: u64 = 64 << 10;
 /// Bad lines cut bodies too. That shorter ones than this get through, in bytes, says nothing about the next run's line.
 const LEAST_CUT: u64 = 1 << 20;
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// What it keeps of a body that is refused or cut until one passes this front.
+    /// What it keeps of a body that is refused or cut until one passes this proxy.
     fn kept(known: Option<u64>, learn: impl FnOnce(&BodyLimits)) -> Vec<u64> {
         let kept = Rc::new(RefCell::new(Vec::new()));
         let notes = kept.clone();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn short_bodies_on_a_bad_line_are_not_laid_to_the_front() {
+    fn short_bodies_on_a_bad_line_are_not_laid_to_a_proxy() {
         let cut = |length: u64| {
             move |limits: &BodyLimits| {
                 limits.cut(length);

@@ -15,12 +15,12 @@ pub(super) struct Certificates {
     /// Every `*.crt`: trusted beside the system's roots.
     pub(super) authorities: Vec<CertificateDer<'static>>,
     /// Every `NAME.cert` with its `NAME.key`.
-    pub(super) identities: Vec<Identity>,
+    pub(super) clients: Vec<ClientCertificate>,
 }
 
 /// A client certificate and its key.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub(super) struct ClientCertificate {
     pub(super) name: String,
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
@@ -63,7 +63,7 @@ impl Certificates {
                         ),
                     ));
                 }
-                self.identities.push(Identity::read(folder, stem)?);
+                self.clients.push(ClientCertificate::read(folder, stem)?);
             } else if let Some(stem) = name.strip_suffix(".key") {
                 let certificate = format!("{stem}.cert");
                 if !names.contains(&certificate) {
@@ -78,7 +78,7 @@ impl Certificates {
     }
 }
 
-impl Identity {
+impl ClientCertificate {
     fn read(folder: &Path, name: &str) -> Result<Self> {
         let path = |extension: &str| folder.join(format!("{name}.{extension}"));
         let unusable = |path: &Path, e: rustls::pki_types::pem::Error| {
@@ -161,10 +161,10 @@ mod tests {
         ];
         let folder = folder(&files);
         let found = read(&folder, "h:5000").unwrap();
-        assert_eq!((found.authorities.len(), found.identities.len()), (2, 1));
+        assert_eq!((found.authorities.len(), found.clients.len()), (2, 1));
         for elsewhere in ["h", "h:5001", "..", "../h:5000", ""] {
             let none = read(&folder, elsewhere).unwrap();
-            assert!(none.authorities.is_empty() && none.identities.is_empty(), "{elsewhere}");
+            assert!(none.authorities.is_empty() && none.clients.is_empty(), "{elsewhere}");
         }
     }
 }

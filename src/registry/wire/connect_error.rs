@@ -64,18 +64,21 @@ fn describe_tls(error: &rustls::Error, host: String) -> Error {
         }
         // A bad signature: an authority of the same name is trusted, made anew since; to Go too that is unknown.
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            let message = "x509: certificate signed by unknown authority";
+            let message = unverified("certificate signed by unknown authority");
             Error::new(Kind::Unsupported, message).with_clue(Clue::UnknownAuthority { host })
         }
-        rustls::Error::InvalidCertificate(why) => {
-            Error::new(Kind::Unsupported, format!("x509: {}", certificate_words(why)))
-        }
+        rustls::Error::InvalidCertificate(why) => Error::new(Kind::Unsupported, unverified(&certificate_words(why))),
         rustls::Error::AlertReceived(alert) => {
             let words = spaced(&format!("{alert:?}"));
             Error::new(Kind::Unsupported, format!("remote error: tls: {words}"))
         }
         other => Error::new(Kind::Unsupported, format!("tls: {other}")),
     }
+}
+
+/// Go's words since its version 1.20, and so those of docker since 23.
+fn unverified(why: &str) -> String {
+    format!("tls: failed to verify certificate: x509: {why}")
 }
 
 fn certificate_words(why: &CertificateError) -> String {

@@ -17,12 +17,12 @@ use super::certificates::Certificates;
 use super::connect_error::authority;
 use super::headers;
 use super::mirror::Mirror;
-use super::origin::{Reach, same_origin};
-use super::reply::described;
+use super::origin::{Zone, same_origin};
+use super::refusal::described;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::tls::{self, Roots};
-use super::transport::{Client, Road, Upload};
+use super::transport::{Client, UploadBody, UrlPolicy};
 use super::trust::Trust;
 use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
@@ -32,7 +32,7 @@ const HUB_REGISTRY: &str = "registry-1.docker.io";
 /// Where the Hub's search answers.
 pub(in crate::registry) const HUB_INDEX: &str = "index.docker.io";
 /// How long an insecure host may take to speak TLS before plain HTTP is tried; as long as in docker.
-const TLS_PATIENCE: Duration = Duration::from_secs(10);
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The process's way to all hosts: what is trusted, and what was learned so far.
 #[derive(Debug)]
@@ -44,21 +44,21 @@ pub struct Wire {
 #[derive(Debug)]
 struct Shared {
     trust: Trust,
-    patience: Duration,
+    idle_timeout: Duration,
     resolver: Resolver,
     roots: OnceCell<Roots>,
 }
 
 impl Wire {
     pub fn new(trust: Trust) -> Self {
-        Self::patient(trust, IDLE_TIMEOUT)
+        Self::with_idle_timeout(trust, IDLE_TIMEOUT)
     }
 
     /// The way out of someone who bears so long a silence of the other side.
-    pub fn patient(trust: Trust, patience: Duration) -> Self {
+    pub fn with_idle_timeout(trust: Trust, idle_timeout: Duration) -> Self {
         let shared = Shared {
             trust,
-            patience,
+            idle_timeout,
             resolver: Resolver::default(),
             roots: OnceCell::new(),
         };
@@ -99,7 +99,7 @@ pub(in crate::registry) struct Endpoint {
     /// The base URL of a mirror, whose scheme is given.
     given: Option<Url>,
     shared: Rc<Shared>,
-    reach: AsyncOnceCell<Reached>,
+    access: AsyncOnceCell<Access>,
     base: Mutex<Option<Url>>,
     /// Whether it is known to speak the scheme of its base.
     is_sure: Cell<bool>,
@@ -110,9 +110,9 @@ pub(in crate::registry) struct Endpoint {
 
 /// How a host is reached.
 #[derive(Debug)]
-struct Reached {
+struct Access {
     client: Client,
-    road: Road,
+    policy: UrlPolicy,
     /// Whether it is on this machine, at a port of its own.
     is_local: bool,
 }
@@ -123,7 +123,7 @@ impl Endpoint {
             domain: domain.to_owned(),
             given,
             shared: shared.clone(),
-            reach: AsyncOnceCell::new(),
+            access: AsyncOnceCell::new(),
             base: Mutex::default(),
             is_sure: Cell::new(false),
             answered: Cell::new(false),
@@ -137,13 +137,18 @@ impl Endpoint {
         self.answered.get()
     }
 
+    /// The longest silence of the other side that the user bears.
+    pub(in crate::registry) fn idle_timeout(&self) -> Duration {
+        self.shared.idle_timeout
+    }
+
     /// Why TLS was given up for plain HTTP.
     pub(in crate::registry) fn tls_failure(&self) -> Option<String> {
         self.tls_failure.borrow().clone()
     }
 
-    pub(in crate::registry) async fn road(&self) -> Result<Road> {
-        Ok(self.reached().await?.road)
+    pub(in crate::registry) async fn url_policy(&self) -> Result<UrlPolicy> {
+        Ok(self.access().await?.policy)
     }
 
     /// The base URL: https, or for an insecure host what it turned out to speak, or for one of this machine what it is
@@ -153,12 +158,12 @@ impl Endpoint {
         if let Some(known) = &*base {
             return Ok(known.clone());
         }
-        let reached = self.reached().await?;
+        let access = self.access().await?;
         let found = match &self.given {
             Some(given) => given.clone(),
             // On this machine nobody listens on the way, and a port speaks one of the two, mostly plain HTTP.
-            None if reached.is_local => self.url("http")?,
-            None if reached.road.insecure => self.choose_scheme(reached).await?,
+            None if access.is_local => self.url("http")?,
+            None if access.policy.insecure => self.choose_scheme(access).await?,
             None => self.url("https")?,
         };
         *base = Some(found.clone());
@@ -168,17 +173,17 @@ impl Endpoint {
     /// Whether what came of a request to this base is final. A registry of this machine is taken to speak plain HTTP;
     /// when that brings no registry's answer, it is asked whether it speaks TLS, and then has another base.
     pub(super) async fn is_final(&self, base: &Url, result: &Result<Answer>) -> Result<bool> {
-        let reached = self.reached().await?;
-        if !reached.is_local {
+        let access = self.access().await?;
+        if !access.is_local {
             return Ok(true);
         }
         let mut known = self.base.lock().await;
         if known.as_ref().is_some_and(|known| known != base) {
             return Ok(false);
         }
-        let is_plain = matches!(result, Ok(answer) if !answer.is_foreign && is_registry(answer));
+        let is_plain = matches!(result, Ok(answer) if !answer.is_elsewhere && is_registry(answer));
         if !is_plain && !self.is_sure.get() {
-            let found = self.choose_scheme(reached).await?;
+            let found = self.choose_scheme(access).await?;
             if found != *base {
                 *known = Some(found);
                 self.is_sure.set(true);
@@ -192,8 +197,8 @@ impl Endpoint {
     /// Sends a request. A failure is worded as docker words it: before the first answer all are failures to ask for
     /// `/v2/`.
     pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&HeaderValue>) -> Result<Answer> {
-        let reached = self.reached().await?;
-        let result = reached.client.exchange(request, url, proof, reached.road).await;
+        let access = self.access().await?;
+        let result = access.client.exchange(request, url, proof, access.policy).await;
         self.note(result, &request.method, url).await
     }
 
@@ -203,12 +208,12 @@ impl Endpoint {
         request: &Request,
         url: &Url,
         proof: Option<&HeaderValue>,
-        body: Upload,
+        body: UploadBody,
     ) -> Result<Answer> {
-        let reached = self.reached().await?;
-        let pulse = body.pulse();
-        let result = reached.client.upload(request, url, proof, body).await;
-        if let Some(failure) = pulse.take_failure() {
+        let access = self.access().await?;
+        let watch = body.watch();
+        let result = access.client.upload(request, url, proof, body).await;
+        if let Some(failure) = watch.take_failure() {
             return Err(failure);
         }
         self.note(result, &request.method, url).await
@@ -233,27 +238,27 @@ impl Endpoint {
         })
     }
 
-    async fn reached(&self) -> Result<&Reached> {
-        self.reach.get_or_try_init(|| self.prepare()).await
+    async fn access(&self) -> Result<&Access> {
+        self.access.get_or_try_init(|| self.prepare()).await
     }
 
-    async fn prepare(&self) -> Result<Reached> {
+    async fn prepare(&self) -> Result<Access> {
         let Shared {
             trust,
-            patience,
+            idle_timeout,
             resolver,
             roots,
         } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
-            let road = Road {
+            let policy = UrlPolicy {
                 insecure: false,
-                reach: Reach::Public,
+                zone: Zone::Public,
             };
             let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
-            let client = Client::new(&tls, resolver, &trust.no_proxy, *patience)?;
-            return Ok(Reached {
+            let client = Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout)?;
+            return Ok(Access {
                 client,
-                road,
+                policy,
                 is_local: false,
             });
         }
@@ -263,13 +268,9 @@ impl Endpoint {
         let has_own_port = self.given.is_none() && url.port().is_some();
         let is_local = has_own_port && !addresses.is_empty() && addresses.iter().all(is_loopback);
         let insecure = trust.is_insecure(&self.domain, &addresses);
-        let mut reach = addresses
-            .into_iter()
-            .map(Reach::of)
-            .max()
-            .unwrap_or(Reach::of_url(&url));
+        let mut zone = addresses.into_iter().map(Zone::of).max().unwrap_or(Zone::of_url(&url));
         if insecure {
-            reach = reach.max(Reach::Private);
+            zone = zone.max(Zone::Private);
         }
         let tls = if insecure {
             tls::unverified()?
@@ -277,18 +278,22 @@ impl Endpoint {
             let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
             tls::verified(roots.get_or_init(Roots::load), own)?
         };
-        let client = Client::new(&tls, resolver, &trust.no_proxy, *patience)?;
-        let road = Road { insecure, reach };
-        Ok(Reached { client, road, is_local })
+        let client = Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout)?;
+        let policy = UrlPolicy { insecure, zone };
+        Ok(Access {
+            client,
+            policy,
+            is_local,
+        })
     }
 
     /// https when a registry answers over it, whoever vouches for its certificate; else plain HTTP.
-    async fn choose_scheme(&self, reached: &Reached) -> Result<Url> {
+    async fn choose_scheme(&self, access: &Access) -> Result<Url> {
         let https = self.url("https")?;
         let ping = Request::new(Method::GET, "/v2/");
         let url = ping.url(&https)?;
-        let pinging = reached.client.exchange(&ping, &url, None, reached.road);
-        let why = match timeout(TLS_PATIENCE, pinging).await {
+        let pinging = access.client.exchange(&ping, &url, None, access.policy);
+        let why = match timeout(TLS_TIMEOUT, pinging).await {
             Ok(Ok(answer)) if is_registry(&answer) => {
                 answer.discard().await;
                 return Ok(https);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::Url;
 use reqwest::header::{
     ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RANGE, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
+use reqwest::{StatusCode, Url};
 
 use super::challenge::Challenge;
 use crate::error::{Error, Kind, Result};
@@ -19,6 +19,8 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// Over how long a quota counts, at least: longer than anyone waits for it.
+const QUOTA_WINDOW: Duration = Duration::from_hours(1);
 /// Refused after it is read, but better than a registry's "not found" for what is there.
 const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
@@ -67,13 +69,25 @@ pub(in crate::registry) fn is_registry_s(headers: &HeaderMap) -> bool {
     headers.contains_key("docker-distribution-api-version")
 }
 
-/// Whether the Hub says that the quota is used up: it stays so for hours.
-pub(super) fn is_quota_used_up(headers: &HeaderMap) -> bool {
-    text(headers, &LIMIT_REMAINING).is_some_and(|left| left.split(';').next() == Some("0"))
+/// How long a server asks to wait before the next try. A quota that is used up stays so for hours, whatever else is
+/// said (the Hub).
+pub(super) fn requested_wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
+    quota_window(headers)
+        .filter(|_| is_limited)
+        .or_else(|| retry_after(headers))
+}
+
+/// The hours over which a quota counts that is used up: `0;w=21600`.
+fn quota_window(headers: &HeaderMap) -> Option<Duration> {
+    let mut quota = text(headers, &LIMIT_REMAINING)?.split(';').map(str::trim);
+    let is_used_up = quota.next() == Some("0");
+    let window = quota.find_map(|part| part.strip_prefix("w=")?.parse().ok());
+    is_used_up.then(|| window.map_or(QUOTA_WINDOW, Duration::from_secs).max(QUOTA_WINDOW))
 }
 
 /// Seconds, or a date counted from now.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = text(headers, &RETRY_AFTER)?;
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -140,7 +154,7 @@ fn is_next(parameters: &str) -> bool {
     })
 }
 
-/// The page on the origin that was asked: fronts that end TLS forget it in their links (`pulp_container#220`), others
+/// The page on the origin that was asked: proxies that end TLS forget it in their links (`pulp_container#220`), others
 /// name a host that only they know (git-pkgs/proxy#280). A list stays at its path: Artifactory's links lack the part
 /// of it that names the repository key (renovate#15030).
 fn resolve(target: &str, asked: &Url) -> NextPage {
@@ -299,7 +313,21 @@ mod tests {
         let digest = Digest::of(b"");
         let line = headers("docker-content-digest", digest.as_str());
         assert_eq!(content_digest(&line), Some(digest));
-        assert!(is_quota_used_up(&headers("ratelimit-remaining", "0;w=21600")));
-        assert!(!is_quota_used_up(&headers("ratelimit-remaining", "76;w=21600")));
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_stays_so_for_hours() {
+        let wait = |status, left: &str| {
+            let mut said = headers("ratelimit-remaining", left);
+            said.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            requested_wait(status, &said)
+        };
+        let (limited, second) = (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1)));
+        assert_eq!(wait(limited, "0;w=21600"), Some(Duration::from_hours(6)));
+        for endless in ["0", "0;w=0", "0;w=x"] {
+            assert_eq!(wait(limited, endless), Some(QUOTA_WINDOW), "{endless}");
+        }
+        assert_eq!(wait(limited, "76;w=21600"), second);
+        assert_eq!(wait(StatusCode::SERVICE_UNAVAILABLE, "0;w=21600"), second);
     }
 }

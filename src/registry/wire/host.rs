@@ -9,16 +9,16 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use super::answer::Answer;
-use super::auth::{Auth, Keys, Proof};
+use super::auth::{Auth, CredentialSource, Proof};
 use super::challenge::Challenge;
 use super::connect_error::authority;
 use super::endpoint::{Endpoint, asked};
-use super::guests::Guests;
 use super::headers;
 use super::origin::same_origin;
-use super::reply::{Failure, may_pass};
-use super::request::{Request, ShowLogin, Shown};
-use super::transport::Upload;
+use super::other_registries::OtherRegistries;
+use super::refusal::{Refusal, may_pass};
+use super::request::{Request, ShowLogin, Wording};
+use super::transport::UploadBody;
 use crate::backoff::Backoff;
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -27,7 +27,7 @@ use crate::error::{Clue, Error, Kind, Result};
 const PROOFS: usize = 4;
 
 /// An answer with its whole body.
-pub(in crate::registry) struct Page {
+pub(in crate::registry) struct WholeAnswer {
     pub(in crate::registry) headers: HeaderMap,
     pub(in crate::registry) url: Url,
     pub(in crate::registry) body: Bytes,
@@ -38,17 +38,17 @@ pub(in crate::registry) struct Host {
     pub(in crate::registry) endpoint: Rc<Endpoint>,
     pub(in crate::registry) auth: Auth,
     /// What it asks for at `/v2/`, once that was asked.
-    door: OnceCell<Vec<Challenge>>,
-    guests: Guests,
+    ping_challenges: OnceCell<Vec<Challenge>>,
+    other_registries: OtherRegistries,
 }
 
 impl Host {
-    pub(in crate::registry) fn new(endpoint: Rc<Endpoint>, keys: Keys) -> Self {
+    pub(in crate::registry) fn new(endpoint: Rc<Endpoint>, source: CredentialSource) -> Self {
         Self {
             endpoint,
-            auth: Auth::new(keys),
-            door: OnceCell::new(),
-            guests: Guests::default(),
+            auth: Auth::new(source),
+            ping_challenges: OnceCell::new(),
+            other_registries: OtherRegistries::default(),
         }
     }
 
@@ -61,9 +61,7 @@ impl Host {
             let result = Box::pin(self.ask(request)).await;
             let wait = match &result {
                 Ok(answer) => pause_after(answer, &mut backoff),
-                Err(e) if e.kind() == Kind::Unavailable && (is_known || self.is_busy(e)) => {
-                    backoff.after_failure(e.retry_after())
-                }
+                Err(e) if may_pass_later(e) && (is_known || self.is_busy(e)) => backoff.after_failure(e.retry_after()),
                 Err(_) => None,
             };
             match wait {
@@ -79,16 +77,20 @@ impl Host {
     }
 
     /// Sends a request and reads the whole answer, of at most `limit` bytes; or why there is none.
-    pub(in crate::registry) async fn fetch(&self, request: &Request, limit: usize) -> Result<Result<Page, Failure>> {
+    pub(in crate::registry) async fn fetch(
+        &self,
+        request: &Request,
+        limit: usize,
+    ) -> Result<Result<WholeAnswer, Refusal>> {
         let mut backoff = Backoff::default();
         loop {
             let answer = self.send(request).await?;
             if !answer.status.is_success() {
-                return Ok(Err(self.failure(answer).await));
+                return Ok(Err(self.refusal(answer).await));
             }
             let (headers, url) = (answer.headers.clone(), answer.url.clone());
             let failure = match answer.read(limit).await {
-                Ok(body) => return Ok(Ok(Page { headers, url, body })),
+                Ok(body) => return Ok(Ok(WholeAnswer { headers, url, body })),
                 Err(e) => e.during(asked(&request.method, &url)),
             };
             let may_pass = failure.kind() == Kind::Unavailable;
@@ -123,8 +125,8 @@ impl Host {
         for sent in 1.. {
             let header = proof.as_ref().map(|proof| &proof.header);
             let answer = self.endpoint.exchange(request, &url, header).await?;
-            if !same_origin(&answer.url, base) && Guests::may_enter(request, &answer) {
-                return Box::pin(self.guests.enter(&self.endpoint, request, answer)).await;
+            if !same_origin(&answer.url, base) && OtherRegistries::wants_token(request, &answer) {
+                return Box::pin(self.other_registries.ask_again(&self.endpoint, request, answer)).await;
             }
             if sent == PROOFS || !is_own {
                 return Ok(answer);
@@ -161,19 +163,19 @@ impl Host {
         }
     }
 
-    /// A proof of the kind that the host wants at its door, for one who has a login that it did not ask for elsewhere:
+    /// A proof of the kind that the host wants at `/v2/`, for one who has a login that it did not ask for elsewhere:
     /// GHES and others hide what is private from whoever shows none.
     async fn learn(&self, base: &Url, request: &Request) -> Result<Option<Proof>> {
         if !self.auth.finds_credential(&self.endpoint).await {
             return Ok(None);
         }
-        let challenges = self.door.get_or_init(|| self.knock(base)).await;
+        let challenges = self.ping_challenges.get_or_init(|| self.ping(base)).await;
         self.auth
             .better(&self.endpoint, base, challenges, None, &request.scopes)
             .await
     }
 
-    async fn knock(&self, base: &Url) -> Vec<Challenge> {
+    async fn ping(&self, base: &Url) -> Vec<Challenge> {
         let ping = Request::new(Method::GET, "/v2/");
         let Ok(url) = ping.url(base) else {
             return Vec::new();
@@ -195,7 +197,7 @@ impl Host {
     }
 
     /// Streams a body, once, with the proof at hand. When the host refuses that proof the next try has a new one.
-    pub(in crate::registry) async fn upload(&self, request: &Request, body: Upload) -> Result<Answer> {
+    pub(in crate::registry) async fn upload(&self, request: &Request, body: UploadBody) -> Result<Answer> {
         let base = self.endpoint.base().await?;
         let url = request.url(&base)?;
         let is_own = same_origin(&url, &base);
@@ -216,15 +218,15 @@ impl Host {
     }
 
     /// Reads a refusal, with what is known of the credential beside it.
-    pub(in crate::registry) async fn failure(&self, answer: Answer) -> Failure {
-        let (status, headers, is_foreign) = (answer.status, answer.headers.clone(), answer.is_foreign);
+    pub(in crate::registry) async fn refusal(&self, answer: Answer) -> Refusal {
+        let (status, headers, is_elsewhere) = (answer.status, answer.headers.clone(), answer.is_elsewhere);
         // Where blobs are stored nobody asks for a login by a challenge: what does is another registry.
         let is_challenge = status == StatusCode::UNAUTHORIZED && headers.contains_key(WWW_AUTHENTICATE);
         let other =
-            (is_foreign && is_challenge && answer.url.path().starts_with("/v2/")).then(|| authority(&answer.url));
+            (is_elsewhere && is_challenge && answer.url.path().starts_with("/v2/")).then(|| authority(&answer.url));
         let body = answer.read_refusal().await;
-        let mut failure = Failure::new(status, &headers, &body);
-        if is_foreign && other.is_none() {
+        let mut failure = Refusal::new(status, &headers, &body);
+        if is_elsewhere && other.is_none() {
             failure.hide_storage();
         }
         let host = self.endpoint.domain.clone();
@@ -258,7 +260,7 @@ impl Host {
 /// A 401, or a 403 that names the scope it misses.
 fn wants_proof(answer: &Answer) -> bool {
     let misses_scope = |challenge: &Challenge| challenge.parameter("error") == Some("insufficient_scope");
-    !answer.is_foreign
+    !answer.is_elsewhere
         && match answer.status {
             StatusCode::UNAUTHORIZED => true,
             StatusCode::FORBIDDEN => headers::challenges(&answer.headers).iter().any(misses_scope),
@@ -268,28 +270,27 @@ fn wants_proof(answer: &Answer) -> bool {
 
 /// Whether it may be there for others: refused without a word of what would help.
 fn may_hide(answer: &Answer) -> bool {
-    !answer.is_foreign
+    !answer.is_elsewhere
         && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
         && headers::challenges(&answer.headers).is_empty()
 }
 
+fn may_pass_later(failure: &Error) -> bool {
+    matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited)
+}
+
 /// The wait before the same request is sent again; none when this answer is the last word.
 fn pause_after(answer: &Answer, backoff: &mut Backoff) -> Option<std::time::Duration> {
-    let asked = headers::retry_after(&answer.headers);
-    match answer.status {
-        // Without a date there is no telling how long a quota lasts: docker fails at once too.
-        StatusCode::TOO_MANY_REQUESTS if headers::is_quota_used_up(&answer.headers) => None,
-        StatusCode::TOO_MANY_REQUESTS => asked.and_then(|wait| backoff.after_failure(Some(wait))),
-        status if may_pass(status) => backoff.after_failure(asked),
-        _ => None,
-    }
+    let is_worth_it = answer.status == StatusCode::TOO_MANY_REQUESTS || may_pass(answer.status);
+    let asked = headers::requested_wait(answer.status, &answer.headers);
+    is_worth_it.then(|| backoff.after_failure(asked)).flatten()
 }
 
 /// A failure to get a proof, with the request it was for in front, as docker's client library puts it.
 fn reworded(error: Error, request: &Request, url: &Url) -> Error {
-    match request.shown {
-        Shown::Not => error,
-        Shown::AsSent => error.during(asked(&request.method, url)),
-        Shown::AsHead => error.during(asked(&reqwest::Method::HEAD, url)),
+    match request.wording {
+        Wording::Bare => error,
+        Wording::AsSent => error.during(asked(&request.method, url)),
+        Wording::AsHead => error.during(asked(&reqwest::Method::HEAD, url)),
     }
 }

@@ -8,10 +8,10 @@ use reqwest::Url;
 /// The entries of `NO_PROXY` that the HTTP client does not know: those with a port, and those with a star. It heeds the
 /// others itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NoProxy(Vec<Entry>);
+pub struct NoProxy(Vec<HostPattern>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
+struct HostPattern {
     /// In lower case, without its star, its dot and its port.
     host: String,
     port: Option<u16>,
@@ -22,7 +22,7 @@ struct Entry {
 impl NoProxy {
     /// The value of the variable: entries with commas between. One that means nothing is passed over.
     pub fn parse(value: &str) -> Self {
-        Self(value.split(',').filter_map(Entry::parse).collect())
+        Self(value.split(',').filter_map(HostPattern::parse).collect())
     }
 
     /// Whether this URL's host is asked directly.
@@ -37,7 +37,7 @@ impl NoProxy {
     }
 }
 
-impl Entry {
+impl HostPattern {
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         // A block of addresses is left to the client.

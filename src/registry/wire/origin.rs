@@ -6,7 +6,7 @@ use reqwest::Url;
 
 /// How far away an address is. A registry may name addresses no nearer than its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
+pub(super) enum Zone {
     Public,
     /// Of this network or this machine.
     Private,
@@ -14,7 +14,7 @@ pub(super) enum Reach {
     LinkLocal,
 }
 
-impl Reach {
+impl Zone {
     pub(super) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(a) if a.is_link_local() => Self::LinkLocal,
@@ -77,7 +77,7 @@ fn registrable(host: &str) -> &str {
     &host[host.len() - length..]
 }
 
-/// An address of the host that was asked, over TLS as it was asked: registries behind a front that ends TLS name themselves
+/// An address of the host that was asked, over TLS as it was asked: registries behind a proxy that ends TLS name themselves
 /// without it (Nexus in Locations, Harbor in realms).
 pub(in crate::registry) fn encrypted_again(mut location: Url, asked: &Url) -> Url {
     if asked.scheme() == "https" && location.scheme() == "http" && asked.host() == location.host() {
@@ -87,6 +87,12 @@ pub(in crate::registry) fn encrypted_again(mut location: Url, asked: &Url) -> Ur
         }
     }
     location
+}
+
+/// Whether a place lacks the port at which its host was asked: fronts forget it that pass on no more than the name
+/// (moby#15048, distribution#1209).
+pub(in crate::registry) fn has_lost_port(place: &Url, asked: &Url) -> bool {
+    place.port().is_none() && asked.port().is_some() && asked.host() == place.host()
 }
 
 fn host(url: &Url) -> &str {
@@ -127,22 +133,30 @@ mod tests {
     }
 
     #[test]
+    fn only_the_same_host_can_have_lost_its_port() {
+        let lost = |place: &str| has_lost_port(&url(place), &url("http://h:5000/v2/"));
+        assert!(lost("http://h/u") && lost("https://h:443/u"));
+        assert!(!lost("http://h:5000/u") && !lost("http://h:81/u") && !lost("http://other/u"));
+        assert!(!has_lost_port(&url("https://h/u"), &url("https://h/v2/")));
+    }
+
+    #[test]
     fn addresses_have_a_reach() {
-        for (text, reach) in [
-            ("http://169.254.169.254/", Reach::LinkLocal),
-            ("http://[fe80::1]/", Reach::LinkLocal),
-            ("http://[::ffff:169.254.169.254]/", Reach::LinkLocal),
-            ("http://2852039166/", Reach::LinkLocal),
-            ("http://10.0.0.1/", Reach::Private),
-            ("http://0x7f000001/", Reach::Private),
-            ("http://[fd00::1]/", Reach::Private),
-            ("http://0.0.0.0/", Reach::Private),
-            ("http://localhost/", Reach::Private),
-            ("http://x.localhost./", Reach::Private),
-            ("http://192.0.2.1/", Reach::Public),
-            ("http://example.com/", Reach::Public),
+        for (text, zone) in [
+            ("http://169.254.169.254/", Zone::LinkLocal),
+            ("http://[fe80::1]/", Zone::LinkLocal),
+            ("http://[::ffff:169.254.169.254]/", Zone::LinkLocal),
+            ("http://2852039166/", Zone::LinkLocal),
+            ("http://10.0.0.1/", Zone::Private),
+            ("http://0x7f000001/", Zone::Private),
+            ("http://[fd00::1]/", Zone::Private),
+            ("http://0.0.0.0/", Zone::Private),
+            ("http://localhost/", Zone::Private),
+            ("http://x.localhost./", Zone::Private),
+            ("http://192.0.2.1/", Zone::Public),
+            ("http://example.com/", Zone::Public),
         ] {
-            assert_eq!(Reach::of_url(&url(text)), reach, "{text}");
+            assert_eq!(Zone::of_url(&url(text)), zone, "{text}");
         }
     }
 

@@ -11,12 +11,12 @@ use crate::error::{Error, Kind, Result};
 #[derive(Clone)]
 pub(in crate::registry) struct Request {
     pub(super) method: Method,
-    target: Target,
+    address: Address,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// What a token must be good for.
     pub(in crate::registry) scopes: Vec<Scope>,
-    pub(super) shown: Shown,
+    pub(super) wording: Wording,
     pub(super) login: ShowLogin,
 }
 
@@ -29,41 +29,41 @@ pub(in crate::registry) enum ShowLogin {
 }
 
 #[derive(Clone)]
-enum Target {
+enum Address {
     Path(String),
     Url(Url),
 }
 
 /// How a failure to get a proof names the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::registry) enum Shown {
+pub(in crate::registry) enum Wording {
     /// `Get "https://…": why`
     AsSent,
     /// `Head "https://…": why`: docker looks at a tag with HEAD first.
     AsHead,
     /// The why alone, as docker words failed uploads.
-    Not,
+    Bare,
 }
 
 impl Request {
     /// A request to a path of the registry.
     pub(in crate::registry) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self::with(method, Target::Path(path.into()))
+        Self::with(method, Address::Path(path.into()))
     }
 
     /// A request to where the registry pointed.
     pub(in crate::registry) fn to(method: Method, url: Url) -> Self {
-        Self::with(method, Target::Url(url))
+        Self::with(method, Address::Url(url))
     }
 
-    fn with(method: Method, target: Target) -> Self {
+    fn with(method: Method, address: Address) -> Self {
         Self {
             method,
-            target,
+            address,
             headers: HeaderMap::new(),
             body: Bytes::new(),
             scopes: Vec::new(),
-            shown: Shown::AsSent,
+            wording: Wording::AsSent,
             login: ShowLogin::WhenAsked,
         }
     }
@@ -88,16 +88,16 @@ impl Request {
         self
     }
 
-    pub(in crate::registry) fn shown(mut self, shown: Shown) -> Self {
-        self.shown = shown;
+    pub(in crate::registry) fn worded(mut self, wording: Wording) -> Self {
+        self.wording = wording;
         self
     }
 
     pub(super) fn url(&self, base: &Url) -> Result<Url> {
-        match &self.target {
-            Target::Url(url) => Ok(url.clone()),
+        match &self.address {
+            Address::Url(url) => Ok(url.clone()),
             // Below the base, which may have a path of its own where it is a mirror's.
-            Target::Path(path) => base
+            Address::Path(path) => base
                 .join(path.trim_start_matches('/'))
                 .map_err(|e| Error::new(Kind::Usage, format!("cannot ask for {path}")).caused_by(e)),
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::recent::Recent;
+use super::bounded_map::BoundedMap;
 
 /// How long an answer serves: the look-up that judges a host also serves the connection made right after.
 const LIFETIME: Duration = Duration::from_secs(30);
@@ -17,11 +17,11 @@ const MAX_KEPT: usize = 128;
 
 /// The system's resolver with a short memory. Clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct Resolver(Arc<Mutex<Recent<String, Found>>>);
+pub(super) struct Resolver(Arc<Mutex<BoundedMap<String, Found>>>);
 
 impl Default for Resolver {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Recent::new(MAX_KEPT))))
+        Self(Arc::new(Mutex::new(BoundedMap::new(MAX_KEPT))))
     }
 }
 
@@ -92,7 +92,7 @@ impl Resolver {
         self.lock().get(host).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Recent<String, Found>> {
+    fn lock(&self) -> MutexGuard<'_, BoundedMap<String, Found>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,8 +43,8 @@ pub(super) fn verified(roots: &Roots, own: Certificates) -> Result<ClientConfig>
     let by_chain = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider())
         .build()
         .map_err(|e| Error::new(Kind::Unsupported, "cannot set up TLS").caused_by(e))?;
-    let identities = own
-        .identities
+    let clients = own
+        .clients
         .into_iter()
         .map(|identity| {
             let name = identity.name;
@@ -56,21 +56,21 @@ pub(super) fn verified(roots: &Roots, own: Certificates) -> Result<ClientConfig>
                 })
         })
         .collect::<Result<Vec<_>>>()?;
-    set_up(Arc::new(Verifier { by_chain, trusted }), Identities(identities))
+    set_up(Arc::new(Verifier { by_chain, trusted }), ClientCertificates(clients))
 }
 
 /// A set-up that takes any certificate, for hosts marked insecure. It shows no certificate of ours.
 pub(super) fn unverified() -> Result<ClientConfig> {
-    set_up(Arc::new(Credulous), Identities(Vec::new()))
+    set_up(Arc::new(AcceptAny), ClientCertificates(Vec::new()))
 }
 
-fn set_up(verifier: Arc<dyn ServerCertVerifier>, identities: Identities) -> Result<ClientConfig> {
+fn set_up(verifier: Arc<dyn ServerCertVerifier>, clients: ClientCertificates) -> Result<ClientConfig> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::new(Kind::Unsupported, "cannot set up TLS").caused_by(e))?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_client_cert_resolver(Arc::new(identities));
+        .with_client_cert_resolver(Arc::new(clients));
     // A set-up of our own gets no protocol list from the HTTP client.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -144,9 +144,9 @@ fn is_authority_as_server(error: &rustls::Error) -> bool {
 
 /// Believes every certificate, even those of the first X.509 version, which webpki cannot read.
 #[derive(Debug)]
-struct Credulous;
+struct AcceptAny;
 
-impl ServerCertVerifier for Credulous {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -183,9 +183,9 @@ impl ServerCertVerifier for Credulous {
 
 /// Our client certificates: the first one that the server can use is shown.
 #[derive(Debug)]
-struct Identities(Vec<Arc<CertifiedKey>>);
+struct ClientCertificates(Vec<Arc<CertifiedKey>>);
 
-impl ResolvesClientCert for Identities {
+impl ResolvesClientCert for ClientCertificates {
     fn resolve(&self, root_hint_subjects: &[&[u8]], sigschemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         // An issuer stands in a certificate as the very bytes the server names it by.
         let is_from = |certificate: &CertificateDer<'_>, issuer: &[u8]| {

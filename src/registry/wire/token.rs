@@ -9,12 +9,12 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use super::bounded_map::BoundedMap;
 use super::challenge::{Challenge, Scope};
 use super::connect_error::authority;
 use super::endpoint::{Endpoint, asked};
-use super::origin::{Reach, encrypted_again, same_owner};
-use super::recent::Recent;
-use super::reply::{Failure, printable};
+use super::origin::{Zone, encrypted_again, same_owner};
+use super::refusal::{Refusal, printable};
 use super::request::Request;
 use crate::credentials::{Credential, Secret};
 use crate::error::{Clue, Error, Kind, Result};
@@ -60,7 +60,7 @@ impl Realm {
             unusable(format!("an unreadable realm (\"{shown}\")"))
         })?;
         let url = encrypted_again(url, base);
-        let road = endpoint.road().await?;
+        let policy = endpoint.url_policy().await?;
         if url.scheme() != "https" && (url.scheme() != "http" || base.scheme() != "http") {
             return Err(unusable(format!(
                 "an unsafe realm ({}://{})",
@@ -68,7 +68,7 @@ impl Realm {
                 authority(&url)
             )));
         }
-        if Reach::of_url(&url) > road.reach {
+        if Zone::of_url(&url) > policy.zone {
             let what = format!("an address inside the network ({})", authority(&url));
             return Err(unusable(what));
         }
@@ -94,7 +94,7 @@ pub(super) enum Purpose {
 }
 
 /// A token as the server gave it.
-pub(super) struct Grant {
+pub(super) struct NewToken {
     pub(super) token: Secret,
     life: Duration,
     /// An identity token, to be kept instead of the password.
@@ -102,7 +102,7 @@ pub(super) struct Grant {
 }
 
 #[derive(Deserialize)]
-struct Reply {
+struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<f64>,
@@ -117,7 +117,7 @@ pub(super) async fn fetch(
     scopes: &[Scope],
     credential: Option<&Credential>,
     purpose: Purpose,
-) -> Result<Grant> {
+) -> Result<NewToken> {
     let (request, proof) = match credential {
         Some(Credential::IdentityToken(identity)) => (by_oauth(realm, scopes, identity), None),
         Some(Credential::Basic { username, password }) => {
@@ -131,7 +131,7 @@ pub(super) async fn fetch(
     let answer = endpoint.exchange(&request, &url, proof.as_ref()).await?;
     if !answer.status.is_success() {
         let (status, headers) = (answer.status, answer.headers.clone());
-        let mut failure = Failure::new(status, &headers, &answer.read_refusal().await);
+        let mut failure = Refusal::new(status, &headers, &answer.read_refusal().await);
         let host = endpoint.domain.clone();
         failure.clue = match (failure.kind(), credential) {
             (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
@@ -145,7 +145,7 @@ pub(super) async fn fetch(
         return Err(failure.whole());
     }
     let body = answer.read(MAX_REPLY).await.map_err(|e| e.during(doing()))?;
-    let reply: Reply = serde_json::from_slice(&body).map_err(|_| {
+    let reply: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
         let message = "the token server's answer is not valid JSON";
         Error::new(Kind::Unauthorized, message).during(doing())
     })?;
@@ -161,7 +161,7 @@ pub(super) async fn fetch(
     let life = reply
         .expires_in
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    Ok(Grant {
+    Ok(NewToken {
         token,
         life: life.unwrap_or(SHORTEST_LIFE).max(SHORTEST_LIFE),
         identity: given(reply.refresh_token),
@@ -224,22 +224,22 @@ fn authorization(scheme: &str, proof: &str) -> Result<HeaderValue> {
 /// The tokens in use, one for each set of scopes. The lock is held while one is fetched: many requests that begin at
 /// once need one token.
 #[derive(Debug)]
-pub(super) struct Tokens(Mutex<Recent<(String, Vec<Scope>), Kept>>);
+pub(super) struct Tokens(Mutex<BoundedMap<(String, Vec<Scope>), KeptToken>>);
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(MAX_KEPT)))
+        Self(Mutex::new(BoundedMap::new(MAX_KEPT)))
     }
 }
 
 #[derive(Debug)]
-struct Kept {
+struct KeptToken {
     header: HeaderValue,
     since: Instant,
     life: Duration,
 }
 
-impl Kept {
+impl KeptToken {
     /// Renewed early, by our own clock: at three quarters of its life, or when little is left.
     fn is_fresh(&self, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.since);
@@ -254,7 +254,7 @@ impl Tokens {
         realm: &Realm,
         scopes: &[Scope],
         refused: Option<&HeaderValue>,
-        fetch: impl AsyncFnOnce() -> Result<Grant>,
+        fetch: impl AsyncFnOnce() -> Result<NewToken>,
     ) -> Result<(HeaderValue, bool)> {
         let mut kept = self.0.lock().await;
         let mut sorted = scopes.to_vec();
@@ -272,7 +272,7 @@ impl Tokens {
         let life = grant.life;
         kept.insert(
             key,
-            Kept {
+            KeptToken {
                 header: header.clone(),
                 since,
                 life,
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn a_token_is_renewed_before_it_ends() {
         let now = Instant::now();
-        let kept = |life: u64| Kept {
+        let kept = |life: u64| KeptToken {
             header: HeaderValue::from_static("x"),
             since: now,
             life: Duration::from_secs(life),
@@ -330,7 +330,7 @@ mod tests {
         let tokens = Tokens::default();
         let realm = realm("https://h/token");
         let grant = async |token: &str| {
-            Ok(Grant {
+            Ok(NewToken {
                 token: Secret::new(token.to_owned()),
                 life: SHORTEST_LIFE,
                 identity: None,
@@ -366,7 +366,7 @@ mod tests {
         let realm = realm("https://h/token");
         let is_new = async |repository: usize| {
             let fetch = async || {
-                Ok(Grant {
+                Ok(NewToken {
                     token: Secret::new(format!("t{repository}")),
                     life: SHORTEST_LIFE,
                     identity: None,

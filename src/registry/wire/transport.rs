@@ -16,7 +16,7 @@ use super::answer::{Answer, silent};
 use super::connect_error::{authority, describe};
 use super::headers;
 use super::no_proxy::NoProxy;
-use super::origin::{Reach, is_loopback, same_origin};
+use super::origin::{Zone, is_loopback, same_origin};
 use super::request::Request;
 use super::resolver::Resolver;
 use crate::content::ByteStream;
@@ -29,14 +29,14 @@ const MAX_REDIRECTS: usize = 10;
 
 /// Where a registry may lead us.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::registry) struct Road {
+pub(in crate::registry) struct UrlPolicy {
     /// Whether plain HTTP will do after https.
     pub(super) insecure: bool,
     /// The nearest addresses that it may name.
-    pub(super) reach: Reach,
+    pub(super) zone: Zone,
 }
 
-impl Road {
+impl UrlPolicy {
     /// Refuses plain HTTP after https, and addresses that a registry that far away has no business to name.
     pub(in crate::registry) fn check(self, from: &Url, to: &Url) -> Result<()> {
         let refused = |why: &str| {
@@ -46,7 +46,7 @@ impl Road {
         if from.scheme() == "https" && to.scheme() != "https" && !self.insecure {
             return Err(refused("without encryption: refused"));
         }
-        if Reach::of_url(to) > self.reach {
+        if Zone::of_url(to) > self.zone {
             return Err(refused("an address inside the network: refused"));
         }
         Ok(())
@@ -61,18 +61,23 @@ pub(super) struct Client {
     resolver: Resolver,
     no_proxy: NoProxy,
     /// The longest silence of the other side.
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 impl Client {
-    pub(super) fn new(tls: &ClientConfig, resolver: &Resolver, no_proxy: &NoProxy, patience: Duration) -> Result<Self> {
+    pub(super) fn new(
+        tls: &ClientConfig,
+        resolver: &Resolver,
+        no_proxy: &NoProxy,
+        idle_timeout: Duration,
+    ) -> Result<Self> {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
                 .user_agent(concat!("rdock/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT.min(patience))
+                .connect_timeout(CONNECT_TIMEOUT.min(idle_timeout))
                 .dns_resolver(resolver.clone())
         };
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
@@ -81,7 +86,7 @@ impl Client {
             direct: builder().no_proxy().build().map_err(failed)?,
             resolver: resolver.clone(),
             no_proxy: no_proxy.clone(),
-            patience,
+            idle_timeout,
         })
     }
 
@@ -91,15 +96,15 @@ impl Client {
         request: &Request,
         url: &Url,
         proof: Option<&HeaderValue>,
-        road: Road,
+        policy: UrlPolicy,
     ) -> Result<Answer> {
         let mut at = url.clone();
         let mut method = request.method.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let is_foreign = !same_origin(&at, url);
+            let is_elsewhere = !same_origin(&at, url);
             let keeps_body = method == request.method;
             let mut sending = self.begin(&method, &at).headers(request.headers.clone());
-            if let Some(proof) = proof.filter(|_| !is_foreign) {
+            if let Some(proof) = proof.filter(|_| !is_elsewhere) {
                 sending = sending.header(AUTHORIZATION, proof);
             }
             if keeps_body && takes_body(&method) {
@@ -107,16 +112,17 @@ impl Client {
                     .header(CONTENT_LENGTH, request.body.len())
                     .body(request.body.clone());
             }
-            let patience = if takes_body(&method) {
+            let idle_timeout = if takes_body(&method) {
                 COMMIT_TIMEOUT
             } else {
-                self.patience
+                self.idle_timeout
             };
-            let response = match timeout(CONNECT_TIMEOUT.min(patience) + patience, sending.send()).await {
+            let response = match timeout(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout, sending.send()).await {
                 Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.resolver))?,
                 Err(_) => return Err(silent()),
             };
-            let answer = Answer::new(response, at.clone(), is_foreign, &self.resolver).patient(self.patience);
+            let answer =
+                Answer::new(response, at.clone(), is_elsewhere, &self.resolver).with_idle_timeout(self.idle_timeout);
             if !answer.is_redirect() {
                 return Ok(answer);
             }
@@ -125,7 +131,7 @@ impl Client {
             if writes(&method) && !(is_repeated && same_origin(&next, url)) {
                 return Err(sent_on(&method, url, &next));
             }
-            road.check(&at, &next)?;
+            policy.check(&at, &next)?;
             if !is_repeated && method != Method::HEAD {
                 method = Method::GET;
             }
@@ -142,16 +148,16 @@ impl Client {
         request: &Request,
         url: &Url,
         proof: Option<&HeaderValue>,
-        body: Upload,
+        body: UploadBody,
     ) -> Result<Answer> {
-        let Upload { stream, length, pulse } = body;
-        let patience = self.patience;
-        pulse.begin(CONNECT_TIMEOUT.min(patience) + patience);
-        let beating = pulse.clone();
+        let UploadBody { stream, length, watch } = body;
+        let idle_timeout = self.idle_timeout;
+        watch.begin(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout);
+        let watching = watch.clone();
         let mut left = length;
         let watched = stream.map(move |item| {
             left = left.saturating_sub(item.as_ref().map_or(0, |chunk| chunk.len() as u64));
-            beating.beat(if left == 0 { COMMIT_TIMEOUT } else { patience }, item)
+            watching.saw(if left == 0 { COMMIT_TIMEOUT } else { idle_timeout }, item)
         });
         let mut sending = self
             .begin(&request.method, url)
@@ -164,13 +170,15 @@ impl Client {
         }
         let mut sending = std::pin::pin!(sending.send());
         loop {
-            let deadline = pulse.deadline();
+            let deadline = watch.deadline();
             match timeout_at(deadline, sending.as_mut()).await {
                 Ok(Ok(response)) => {
-                    return Ok(Answer::new(response, url.clone(), false, &self.resolver).patient(patience));
+                    return Ok(
+                        Answer::new(response, url.clone(), false, &self.resolver).with_idle_timeout(idle_timeout)
+                    );
                 }
                 Ok(Err(e)) => return Err(describe(&e, url, &self.resolver)),
-                Err(_) if pulse.deadline() > deadline => {}
+                Err(_) if watch.deadline() > deadline => {}
                 Err(_) => return Err(silent()),
             }
         }
@@ -204,66 +212,66 @@ fn takes_body(method: &Method) -> bool {
 }
 
 /// Bytes that can be sent once.
-pub(in crate::registry) struct Upload {
+pub(in crate::registry) struct UploadBody {
     stream: ByteStream,
     length: u64,
-    pulse: Pulse,
+    watch: UploadWatch,
 }
 
-impl Upload {
+impl UploadBody {
     pub(in crate::registry) fn new(stream: ByteStream, length: u64) -> Self {
-        let pulse = Pulse::default();
-        Self { stream, length, pulse }
+        let watch = UploadWatch::default();
+        Self { stream, length, watch }
     }
 
-    pub(super) fn pulse(&self) -> Pulse {
-        self.pulse.clone()
+    pub(super) fn watch(&self) -> UploadWatch {
+        self.watch.clone()
     }
 }
 
 /// Watches an upload: while bytes are taken it lives, and a failure of their source is kept to be told as such.
 #[derive(Debug, Clone)]
-pub(super) struct Pulse(Arc<Mutex<Beats>>);
+pub(super) struct UploadWatch(Arc<Mutex<WatchState>>);
 
 #[derive(Debug)]
-struct Beats {
+struct WatchState {
     deadline: Instant,
     failure: Option<Error>,
 }
 
-impl Default for Pulse {
+impl Default for UploadWatch {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Beats {
+        Self(Arc::new(Mutex::new(WatchState {
             deadline: Instant::now(),
             failure: None,
         })))
     }
 }
 
-impl Pulse {
-    fn begin(&self, patience: Duration) {
-        self.beats().deadline = Instant::now() + patience;
+impl UploadWatch {
+    fn begin(&self, limit: Duration) {
+        self.state().deadline = Instant::now() + limit;
     }
 
-    fn beat(&self, patience: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
-        let mut beats = self.beats();
-        beats.deadline = Instant::now() + patience;
+    fn saw(&self, limit: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
+        let mut state = self.state();
+        state.deadline = Instant::now() + limit;
         item.map_err(|e| {
-            beats.failure = Some(e);
+            state.failure = Some(e);
             "the source of the upload failed"
         })
     }
 
     fn deadline(&self) -> Instant {
-        self.beats().deadline
+        self.state().deadline
     }
 
     /// Why the source of the bytes failed, if it did.
     pub(super) fn take_failure(&self) -> Option<Error> {
-        self.beats().failure.take()
+        self.state().failure.take()
     }
 
-    fn beats(&self) -> MutexGuard<'_, Beats> {
+    fn state(&self) -> MutexGuard<'_, WatchState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

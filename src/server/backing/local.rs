@@ -27,7 +27,7 @@ impl Local {
 
     /// The store as it is; one that cannot be read is an error.
     pub(in crate::server) fn read_only(store: Store) -> Result<Self> {
-        store.repositories()?;
+        store.names().repositories()?;
         Ok(Self(store))
     }
 }
@@ -37,43 +37,43 @@ impl Backing for Local {
     type Hold = StoreWriter;
 
     fn repositories(&self) -> Result<Arc<Repositories>> {
-        self.0.repositories()
+        self.0.names().repositories()
     }
 
     fn put(&self, manifest: &Manifest, names: &[Reference], gone: &[Reference]) -> Result<()> {
-        self.0.put_named(manifest, names, gone)
+        self.0.names().put(manifest, names, gone)
     }
 
     fn rename(&self, gone: &[Reference], given: &[Named]) -> Result<()> {
-        self.0.rename(gone, given)
+        self.0.names().replace(gone, given)
     }
 
     fn document(&self, digest: &Digest) -> Result<Bytes> {
-        self.0.document(digest)
+        self.0.blobs().read(digest)
     }
 
     fn size(&self, digest: &Digest) -> Option<u64> {
-        self.0.blob_size(digest)
+        self.0.blobs().size(digest)
     }
 
     fn open(&self, digest: &Digest, from: u64) -> Result<Box<dyn Read + Send>> {
-        let (mut file, _) = self.0.blob_file(digest)?;
+        let (mut file, _) = self.0.blobs().open(digest)?;
         file.seek(SeekFrom::Start(from))
             .during(format!("reading blob {digest}"))?;
         Ok(Box::new(file))
     }
 
     fn touch(&self, digest: &Digest) -> Result<bool> {
-        self.0.touch(digest)
+        self.0.blobs().touch(digest)
     }
 
     fn free(&self, digest: &Digest) -> Result<bool> {
-        self.0.free_blob(digest)
+        self.0.sweep().blob(digest)
     }
 
     fn sweep(&self, age: Duration) -> Result<Option<u64>> {
         // Another store on the same root: what it reads to see what is needed is forgotten at once.
-        Store::at(self.0.root().to_owned()).sweep(age)
+        Store::at(self.0.root().to_owned()).sweep().old(age)
     }
 
     fn hold(&self) -> Result<StoreWriter> {
@@ -81,12 +81,12 @@ impl Backing for Local {
     }
 
     fn begin_upload(&self, name: &str, algorithm: Algorithm) -> Result<LocalUpload> {
-        self.0.upload(name, algorithm).map(LocalUpload::resting)
+        self.0.uploads().begin(name, algorithm).map(LocalUpload::resting)
     }
 
     fn left_upload(&self, name: &str) -> Result<Option<LocalUpload>> {
         // Which algorithm it was begun with is forgotten; if it was another, the file is hashed again at the end.
-        let left = self.0.left_upload(name, Algorithm::Sha256)?;
+        let left = self.0.uploads().left(name, Algorithm::Sha256)?;
         Ok(left.map(LocalUpload::resting))
     }
 

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future;
@@ -16,11 +16,10 @@ use tokio::{task, time};
 use crate::content::{BlobReader, Opener, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
-use crate::store::blobs;
+use crate::store::blobs::Blobs;
 use crate::store::bytes::partial::{Partial, Progress};
 use crate::store::bytes::ranges::{Came, QUEUE, Ranges};
 use crate::store::bytes::writeback::Writeback;
-use crate::store::layout::Layout;
 use crate::store::unsynced::Waiting;
 
 /// How often to look whether another process has finished the same blob.
@@ -28,16 +27,16 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// The blobs of one job.
 pub(in crate::store) struct Ingest {
-    layout: Arc<Layout>,
+    blobs: Blobs,
     waiting: Waiting,
     /// How far the tries that failed came, so that the next one need not read the partial file again.
     failed: Mutex<HashMap<Digest, Progress>>,
 }
 
 impl Ingest {
-    pub(in crate::store) fn new(layout: Arc<Layout>, waiting: Waiting) -> Self {
+    pub(in crate::store) fn new(blobs: Blobs, waiting: Waiting) -> Self {
         Self {
-            layout,
+            blobs,
             waiting,
             failed: Mutex::default(),
         }
@@ -72,12 +71,14 @@ impl Ingest {
 
     /// The blob's partial file for this task alone, or `None` when the blob is there or has come meanwhile.
     async fn claim(&self, blob: &Descriptor) -> Result<Option<Partial>> {
-        let is_present = || blobs::size(&self.layout, &blob.digest) == Some(blob.size);
+        let is_present = || self.blobs.has_whole(blob);
         let partial = loop {
             if is_present() {
                 return Ok(None);
             }
-            match Partial::lock(&self.layout, blob, self.writeback()).map_err(|e| self.layout.failure(e))? {
+            match Partial::lock(self.blobs.layout(), blob, self.writeback())
+                .map_err(|e| self.blobs.layout().failure(e))?
+            {
                 Some(partial) => break partial,
                 None => time::sleep(POLL).await,
             }
@@ -89,7 +90,7 @@ impl Ingest {
         self.waiting.expect(std::slice::from_ref(&blob.digest));
         let known = self.failed().remove(&blob.digest);
         // Nearly always: no thread has to be waited for before the blob is asked for.
-        if partial.is_new().map_err(|e| self.layout.failure(e))? {
+        if partial.is_new().map_err(|e| self.blobs.layout().failure(e))? {
             return Ok(Some(partial));
         }
         let catch_up = move || {
@@ -138,7 +139,7 @@ impl Ingest {
     /// Lets the bytes come, and writes them on a thread of its own.
     async fn fetch(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, Came)> {
         let (digest, size, held) = (partial.digest().clone(), partial.size, partial.held().clone());
-        let memory = self.layout.shares().join(size);
+        let memory = self.blobs.layout().shares().join(size);
         keep_freed_memory();
         let (sender, mut receiver) = mpsc::channel(QUEUE);
         let writing = async {
@@ -153,7 +154,7 @@ impl Ingest {
         let coming = Ranges::new(&digest, size, &held, open, sender, &memory).run();
         let (came, written) = future::join(coming, writing).await;
         let (partial, written) = written.map_err(lost)?;
-        written.map_err(|e| said(self.layout.failure(e), &format!("storing blob {digest}")))?;
+        written.map_err(|e| said(self.blobs.layout().failure(e), &format!("storing blob {digest}")))?;
         match came {
             Ok(Came::TooMuch) => {
                 self.on_disk(move || partial.discard()).await?;
@@ -192,7 +193,7 @@ impl Ingest {
         task::spawn_blocking(work)
             .await
             .map_err(lost)?
-            .map_err(|e| self.layout.failure(e))
+            .map_err(|e| self.blobs.layout().failure(e))
     }
 }
 

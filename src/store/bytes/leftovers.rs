@@ -8,10 +8,9 @@ use std::time::Duration;
 use crate::error::{During, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
-use crate::store::KEPT_FOR;
 use crate::store::bytes::scratch;
 use crate::store::folders::{FileInFolder, Folder};
-use crate::store::layout::{self, Layout};
+use crate::store::layout::{self, KEPT_FOR, Layout};
 
 /// Removes blobs that are not `reached` and what interrupted jobs left, where nobody has touched it for `age`; says how
 /// many bytes were freed. The caller holds the store's lock alone.

@@ -13,7 +13,7 @@ use tokio::task;
 use crate::content::BlobReader;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
-use crate::store::blobs;
+use crate::store::blobs::{self, Blobs};
 use crate::store::layout::Layout;
 use crate::store::memory_share::MemoryShare;
 
@@ -26,13 +26,13 @@ const QUEUE: usize = 4;
 const MOST: usize = 6;
 
 /// The bytes of `blob` from offset `from` on.
-pub(in crate::store) fn stream(layout: &Arc<Layout>, blob: &Descriptor, from: u64) -> Result<BlobReader> {
-    let (file, size) = blobs::open(layout, &blob.digest)?;
+pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+    let (file, size) = blobs.open(&blob.digest)?;
     if size != blob.size {
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file(layout, file, blob, from)
+    stream_file(blobs.layout(), file, blob, from)
 }
 
 /// The same of a file that is known to hold the blob.

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::content::{BlobReader, Kept};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::digest::Algorithm;
+use crate::image::size::total;
 use crate::image::{Descriptor, Digester, Size};
 use crate::store::bytes::reader;
 use crate::store::bytes::unpacked;
@@ -170,13 +171,13 @@ pub(in crate::store) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
 /// Removes the folders of jobs that were killed, and says how many bytes that freed. The caller holds the store's lock
 /// alone.
 pub(in crate::store) fn clear(layout: &Layout) -> u64 {
-    let mut freed = 0;
+    let mut freed: u64 = 0;
     for folder in folders(layout) {
         let files = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let bytes: u64 = files.filter_map(|file| file.metadata().ok()).map(|it| it.len()).sum();
+        let bytes = total(files.filter_map(|file| file.metadata().ok()).map(|it| it.len()));
         // What cannot be removed now is there for the next job.
         if fs::remove_dir_all(folder).is_ok() {
-            freed += bytes;
+            freed = bytes.saturating_add(freed);
         }
     }
     freed

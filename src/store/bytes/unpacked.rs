@@ -1,12 +1,14 @@
-//! How large a layer is when unpacked: what docker's SIZE adds up.
+//! What a layer is when unpacked: how large, and by which digest.
 //!
-//! Docker adds the size in the header of every entry, as Go's archive/tar reads it
+//! Docker's SIZE adds the size in the header of every entry, as Go's archive/tar reads it
 //! (<https://github.com/moby/moby/blob/v20.10.24/pkg/archive/diff.go>, `UnpackLayer`).
 
 use std::fs::File;
 use std::io::{self, Read};
 
-use crate::image::Size;
+use crate::image::digest::Algorithm;
+use crate::image::{Digest, Size};
+use crate::store::files;
 use crate::tarball::{Fault, Walk, unpacked};
 
 /// A layer may unpack to so much, in bytes, whatever it has packed: 2 MiB of zstd can hold a tebibyte of zeros.
@@ -14,11 +16,34 @@ const ALWAYS: u64 = 512 << 20;
 /// Beyond that, to so many times what it has packed. Programs and texts come to ten.
 const RATIO: u64 = 100;
 
+/// The digest of what is packed in the blob; none where that is too much to be looked at.
+pub(in crate::store) fn diff_id(blob: File, algorithm: Algorithm) -> io::Result<Option<Digest>> {
+    let most = most(&blob)?;
+    let (_, stream) = unpacked(blob)?;
+    digest(stream, most, algorithm)
+}
+
+/// Reads no more than `most` bytes of what is packed.
+fn digest(stream: impl Read, most: u64, algorithm: Algorithm) -> io::Result<Option<Digest>> {
+    let mut stream = Limited {
+        stream,
+        left: most,
+        is_spent: false,
+    };
+    let (digest, _) = files::hash(&mut stream, algorithm)?;
+    Ok((!stream.is_spent).then_some(digest))
+}
+
 /// The sum of the sizes of a layer's entries, or `None` if the blob is no tar archive. Packed or not.
 pub(in crate::store) fn size(blob: File) -> io::Result<Option<Size>> {
-    let most = ALWAYS.max(blob.metadata()?.len().saturating_mul(RATIO));
+    let most = most(&blob)?;
     let (_, stream) = unpacked(blob)?;
     tar_size(stream, most)
+}
+
+/// How many bytes of what is packed are read.
+fn most(blob: &File) -> io::Result<u64> {
+    Ok(ALWAYS.max(blob.metadata()?.len().saturating_mul(RATIO)))
 }
 
 /// Reads no more than `most` bytes of what is packed.
@@ -168,5 +193,7 @@ mod tests {
         let packed = zstd::encode_all(begun[..512].chain(io::repeat(0).take(2 << 20)), 1).unwrap();
         let (_, stream) = unpacked(&packed[..]).unwrap();
         assert_eq!(tar_size(stream, 1 << 20).unwrap(), Some(Size::AtLeast(1 << 20)));
+        let (_, stream) = unpacked(&packed[..]).unwrap();
+        assert_eq!(digest(stream, 1 << 20, Algorithm::Sha256).unwrap(), None);
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Digest, Digester};
-use crate::store::Store;
 use crate::store::files;
 use crate::store::layout::Layout;
 use crate::store::unsynced::Waiting;
@@ -28,20 +27,30 @@ pub struct Upload {
     len: u64,
 }
 
-impl Store {
+/// The uploads of one store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Uploads {
+    layout: Arc<Layout>,
+}
+
+impl Uploads {
+    pub(in crate::store) fn new(layout: Arc<Layout>) -> Self {
+        Self { layout }
+    }
+
     /// Begins an upload, or takes over what is there under this name, which must be fit for a file: letters, digits
     /// and dashes. Nobody else may be writing to it.
-    pub fn upload(&self, name: &str, algorithm: Algorithm) -> Result<Upload> {
+    pub fn begin(&self, name: &str, algorithm: Algorithm) -> Result<Upload> {
         self.layout.create()?;
-        let path = self.upload_path(name);
+        let path = self.path(name);
         let file = open(&path, true);
         let file = file.map_err(|e| self.layout.failure(e)).during("beginning an upload")?;
         Upload::new(&self.layout, path, file, algorithm)
     }
 
     /// The upload that an earlier process left under this name.
-    pub fn left_upload(&self, name: &str, algorithm: Algorithm) -> Result<Option<Upload>> {
-        let path = self.upload_path(name);
+    pub fn left(&self, name: &str, algorithm: Algorithm) -> Result<Option<Upload>> {
+        let path = self.path(name);
         match open(&path, false) {
             Ok(file) => Upload::new(&self.layout, path, file, algorithm).map(Some),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -49,7 +58,7 @@ impl Store {
         }
     }
 
-    fn upload_path(&self, name: &str) -> PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
         self.layout.upload(name)
     }
@@ -250,6 +259,7 @@ fn hash(file: &mut File, algorithm: Algorithm) -> io::Result<(Digester, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
@@ -264,11 +274,11 @@ mod tests {
     #[test]
     fn an_upload_goes_on_after_its_process_has_gone() {
         let (_folder, store) = store();
-        let mut upload = store.upload("a-1", Algorithm::Sha256).unwrap();
+        let mut upload = store.uploads().begin("a-1", Algorithm::Sha256).unwrap();
         append(&mut upload, "hello ");
         drop(upload);
-        assert!(store.left_upload("a-2", Algorithm::Sha256).unwrap().is_none());
-        let mut upload = store.left_upload("a-1", Algorithm::Sha256).unwrap().unwrap();
+        assert!(store.uploads().left("a-2", Algorithm::Sha256).unwrap().is_none());
+        let mut upload = store.uploads().left("a-1", Algorithm::Sha256).unwrap().unwrap();
         assert_eq!(upload.len(), 6);
         let mark = upload.mark();
         append(&mut upload, "moon");
@@ -276,14 +286,14 @@ mod tests {
         append(&mut upload, "world");
         let digest = Digest::of(b"hello world");
         upload.finish(&digest).unwrap();
-        assert!(store.has_blob(&digest));
-        assert!(store.left_upload("a-1", Algorithm::Sha256).unwrap().is_none());
+        assert!(store.blobs().has(&digest));
+        assert!(store.uploads().left("a-1", Algorithm::Sha256).unwrap().is_none());
     }
 
     #[test]
     fn a_resting_upload_goes_on_where_it_was() {
         let (_folder, store) = store();
-        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        let mut upload = store.uploads().begin("a", Algorithm::Sha256).unwrap();
         append(&mut upload, "hello ");
         let resting = upload.rest();
         assert_eq!(resting.len(), 6);
@@ -300,7 +310,7 @@ mod tests {
         let upload = resting.resume().unwrap();
         assert_eq!(upload.len(), 5);
         upload.finish(&Digest::of(b"hello")).unwrap();
-        let resting = store.upload("b", Algorithm::Sha256).unwrap().rest();
+        let resting = store.uploads().begin("b", Algorithm::Sha256).unwrap().rest();
         fs::remove_file(&resting.path).unwrap();
         assert_eq!(resting.resume().err().unwrap().kind(), Kind::NotFound);
     }
@@ -308,30 +318,30 @@ mod tests {
     #[test]
     fn what_is_not_its_digest_is_no_blob_and_leaves_nothing() {
         let (_folder, store) = store();
-        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        let mut upload = store.uploads().begin("a", Algorithm::Sha256).unwrap();
         append(&mut upload, "hello");
         let error = upload.finish(&Digest::of(b"other")).unwrap_err();
         assert_eq!(error.kind(), Kind::Corrupt);
-        assert!(store.left_upload("a", Algorithm::Sha256).unwrap().is_none());
-        assert!(!store.has_blob(&Digest::of(b"hello")));
+        assert!(store.uploads().left("a", Algorithm::Sha256).unwrap().is_none());
+        assert!(!store.blobs().has(&Digest::of(b"hello")));
     }
 
     #[test]
     fn the_algorithm_may_be_said_at_the_end() {
         let (_folder, store) = store();
-        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        let mut upload = store.uploads().begin("a", Algorithm::Sha256).unwrap();
         append(&mut upload, "abc");
         let mut digester = Digester::new(Algorithm::Sha512);
         digester.update(b"abc");
         let digest = digester.finish();
         upload.finish(&digest).unwrap();
-        assert!(store.has_blob(&digest));
+        assert!(store.blobs().has(&digest));
     }
 
     #[test]
     fn a_full_disk_loses_nothing_that_was_acknowledged() {
         let (_folder, store) = store();
-        let mut upload = store.upload("a", Algorithm::Sha256).unwrap();
+        let mut upload = store.uploads().begin("a", Algorithm::Sha256).unwrap();
         upload.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let error = upload.append(&[Bytes::from_static(b"x")]).unwrap_err();
         assert_eq!(error.kind(), Kind::NoSpace);

@@ -39,7 +39,7 @@ pub(in crate::store) struct Group {
 }
 
 impl Group {
-    fn new(id: Digest, entry: Descriptor) -> Self {
+    pub(in crate::store) fn new(id: Digest, entry: Descriptor) -> Self {
         Self {
             id,
             manifests: vec![entry.digest.clone()],

@@ -1,25 +1,26 @@
-//! Whether every blob of the store is what its name says, and whether every image has all its blobs.
+//! Whether every blob of the store is what its name says, whether every image has all its blobs, and whether its layers
+//! are those that its config speaks of.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
-use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::error::{During, Error, Kind, Result};
-use crate::image::graph::{Limits, Walk};
-use crate::image::{Body, Digest, Digester, Reference};
-use crate::store::Store;
-use crate::store::blobs;
+use crate::image::Digest;
+use crate::image::size::total;
+use crate::store::blobs::Blobs;
+use crate::store::bytes::unpacked;
+use crate::store::files;
+use crate::store::images::contents::{Contents, Need};
 use crate::store::images::index::Index;
-use crate::store::images::sweep::Reach;
+use crate::store::images::manifest_cache::ManifestCache;
 use crate::store::layout::Layout;
 use crate::store::lock::Lock;
 
-/// Blobs that are hashed at once.
+/// Blobs that are hashed or unpacked at once.
 const THREADS: usize = 2;
-const PIECE: usize = 1 << 20;
 
 /// What to do about damaged blobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Checked {
     pub bytes: u64,
     /// What is wrong with a blob, and the familiar names of the images that need it.
     pub faults: BTreeMap<Digest, (BlobFault, Vec<String>)>,
+    /// Layers that unpack to so much that it was not looked at.
+    pub unchecked: BTreeSet<Digest>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,92 +47,66 @@ pub enum BlobFault {
     /// Its bytes are not what its digest says.
     Damaged,
     Missing,
+    /// A layer that does not unpack to the diff ID that its image's config gives it.
+    Mislabelled,
 }
 
-impl Store {
-    /// Reads every blob. With `Repair::Yes` no other job may be under way.
-    pub fn check(&self, repair: Repair) -> Result<Checked> {
-        if !self.layout.exists()? {
-            return Ok(Checked::default());
-        }
-        let lock = self.layout.lock();
-        let _lock = match repair {
-            Repair::No => Lock::shared(&lock)?,
-            Repair::Yes => Lock::try_exclusive(&lock)?.ok_or_else(|| {
-                let root = self.layout.root().display();
-                Error::new(
-                    Kind::Conflict,
-                    format!("the store {root} is in use: repair it when no other job is under way"),
-                )
-            })?,
-        };
-        let index = Index::read(&self.layout)?;
-        let all = all_blobs(&self.layout)?;
-        let (bytes, damaged) = hash_all(&all, &self.layout)?;
-        let mut checked = Checked {
-            blobs: all.len(),
-            bytes,
-            ..Checked::default()
-        };
-        let here: HashSet<Digest> = all.into_iter().collect();
-        self.trace(&index, &here, &damaged, &mut checked)?;
-        for digest in damaged {
-            checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
-        }
-        if repair == Repair::Yes {
-            for (digest, _) in checked
-                .faults
-                .iter()
-                .filter(|(_, (fault, _))| *fault == BlobFault::Damaged)
-            {
-                let path = self.layout.blob(digest);
-                fs::remove_file(&path).during(format!("removing {}", path.display()))?;
-            }
-        }
-        Ok(checked)
+/// Reads every blob, and unpacks every layer. With `Repair::Yes` no other job may be under way.
+pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair) -> Result<Checked> {
+    let layout = blobs.layout();
+    if !layout.exists()? {
+        return Ok(Checked::default());
     }
-
-    /// Finds out which images need what is damaged or missing. What an index lists but the store does not have is
-    /// a platform that was not pulled, not a fault.
-    fn trace(
-        &self,
-        index: &Index,
-        here: &HashSet<Digest>,
-        damaged: &HashSet<Digest>,
-        checked: &mut Checked,
-    ) -> Result<()> {
-        for entry in &index.entries {
-            let entries = std::slice::from_ref(entry);
-            let reached = Reach::of_entries(entries, &self.layout, &self.cache)?.into_digests();
-            let name = entry.name.as_ref().map_or("<none>", Reference::familiar);
-            let optional = self.optional(&entry.descriptor.digest)?;
-            for digest in reached {
-                let fault = match (here.contains(&digest), damaged.contains(&digest)) {
-                    (true, true) => BlobFault::Damaged,
-                    (false, _) if !optional.contains(&digest) => BlobFault::Missing,
-                    _ => continue,
-                };
-                let (_, names) = checked.faults.entry(digest).or_insert((fault, Vec::new()));
-                if !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
-                }
-            }
-        }
-        Ok(())
+    let lock = layout.lock();
+    let _lock = match repair {
+        Repair::No => Lock::shared(&lock)?,
+        Repair::Yes => Lock::try_exclusive(&lock)?.ok_or_else(|| {
+            let root = layout.root().display();
+            Error::new(
+                Kind::Conflict,
+                format!("the store {root} is in use: repair it when no other job is under way"),
+            )
+        })?,
+    };
+    let index = Index::read(layout)?;
+    let all = all_blobs(layout)?;
+    let (bytes, damaged) = hash_all(&all, blobs)?;
+    let mut checked = Checked {
+        blobs: all.len(),
+        bytes,
+        ..Checked::default()
+    };
+    let here: HashSet<Digest> = all.into_iter().collect();
+    let contents = Contents::of(&index, cache)?;
+    let state = |blob: &Digest| match (here.contains(blob), damaged.contains(blob)) {
+        (false, _) => Some(BlobFault::Missing),
+        (true, true) => Some(BlobFault::Damaged),
+        (true, false) => None,
+    };
+    let sound = contents.layers().filter(|(layer, _)| state(layer).is_none());
+    let sound: Vec<_> = sound.collect::<HashSet<_>>().into_iter().collect();
+    let unpacked = unpack_all(&sound, blobs)?;
+    checked.faults = contents.faults(|need| match need {
+        Need::Blob(blob) => state(blob),
+        Need::Child(child) => state(child).filter(|fault| *fault == BlobFault::Damaged),
+        Need::Unpacked(layer, diff_id) => match unpacked.get(&(layer, diff_id)) {
+            Some(Verdict::Wrong) => Some(BlobFault::Mislabelled),
+            _ => None,
+        },
+    });
+    let too_large = unpacked.iter().filter(|(_, verdict)| **verdict == Verdict::TooLarge);
+    checked.unchecked = too_large.map(|((layer, _), _)| (*layer).clone()).collect();
+    for digest in damaged {
+        checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
     }
-
-    /// All that an index leads to by way of indexes.
-    fn optional(&self, manifest: &Digest) -> Result<HashSet<Digest>> {
-        let mut optional = HashSet::new();
-        let mut walk = Walk::of_digests([manifest.clone()], Limits::NONE)?;
-        while let Some(node) = walk.next_unread() {
-            if let Ok(Body::Index(index)) = self.cache.manifest(&node.digest).as_deref().map(|it| &it.body) {
-                optional.extend(index.manifests.iter().map(|child| child.digest.clone()));
-                walk.answer(&node, &index.manifests)?;
-            }
+    if repair == Repair::Yes {
+        let faults = checked.faults.iter();
+        for (digest, _) in faults.filter(|(_, (fault, _))| *fault == BlobFault::Damaged) {
+            let path = layout.blob(digest);
+            fs::remove_file(&path).during(format!("removing {}", path.display()))?;
         }
-        Ok(optional)
     }
+    Ok(checked)
 }
 
 fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
@@ -154,51 +131,67 @@ fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
 }
 
 /// How many bytes the blobs have together, and which of them are damaged.
-fn hash_all(all: &[Digest], layout: &Layout) -> Result<(u64, HashSet<Digest>)> {
+fn hash_all(all: &[Digest], blobs: &Blobs) -> Result<(u64, HashSet<Digest>)> {
+    let hashed = each_of(all, |digest| match hash(digest, blobs) {
+        Ok((actual, bytes)) => Ok((bytes, actual != *digest)),
+        // A link, a folder, or a block of the disk that cannot be read.
+        Err(e) if matches!(e.kind(), Kind::Corrupt) => Ok((0, true)),
+        Err(e) => Err(e),
+    })?;
+    let bytes = total(hashed.iter().map(|(_, (bytes, _))| *bytes));
+    let damaged = hashed.into_iter().filter(|(_, (_, is_damaged))| *is_damaged);
+    Ok((bytes, damaged.map(|(digest, _)| digest.clone()).collect()))
+}
+
+fn hash(digest: &Digest, blobs: &Blobs) -> Result<(Digest, u64)> {
+    let (file, _) = blobs.open(digest)?;
+    files::hash(file, digest.algorithm()).during(format!("reading blob {digest} of the store"))
+}
+
+/// A layer, and what an image says that it unpacks to.
+type Labelled<'a> = (&'a Digest, &'a Digest);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    Wrong,
+    TooLarge,
+}
+
+/// What each layer that is not right by its diff ID is instead.
+fn unpack_all<'a>(layers: &[Labelled<'a>], blobs: &Blobs) -> Result<HashMap<Labelled<'a>, Verdict>> {
+    let found = each_of(layers, |(layer, diff_id)| {
+        let (file, _) = blobs.open(layer)?;
+        match unpacked::diff_id(file, diff_id.algorithm()) {
+            Ok(Some(actual)) if actual == **diff_id => Ok(Verdict::Right),
+            Ok(None) => Ok(Verdict::TooLarge),
+            // What the disk says; all else is about the layer, which does not unpack.
+            Err(e) if e.raw_os_error().is_some() => Err(e).during(format!("unpacking blob {layer} of the store")),
+            Ok(Some(_)) | Err(_) => Ok(Verdict::Wrong),
+        }
+    })?;
+    let found = found.into_iter().filter(|(_, verdict)| *verdict != Verdict::Right);
+    Ok(found.map(|(layer, verdict)| (*layer, verdict)).collect())
+}
+
+/// Does the work for each of them, some at once.
+fn each_of<'a, W: Sync, T: Send>(all: &'a [W], work: impl Fn(&W) -> Result<T> + Sync) -> Result<Vec<(&'a W, T)>> {
     let next = AtomicUsize::new(0);
-    let found = Mutex::new((0, HashSet::new(), None));
-    let work = || {
-        while let Some(digest) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let hashed = hash(digest, layout);
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            match hashed {
-                Ok((bytes, actual)) => {
-                    found.0 += bytes;
-                    if actual != *digest {
-                        found.1.insert(digest.clone());
-                    }
-                }
-                // A link, a folder, or a block of the disk that cannot be read.
-                Err(e) if matches!(e.kind(), Kind::Corrupt) => drop(found.1.insert(digest.clone())),
-                Err(e) => found.2 = Some(e),
-            }
+    let done = Mutex::new(Vec::new());
+    let go_on = || {
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let worked = work(one).map(|it| (one, it));
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(worked);
         }
     };
     thread::scope(|scope| {
-        for _ in 1..THREADS {
-            scope.spawn(work);
+        for _ in 1..THREADS.min(all.len()) {
+            scope.spawn(go_on);
         }
-        work();
+        go_on();
     });
-    match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        (_, _, Some(e)) => Err(e),
-        (bytes, damaged, None) => Ok((bytes, damaged)),
-    }
-}
-
-fn hash(digest: &Digest, layout: &Layout) -> Result<(u64, Digest)> {
-    let (mut file, _) = blobs::open(layout, digest)?;
-    let mut digester = Digester::new(digest.algorithm());
-    let mut piece = vec![0; PIECE];
-    let mut bytes = 0;
-    loop {
-        let read = file
-            .read(&mut piece)
-            .during(format!("reading blob {digest} of the store"))?;
-        if read == 0 {
-            return Ok((bytes, digester.finish()));
-        }
-        digester.update(&piece[..read]);
-        bytes += read as u64;
-    }
+    done.into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .into_iter()
+        .collect()
 }

@@ -1,9 +1,11 @@
-//! Finds a local image by what a person typed, as docker does: exact ID, stored name, unique ID prefix.
+//! Finds a local image by what a person typed, as docker does: exact ID, stored name, unique ID prefix. What stands for
+//! an ID is the digest of the config, of the manifest, or of the index that it came from.
 
 use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Descriptor, Digest, Reference};
-use crate::store::images::catalog::{Group, Image};
-use crate::store::images::index::stored_form;
+use crate::image::{Body, Descriptor, Digest, Reference};
+use crate::store::images::catalog::{self, Group, Image};
+use crate::store::images::index::{Index, stored_form};
+use crate::store::images::manifest_cache::ManifestCache;
 use crate::store::images::nearest;
 
 /// An image and the stored name by which it was found; without one it was found by its ID.
@@ -15,11 +17,40 @@ pub struct Found {
     pub name: Option<Reference>,
 }
 
+/// The image that `text` means.
+pub(in crate::store) fn find(text: &str, index: &Index, cache: &ManifestCache) -> Result<Found> {
+    let mut groups = catalog::group(index.listed(), cache);
+    let (place, name) = match locate(text, &groups) {
+        Ok(located) => located,
+        Err(e) => {
+            let (id, root) = locate_part(text, &groups, cache).ok_or(e)?;
+            let image = Group::new(id, root.clone()).into_image(cache);
+            return Ok(Found {
+                image,
+                root,
+                name: None,
+            });
+        }
+    };
+    let mut group = groups.swap_remove(place);
+    if let Some(entry) = name.as_ref().and_then(|name| index.entry(name)) {
+        group.entry = entry.descriptor.clone();
+    }
+    let root = group.entry.clone();
+    let image = group.into_image(cache);
+    Ok(Found { image, root, name })
+}
+
 /// Where in `images` the image lies that `text` means, and the stored name if it was one.
 pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, Option<Reference>)> {
     let exact = Digest::parse(text).or_else(|_| Digest::parse(&format!("sha256:{text}")));
     if let Ok(id) = exact {
-        return match images.iter().position(|image| image.id == id) {
+        let place = images.iter().position(|image| image.id == id);
+        return match place.or_else(|| {
+            images
+                .iter()
+                .position(|image| stands_for(image, |digest| *digest == id))
+        }) {
             Some(place) => Ok((place, None)),
             None => Err(no_such_image(id.as_str())),
         };
@@ -30,11 +61,9 @@ pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, O
     if let Some(place) = images.iter().position(bears_it) {
         return Ok((place, Some(stored)));
     }
-    let mut matching = images
-        .iter()
-        .enumerate()
-        .filter(|(_, image)| is_id_prefix(&image.id, text));
-    if let (Some((place, _)), None) = (matching.next(), matching.next()) {
+    let by_id = only(images, |image| is_id_prefix(&image.id, text));
+    let by_manifest = || only(images, |image| stands_for(image, |digest| is_id_prefix(digest, text)));
+    if let Some(place) = by_id.or_else(by_manifest) {
         return Ok((place, None));
     }
     let error = no_such_image(name.or_latest().familiar());
@@ -44,6 +73,47 @@ pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, O
     } else {
         error.with_clue(Clue::NearestNames(near))
     })
+}
+
+/// The one place of an image that fits.
+fn only(images: &[Group], fits: impl Fn(&Group) -> bool) -> Option<usize> {
+    let mut matching = images.iter().enumerate().filter(|(_, image)| fits(image));
+    match (matching.next(), matching.next()) {
+        (Some((place, _)), None) => Some(place),
+        _ => None,
+    }
+}
+
+/// Whether a manifest or an index that stands for the image is meant.
+fn stands_for(image: &Group, is_meant: impl Fn(&Digest) -> bool) -> bool {
+    let pulled = image.digests.iter().filter_map(Reference::digest);
+    image.manifests.iter().chain(pulled).any(is_meant)
+}
+
+/// One of several platforms of an image, by the digest of its manifest or of its config: no image of the list, for an
+/// index alone leads to it.
+fn locate_part(text: &str, images: &[Group], cache: &ManifestCache) -> Option<(Digest, Descriptor)> {
+    let mut found = None;
+    for manifest in images.iter().flat_map(|image| &image.manifests) {
+        let Ok(root) = cache.manifest(manifest) else { continue };
+        let Body::Index(index) = &root.body else { continue };
+        for child in &index.manifests {
+            // What is not here is no image.
+            if child.is_attestation() || cache.manifest(&child.digest).is_err() {
+                continue;
+            }
+            let id = cache.id(child);
+            if !is_id_prefix(&id, text) && !is_id_prefix(&child.digest, text) {
+                continue;
+            }
+            match &found {
+                None => found = Some((id, child.clone())),
+                Some((known, _)) if *known == id => {}
+                Some(_) => return None,
+            }
+        }
+    }
+    found
 }
 
 /// Whether `text` is the beginning of the ID, with or without `sha256:`.

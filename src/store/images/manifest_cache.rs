@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, Manifest, Platform};
-use crate::store::blobs;
+use crate::store::blobs::Blobs;
 use crate::store::bounded_cache::BoundedCache;
-use crate::store::layout::Layout;
 use crate::store::notes::summaries::{Summaries, Summary};
 
 /// The config of an artifact that has none (<https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidance-for-an-empty-descriptor>):
@@ -26,7 +25,7 @@ fn weight(length: usize) -> usize {
 /// Manifests and configs by digest. They never change, so neither do these answers; failures are not kept.
 #[derive(Debug)]
 pub(in crate::store) struct ManifestCache {
-    layout: Arc<Layout>,
+    blobs: Blobs,
     manifests: BoundedCache<Arc<Manifest>>,
     configs: BoundedCache<Arc<ImageConfig>>,
     summaries: Summaries,
@@ -56,20 +55,24 @@ fn id<'a>(manifest: &'a Digest, config: &'a Digest) -> &'a Digest {
 }
 
 impl ManifestCache {
-    pub(in crate::store) fn new(layout: Arc<Layout>) -> Self {
+    pub(in crate::store) fn new(blobs: Blobs) -> Self {
         Self {
-            layout,
+            blobs,
             manifests: BoundedCache::new(MOST_MANIFESTS),
             configs: BoundedCache::new(MOST_CONFIGS),
             summaries: Summaries::default(),
         }
     }
 
+    pub(in crate::store) fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
     pub(in crate::store) fn manifest(&self, digest: &Digest) -> Result<Arc<Manifest>> {
         if let Some(manifest) = self.manifests.get(digest) {
             return Ok(manifest);
         }
-        let raw = blobs::read(&self.layout, digest)?;
+        let raw = self.blobs.read(digest)?;
         let manifest = Arc::new(Manifest::parse(raw, None, Some(digest))?);
         self.manifests
             .put(digest, Arc::clone(&manifest), weight(manifest.raw.len()));
@@ -78,7 +81,7 @@ impl ManifestCache {
 
     /// What `images` and `rmi` need to know of the image with this manifest; `None` for an index.
     pub(in crate::store) fn summary(&self, manifest: &Digest) -> Result<Option<Summary>> {
-        if let Some(summary) = self.summaries.of(&self.layout, manifest) {
+        if let Some(summary) = self.summaries.of(&self.blobs, manifest) {
             return Ok(Some(summary));
         }
         let manifest = self.manifest(manifest)?;
@@ -86,7 +89,7 @@ impl ManifestCache {
             return Ok(None);
         };
         let config = self.config(&image.config)?;
-        let summary = self.summaries.add(&self.layout, &manifest.descriptor, image, &config);
+        let summary = self.summaries.add(&self.blobs, &manifest.descriptor, image, &config);
         Ok(Some(summary))
     }
 
@@ -111,17 +114,17 @@ impl ManifestCache {
 
     /// Reads what is remembered of all images and sees whether it still holds.
     pub(in crate::store) fn look_over_summaries(&self) {
-        self.summaries.look_over(&self.layout);
+        self.summaries.look_over(&self.blobs);
     }
 
     /// Lets other processes know what this one has read.
     pub(in crate::store) fn keep_summaries(&self) {
-        self.summaries.keep(&self.layout);
+        self.summaries.keep(self.blobs.layout());
     }
 
     /// Drops what is remembered of manifests that are not `live` any more.
     pub(in crate::store) fn shrink_summaries(&self, live: impl Fn(&Digest) -> bool) -> Result<()> {
-        Summaries::shrink(&self.layout, live)
+        Summaries::shrink(self.blobs.layout(), live)
     }
 
     /// The image behind an entry: of an index, the one for this machine, or any that is here.
@@ -188,7 +191,7 @@ impl ManifestCache {
         if let Some(parsed) = self.configs.get(&config.digest) {
             return Ok(parsed);
         }
-        let raw = blobs::read(&self.layout, &config.digest)?;
+        let raw = self.blobs.read(&config.digest)?;
         let parsed = Arc::new(ImageConfig::parse_as(&config.media_type, &raw)?);
         self.configs.put(&config.digest, Arc::clone(&parsed), weight(raw.len()));
         Ok(parsed)

@@ -24,6 +24,14 @@ pub(in crate::store) fn name_all(index: &mut Index, names: &[(Reference, Descrip
     }
 }
 
+/// Takes names away, whatever they point to.
+pub(in crate::store) fn take_away(index: &mut Index, gone: &[Reference]) {
+    let gone: HashSet<Reference> = gone.iter().map(stored_form).collect();
+    index
+        .entries
+        .retain(|entry| entry.name.as_ref().is_none_or(|name| !gone.contains(name)));
+}
+
 /// Sets one name, and gives back what it pointed to.
 fn put(index: &mut Index, name: &Reference, manifest: &Descriptor) -> Option<Descriptor> {
     let entry = IndexEntry::named(name.clone(), manifest);

@@ -1,135 +1,179 @@
-//! What the images lead to, and freeing what nothing leads to any more.
+//! Taking images away, and freeing the blobs that nothing needs any more.
 
 use std::collections::HashSet;
-use std::fs;
-
-use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::{Kind, Result};
-use crate::image::graph::{self, Limits, Walk};
-use crate::image::{Body, Descriptor, Digest};
-use crate::store::blobs;
-use crate::store::images::index::{Index, IndexEntry};
+use crate::image::Digest;
+use crate::store::blobs::Blobs;
+use crate::store::bytes::leftovers;
+use crate::store::images::catalog::{self, Image};
+use crate::store::images::index::{Edit, Index, IndexEntry};
+use crate::store::images::lookup;
 use crate::store::images::manifest_cache::ManifestCache;
-use crate::store::layout::Layout;
+use crate::store::images::reach::{self, Reach};
+use crate::store::images::removal::{self, Force, Removed};
+use crate::store::layout::{KEPT_FOR, Layout};
+use crate::store::lock::Lock;
 
-/// Everything that can be reached from some entries of the index.
-#[derive(Debug)]
-pub(in crate::store) struct Reach<'a> {
-    layout: &'a Layout,
-    cache: &'a ManifestCache,
-    seen: HashSet<Digest>,
+/// What [`Sweep::prune`] did.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    pub removed: Vec<Removed>,
+    /// How many bytes of the disk came free; `None` where another job is under way, and the next sweep frees them.
+    pub freed: Option<u64>,
 }
 
-impl<'a> Reach<'a> {
-    /// What the whole index leads to. An error means that something could not be looked at: then nothing may be freed.
-    pub(in crate::store) fn of_index(index: &Index, layout: &'a Layout, cache: &'a ManifestCache) -> Result<Self> {
-        let mut guessed = Vec::new();
-        index
-            .strangers
-            .iter()
-            .for_each(|stranger| digests_in(stranger, &mut guessed));
-        let entries = index.entries.iter();
-        let roots = entries.map(|entry| entry.descriptor.digest.clone()).chain(guessed);
-        Self::of(roots, layout, cache).map(|reach| reach.with_named(&index.entries))
-    }
+/// Takes images away from one store, and frees its blobs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    blobs: Blobs,
+    cache: Arc<ManifestCache>,
+    /// Whether this process has looked for old leftovers.
+    has_swept: Arc<AtomicBool>,
+}
 
-    pub(in crate::store) fn of_entries(
-        entries: &[IndexEntry],
-        layout: &'a Layout,
-        cache: &'a ManifestCache,
-    ) -> Result<Self> {
-        let roots = entries.iter().map(|entry| entry.descriptor.digest.clone());
-        Self::of(roots, layout, cache).map(|reach| reach.with_named(entries))
-    }
-
-    fn of(roots: impl Iterator<Item = Digest>, layout: &'a Layout, cache: &'a ManifestCache) -> Result<Self> {
-        let mut reach = Self {
-            layout,
+impl Sweep {
+    pub(in crate::store) fn new(blobs: Blobs, cache: Arc<ManifestCache>) -> Self {
+        Self {
+            blobs,
             cache,
-            seen: HashSet::new(),
+            has_swept: Arc::default(),
+        }
+    }
+
+    /// Does what `rmi` does for each argument in turn, then frees the blobs that nothing needs any more. For all of
+    /// them the index is read, written and followed once. What could not be removed has its own error.
+    pub fn remove(&self, texts: &[impl AsRef<str>], force: Force) -> Result<Vec<Result<Removed>>> {
+        let texts = texts.iter().map(AsRef::as_ref);
+        if !self.layout().exists()? {
+            // Says in docker's words that there is no such image, and makes no store for it.
+            let missing = |text| lookup::locate(text, &[]).map(|_| Removed::default());
+            return Ok(texts.map(missing).collect());
+        }
+        let mut edit = Edit::begin(self.layout())?;
+        let mut images = catalog::group(edit.index.listed(), &self.cache);
+        let mut gone = Vec::new();
+        let mut remove = |text| {
+            let (removed, entries) = removal::remove(text, force, &mut edit.index, &mut images, &self.cache)?;
+            gone.extend(entries);
+            Ok(removed)
         };
-        let mut walk = Walk::of_digests(roots, Limits::NONE)?;
-        while let Some(node) = walk.next_unread() {
-            let children = reach.look_at(&node.digest)?;
-            reach.seen.insert(node.digest.clone());
-            walk.answer(&node, &children)?;
+        let removed = texts.map(&mut remove).collect();
+        self.commit_without(&edit, &gone)?;
+        if !gone.is_empty() {
+            // The names are gone. That blobs could not be freed changes nothing about it: a later sweep finds them.
+            let _ = self.free(&edit.index, &gone);
         }
-        Ok(reach)
+        Ok(removed)
     }
 
-    /// The document that a name's digest stands for is kept; what else it leads to is not.
-    fn with_named(mut self, entries: &[IndexEntry]) -> Self {
-        let names = entries.iter().filter_map(|entry| entry.name.as_ref());
-        self.seen.extend(names.filter_map(|name| name.digest()).cloned());
-        self
+    /// Frees what nothing leads to and nobody has touched for `age`, partial blobs too, and says how many bytes that
+    /// were; `None` where another job is under way that may need them.
+    pub fn old(&self, age: Duration) -> Result<Option<u64>> {
+        if !self.layout().exists()? {
+            return Ok(Some(0));
+        }
+        let edit = Edit::begin(self.layout())?;
+        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+            return Ok(None);
+        };
+        let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
+        leftovers::remove(self.layout(), &reached, age).map(Some)
     }
 
-    /// Notes the blobs of a document, and tells which others it leads to.
-    fn look_at(&mut self, document: &Digest) -> Result<Vec<Descriptor>> {
-        if let Ok(Some(summary)) = self.cache.summary(document) {
-            self.seen.extend(summary.config());
-            for (layer, _) in summary.layers() {
-                // Most layers are shared: making each digest anew is what takes time.
-                if let (false, Ok(digest)) = (self.seen.contains(layer), Digest::parse(layer)) {
-                    self.seen.insert(digest);
-                }
+    /// Removes all images that are `unwanted`, whatever names they have, and frees what only they needed and what
+    /// nothing has needed for `age`. An image that another tool gave a name of its own stays.
+    pub fn prune(&self, unwanted: impl Fn(&Image) -> bool, age: Duration) -> Result<Pruned> {
+        if !self.layout().exists()? {
+            return Ok(Pruned::default());
+        }
+        let mut edit = Edit::begin(self.layout())?;
+        let mut images = catalog::group(edit.index.listed(), &self.cache);
+        let entries = edit.index.entries.iter().filter(|entry| entry.is_foreign());
+        let foreign: HashSet<Digest> = entries.map(|entry| self.cache.id(&entry.descriptor)).collect();
+        let listed = catalog::group(edit.index.listed(), &self.cache).into_iter();
+        let listed = listed.map(|group| group.into_image(&self.cache));
+        let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
+        let going: HashSet<Digest> = going.map(|image| image.id).collect();
+        let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.cache);
+        self.commit_without(&edit, &gone)?;
+        let freed = match Lock::try_exclusive(&self.layout().lock())? {
+            None => None,
+            Some(_alone) => {
+                let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
+                let candidates = Reach::of_entries(&gone, &self.cache)?.into_digests();
+                let freed = reach::free(&self.blobs, candidates.difference(&reached));
+                self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
+                Some(freed.saturating_add(leftovers::remove(self.layout(), &reached, age)?))
             }
-            return Ok(Vec::new());
-        }
-        match self.cache.manifest(document) {
-            Ok(manifest) => match &manifest.body {
-                Body::Image(_) => {
-                    self.seen
-                        .extend(graph::blobs(&manifest).map(|blob| blob.digest.clone()));
-                    Ok(Vec::new())
-                }
-                Body::Index(index) => Ok(index.manifests.clone()),
-            },
-            Err(e) if e.kind() == Kind::Io => Err(e),
-            // Missing, damaged, or of a sort that rdock cannot use.
-            Err(_) => match blobs::read(self.layout, document) {
-                Ok(raw) => {
-                    let mut guessed = Vec::new();
-                    if let Ok(value) = serde_json::from_slice(&raw) {
-                        digests_in(&value, &mut guessed);
-                    }
-                    let described = guessed.into_iter().map(|digest| Descriptor::new("", digest, 0));
-                    Ok(described.collect())
-                }
-                Err(e) if e.kind() == Kind::Io => Err(e),
-                Err(_) => Ok(Vec::new()),
-            },
-        }
+        };
+        self.cache.keep_summaries();
+        Ok(Pruned { removed, freed })
     }
 
-    pub(in crate::store) fn into_digests(self) -> HashSet<Digest> {
-        self.seen
-    }
-}
-
-/// Takes each digest in a document of an unknown sort for something it leads to. A parsed document is nowhere deep.
-fn digests_in(value: &Value, found: &mut Vec<Digest>) {
-    match value {
-        Value::Array(members) => members.iter().for_each(|member| digests_in(member, found)),
-        Value::Object(members) => {
-            let digest = members.get("digest").and_then(Value::as_str).map(Digest::parse);
-            found.extend(digest.and_then(Result::ok));
-            members.values().for_each(|member| digests_in(member, found));
+    /// Frees what interrupted transfers left, and nothing else; `None` where another job is under way.
+    pub fn partial(&self) -> Result<Option<u64>> {
+        if !self.layout().exists()? {
+            return Ok(Some(0));
         }
-        _ => {}
+        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+            return Ok(None);
+        };
+        leftovers::remove_half_done(self.layout(), Duration::ZERO).map(Some)
     }
-}
 
-/// Removes these blobs, as far as they are there, and says how many bytes that freed.
-pub(in crate::store) fn free<'a>(layout: &Layout, digests: impl IntoIterator<Item = &'a Digest>) -> u64 {
-    let mut freed = 0;
-    for digest in digests {
-        let size = blobs::size(layout, digest).unwrap_or_default();
-        // A blob that cannot be removed now is a leftover for a later sweep.
-        if fs::remove_file(layout.blob(digest)).is_ok() {
-            freed = size.saturating_add(freed);
+    /// Removes one blob now, unless something leads to it or another job may need it. Whether it is gone.
+    pub fn blob(&self, digest: &Digest) -> Result<bool> {
+        if !self.layout().exists()? {
+            return Ok(false);
         }
+        let edit = Edit::begin(self.layout())?;
+        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+            return Ok(false);
+        };
+        let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
+        if reached.contains(digest) {
+            return Ok(false);
+        }
+        reach::free(&self.blobs, [digest]);
+        Ok(true)
     }
-    freed
+    /// Writes the index without the entries that are `gone`. On a full disk there is room for it only once something is
+    /// freed: what nobody else needs of the images that were to go, and then what interrupted transfers left.
+    fn commit_without(&self, edit: &Edit, gone: &[IndexEntry]) -> Result<()> {
+        let is_full = |done: &Result<()>| done.as_ref().is_err_and(|e| e.kind() == Kind::NoSpace);
+        let mut done = edit.commit();
+        if is_full(&done) && !gone.is_empty() {
+            self.free(&edit.index, gone)?;
+            done = edit.commit();
+        }
+        if is_full(&done) && self.partial()?.is_some_and(|freed| freed > 0) {
+            done = edit.commit();
+        }
+        done
+    }
+
+    /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
+    /// index's lock.
+    fn free(&self, index: &Index, gone: &[IndexEntry]) -> Result<()> {
+        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+            return Ok(());
+        };
+        let reached = Reach::of_index(index, &self.cache)?.into_digests();
+        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.cache)?.into_digests();
+        reach::free(&self.blobs, candidates.difference(&reached));
+        if !self.has_swept.swap(true, Ordering::Relaxed) {
+            leftovers::remove(self.layout(), &reached, KEPT_FOR)?;
+            self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
+        }
+        self.cache.keep_summaries();
+        Ok(())
+    }
+
+    fn layout(&self) -> &Arc<Layout> {
+        self.blobs.layout()
+    }
 }

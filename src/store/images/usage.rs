@@ -8,20 +8,19 @@ use std::thread;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Size};
 use crate::store::append_log;
-use crate::store::blobs;
+use crate::store::blobs::{self, Blobs};
 use crate::store::bytes::unpacked;
 use crate::store::images::catalog::Image;
 use crate::store::images::manifest_cache::ManifestCache;
-use crate::store::layout::Layout;
 use crate::store::notes::summaries::Summary;
 
 /// Layers that are unpacked at once.
 const THREADS: usize = 2;
 
 /// The sum of the layers' unpacked sizes in bytes for each image, in order. A layer that is there twice counts twice.
-pub(in crate::store) fn sizes(images: &[&Image], layout: &Layout, cache: &ManifestCache) -> Vec<Result<Size>> {
+pub(in crate::store) fn sizes(images: &[&Image], blobs: &Blobs, cache: &ManifestCache) -> Vec<Result<Size>> {
     let seen: Vec<Result<Layers>> = images.iter().map(|image| Layers::of(&image.manifest, cache)).collect();
-    let sizes = Sizes::of(seen.iter().flatten(), layout);
+    let sizes = Sizes::of(seen.iter().flatten(), blobs);
     let total = |layers: Layers| {
         let mut layers = layers.each();
         layers.try_fold(Size::default(), |total, (layer, _)| Ok(total + sizes.get(layer)?))
@@ -30,9 +29,9 @@ pub(in crate::store) fn sizes(images: &[&Image], layout: &Layout, cache: &Manife
 }
 
 /// The unpacked size in bytes of each layer of the image, base first.
-pub(in crate::store) fn layer_sizes(image: &Image, layout: &Layout, cache: &ManifestCache) -> Result<Vec<Size>> {
+pub(in crate::store) fn layer_sizes(image: &Image, blobs: &Blobs, cache: &ManifestCache) -> Result<Vec<Size>> {
     let layers = Layers::of(&image.manifest, cache)?;
-    let sizes = Sizes::of([&layers], layout);
+    let sizes = Sizes::of([&layers], blobs);
     layers.each().map(|(layer, _)| sizes.get(layer)).collect()
 }
 
@@ -43,8 +42,8 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, layout: &Layout) -> Self {
-        let noted = append_log::text(&layout.sizes());
+    fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, blobs: &Blobs) -> Self {
+        let noted = append_log::text(&blobs.layout().sizes());
         let known: HashMap<Digest, Size> = append_log::facts(&noted)
             .filter_map(|(size, digest)| Some((digest, Size::parse(&noted[size])?)))
             .collect();
@@ -52,7 +51,7 @@ impl Sizes {
         let unknown: HashSet<(&str, u64)> = all.filter(|(layer, _)| !known.contains_key(*layer)).collect();
         let unknown: Vec<Layer> = unknown.into_iter().filter_map(Layer::parse).collect();
         Self {
-            measured: measure_all(&unknown, layout),
+            measured: measure_all(&unknown, blobs),
             known,
         }
     }
@@ -105,16 +104,16 @@ impl Layers {
 /// A size, or why there is none: kind and words, since several images may have to tell it.
 type Measured = Result<Size, (Kind, String)>;
 
-fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
+fn measure_all(layers: &[Layer], blobs: &Blobs) -> HashMap<Digest, Measured> {
     let next = AtomicUsize::new(0);
     let measured = Mutex::new(HashMap::new());
     let work = || {
         while let Some(layer) = layers.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let size = measure(layer, layout).map_err(|e| (e.kind(), e.to_string()));
+            let size = measure(layer, blobs).map_err(|e| (e.kind(), e.to_string()));
             if let Ok(size) = &size {
                 // A store that cannot be written to forgets: the next time costs the work again.
                 let _ = append_log::append(
-                    &layout.sizes(),
+                    &blobs.layout().sizes(),
                     [(size.shown(|bytes| bytes.to_string()), &layer.digest)],
                 );
             }
@@ -132,8 +131,8 @@ fn measure_all(layers: &[Layer], layout: &Layout) -> HashMap<Digest, Measured> {
 }
 
 /// What the layer unpacks to, in bytes; what is no tar archive counts as it is.
-fn measure(layer: &Layer, layout: &Layout) -> Result<Size> {
-    let (file, size) = blobs::open(layout, &layer.digest)?;
+fn measure(layer: &Layer, blobs: &Blobs) -> Result<Size> {
+    let (file, size) = blobs.open(&layer.digest)?;
     if size != layer.size {
         let how = format!("it has {size} bytes, not {}", layer.size);
         return Err(blobs::damaged(&layer.digest, &how));

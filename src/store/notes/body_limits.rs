@@ -6,9 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::content::BodyLimit;
 use crate::error::Result;
-use crate::store::KEPT_FOR;
 use crate::store::append_log;
-use crate::store::layout::Layout;
+use crate::store::layout::{KEPT_FOR, Layout};
 
 /// What is remembered of a host. What cannot be noted costs the next run a few refusals, no more.
 pub(in crate::store) fn limit(layout: &Arc<Layout>, host: &str) -> BodyLimit {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, ImageConfig, ImageManifest};
 use crate::store::append_log;
-use crate::store::blobs;
+use crate::store::blobs::{self, Blobs};
 use crate::store::bounded_cache::BoundedCache;
 use crate::store::layout::Layout;
 
@@ -42,9 +42,9 @@ pub(in crate::store) struct Summary {
 }
 
 impl Summary {
-    fn new(layout: &Layout, manifest: &Descriptor, image: &ImageManifest, config: &ImageConfig) -> Self {
-        let blobs = blobs::folder(layout).ok();
-        let stamp = |digest| blobs.as_ref().and_then(|blobs| blobs::stamp(blobs, digest));
+    fn new(blobs: &Blobs, manifest: &Descriptor, image: &ImageManifest, config: &ImageConfig) -> Self {
+        let folder = blobs.folder().ok();
+        let stamp = |digest| folder.as_ref().and_then(|folder| blobs::stamp(folder, digest));
         let stamp = |digest| stamp(digest).map_or(NONE.to_owned(), |(size, written)| format!("{size}.{written}"));
         let layers: Vec<String> = image
             .layers
@@ -168,8 +168,8 @@ struct Noted {
 }
 
 impl Noted {
-    fn read(layout: &Layout) -> Self {
-        let text = Arc::new(append_log::text(&layout.summaries()));
+    fn read(blobs: &Blobs) -> Self {
+        let text = Arc::new(append_log::text(&blobs.layout().summaries()));
         let lines = append_log::facts(&text).filter_map(|(line, digest)| {
             let (sum, fact) = text[line.clone()].split_once(' ')?;
             let is_right = u32::from_str_radix(sum, 16) == Ok(checksum(fact, &digest));
@@ -178,7 +178,7 @@ impl Noted {
         });
         Self {
             lines: lines.collect(),
-            blobs: blobs::folder(layout).ok(),
+            blobs: blobs.folder().ok(),
         }
     }
 
@@ -201,8 +201,8 @@ impl Default for Summaries {
 
 impl Summaries {
     /// What is known of this manifest, if manifest and config are as they were. They are looked at once a process.
-    pub(in crate::store) fn of(&self, layout: &Layout, manifest: &Digest) -> Option<Summary> {
-        let noted = self.noted.get_or_init(|| Noted::read(layout));
+    pub(in crate::store) fn of(&self, blobs: &Blobs, manifest: &Digest) -> Option<Summary> {
+        let noted = self.noted.get_or_init(|| Noted::read(blobs));
         if let Some(summary) = noted.of(manifest) {
             return Some(summary.clone());
         }
@@ -210,8 +210,8 @@ impl Summaries {
     }
 
     /// Reads the file and looks at all that it speaks of.
-    pub(in crate::store) fn look_over(&self, layout: &Layout) {
-        let noted = self.noted.get_or_init(|| Noted::read(layout));
+    pub(in crate::store) fn look_over(&self, blobs: &Blobs) {
+        let noted = self.noted.get_or_init(|| Noted::read(blobs));
         for manifest in noted.lines.keys() {
             noted.of(manifest);
         }
@@ -220,12 +220,12 @@ impl Summaries {
     /// Sums up an image that was just read.
     pub(in crate::store) fn add(
         &self,
-        layout: &Layout,
+        blobs: &Blobs,
         manifest: &Descriptor,
         image: &ImageManifest,
         config: &ImageConfig,
     ) -> Summary {
-        let summary = Summary::new(layout, manifest, image, config);
+        let summary = Summary::new(blobs, manifest, image, config);
         let weight = summary.fact().len() + size_of::<Summary>();
         self.made.put(&manifest.digest, summary.clone(), weight);
         let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
@@ -284,7 +284,7 @@ mod tests {
 
     use super::*;
 
-    fn summed(layout: &Layout, text: &str) -> (Digest, Summary) {
+    fn summed(layout: &Arc<Layout>, text: &str) -> (Digest, Summary) {
         let put = |bytes: &[u8]| {
             let blob = Descriptor::new("a/b", Digest::of(bytes), bytes.len() as u64);
             layout.replace(&layout.blob(&blob.digest), bytes).unwrap();
@@ -301,19 +301,23 @@ mod tests {
         };
         let manifest = put(format!("manifest {text}").as_bytes());
         let summaries = Summaries::default();
-        let summary = summaries.add(layout, &manifest, &image, &config);
+        let summary = summaries.add(&blobs(layout), &manifest, &image, &config);
         summaries.keep(layout);
         (manifest.digest, summary)
     }
 
-    fn known(layout: &Layout, manifest: &Digest) -> Option<Summary> {
-        Summaries::default().of(layout, manifest)
+    fn blobs(layout: &Arc<Layout>) -> Blobs {
+        Blobs::new(Arc::clone(layout))
+    }
+
+    fn known(layout: &Arc<Layout>, manifest: &Digest) -> Option<Summary> {
+        Summaries::default().of(&blobs(layout), manifest)
     }
 
     #[test]
     fn another_process_reads_what_one_has_summed_up() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().join("store"));
+        let layout = Arc::new(Layout::new(folder.path().join("store")));
         layout.create().unwrap();
         let (manifest, summary) = summed(&layout, "x");
         let read = known(&layout, &manifest).unwrap();
@@ -330,7 +334,7 @@ mod tests {
     #[test]
     fn a_blob_that_is_gone_or_written_to_is_not_taken_on_trust() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().join("store"));
+        let layout = Arc::new(Layout::new(folder.path().join("store")));
         layout.create().unwrap();
         for blob in ["manifest x", "config x"] {
             let (manifest, _) = summed(&layout, "x");
@@ -353,7 +357,7 @@ mod tests {
     #[test]
     fn a_line_with_any_byte_changed_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().join("store"));
+        let layout = Arc::new(Layout::new(folder.path().join("store")));
         layout.create().unwrap();
         let (manifest, _) = summed(&layout, "x");
         let whole = fs::read(layout.summaries()).unwrap();
@@ -370,7 +374,7 @@ mod tests {
     #[test]
     fn the_file_does_not_grow_for_ever() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().join("store"));
+        let layout = Arc::new(Layout::new(folder.path().join("store")));
         layout.create().unwrap();
         let (dead, _) = summed(&layout, "dead");
         let (live, _) = summed(&layout, "live");

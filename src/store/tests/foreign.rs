@@ -50,14 +50,17 @@ fn use_all(store: &Store) -> Vec<Result<()>> {
         store
             .begin_fetching()
             .map(|writer| drop(wait(writer.receive(&descriptor(b"y"), &source_of(b"y"))))),
-        store.sweep(Duration::ZERO).map(drop),
-        store.prune(|_| true, Duration::ZERO).map(drop),
-        store.remove(&["app"], Force::Yes).map(drop),
-        store.images().map(drop),
-        store.name_all(&[]),
+        store.sweep().old(Duration::ZERO).map(drop),
+        store.sweep().prune(|_| true, Duration::ZERO).map(drop),
+        store.sweep().remove(&["app"], Force::Yes).map(drop),
+        store.images().all().map(drop),
+        store.names().list(&[], &[]),
         store.check(Repair::Yes).map(drop),
-        store.upload("a", crate::image::digest::Algorithm::Sha256).map(drop),
-        store.remember_location("host", "path", &blob),
+        store
+            .uploads()
+            .begin("a", crate::image::digest::Algorithm::Sha256)
+            .map(drop),
+        store.notes().remember_location("host", "path", &blob),
     ]
 }
 
@@ -96,15 +99,16 @@ fn a_file_that_is_a_link_is_neither_read_nor_written() {
     for name in names {
         let (folder, store) = new_store();
         let image = add_image(&store, &["layer"], 2019);
-        store.tag(&self::name("app"), &image).unwrap();
+        store.names().set(&self::name("app"), &image).unwrap();
         let victim = Victim::new(folder.path());
         let _ = fs::remove_file(store.root().join(name));
         symlink(&victim.files[0], store.root().join(name)).unwrap();
         let store = Store::at(store.root().into());
         let _ = store
             .images()
-            .map(|images| store.sizes(&images.iter().collect::<Vec<_>>()));
-        store.body_limit("host").keep(5);
+            .all()
+            .map(|images| store.images().sizes(&images.iter().collect::<Vec<_>>()));
+        store.notes().body_limit("host").keep(5);
         use_all(&store);
         assert!(victim.is_whole(), "{name}");
     }
@@ -125,7 +129,7 @@ fn pipes_in_a_store_are_not_waited_for() {
     for name in names {
         let (_folder, store) = new_store();
         let image = add_image(&store, &["layer"], 2019);
-        store.tag(&self::name("app"), &image).unwrap();
+        store.names().set(&self::name("app"), &image).unwrap();
         let path = store.root().join(name);
         let _ = fs::remove_file(&path);
         mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
@@ -136,8 +140,8 @@ fn pipes_in_a_store_are_not_waited_for() {
     let path = store.layout.blob(&blob.digest);
     fs::remove_file(&path).unwrap();
     mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
-    assert!(!store.has_blob(&blob.digest));
-    assert_eq!(store.blob_file(&blob.digest).unwrap_err().kind(), Kind::Corrupt);
+    assert!(!store.blobs().has(&blob.digest));
+    assert_eq!(store.blobs().open(&blob.digest).unwrap_err().kind(), Kind::Corrupt);
     assert!(wait(store.open(&blob, 0)).is_err());
 }
 
@@ -146,11 +150,11 @@ fn a_store_that_everybody_may_write_to_is_refused() {
     let (_folder, store) = new_store();
     store.begin().unwrap();
     fs::set_permissions(store.root(), Permissions::from_mode(0o777)).unwrap();
-    let error = store.images().unwrap_err();
+    let error = store.images().all().unwrap_err();
     assert!(matches!(error.clue(), Some(Clue::ForeignStore { .. })), "{error}");
     assert!(store.begin().is_err());
     fs::set_permissions(store.root(), Permissions::from_mode(0o755)).unwrap();
-    assert!(store.images().unwrap().is_empty());
+    assert!(store.images().all().unwrap().is_empty());
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn only_names_of_rdock_s_own_making_are_removed() {
     }
     let strange = store.layout.blobs().join("sha256/README");
     fs::write(&strange, "x").unwrap();
-    assert_eq!(store.sweep(Duration::ZERO).unwrap(), Some(own.len() as u64));
+    assert_eq!(store.sweep().old(Duration::ZERO).unwrap(), Some(own.len() as u64));
     let mut left: Vec<String> = fs::read_dir(ingest)
         .unwrap()
         .map(|it| it.unwrap().file_name().into_string().unwrap())

@@ -6,7 +6,7 @@ use super::*;
 use crate::image::manifest::OCI_INDEX;
 
 /// Puts an index straight into the folder of the store, which takes no time.
-fn put_index(store: &Store, children: &[&Descriptor]) -> Descriptor {
+pub(super) fn put_index(store: &Store, children: &[&Descriptor]) -> Descriptor {
     let raw = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}).to_string();
     let index = Descriptor::new(OCI_INDEX, Digest::of(raw.as_bytes()), raw.len() as u64);
     fs::write(store.layout.blob(&index.digest), raw).unwrap();
@@ -21,13 +21,13 @@ fn an_index_nested_without_end_is_kept_checked_and_freed() {
     for _ in 0..20_000 {
         root = put_index(&store, &[&root]);
     }
-    store.tag(&name("deep:1"), &root).unwrap();
-    assert!(store.is_whole(&root));
-    assert!(store.held().unwrap().contains(&image.digest));
+    store.names().set(&name("deep:1"), &root).unwrap();
+    assert!(store.images().is_whole(&root));
+    assert!(store.images().held().unwrap().contains(&image.digest));
     assert!(store.check(Repair::No).unwrap().faults.is_empty());
     remove(&store, "deep:1", Force::No).unwrap();
-    assert!(!store.has_blob(&image.digest));
-    assert!(!store.has_blob(&root.digest));
+    assert!(!store.blobs().has(&image.digest));
+    assert!(!store.blobs().has(&root.digest));
 }
 
 #[test]
@@ -38,10 +38,10 @@ fn equal_children_on_many_levels_are_looked_at_once() {
     for _ in 0..6 {
         root = put_index(&store, &[&root; 300]);
     }
-    store.tag(&name("wide:1"), &root).unwrap();
-    assert!(store.is_whole(&root));
-    assert_eq!(store.held().unwrap().len(), 6 + 3);
+    store.names().set(&name("wide:1"), &root).unwrap();
+    assert!(store.images().is_whole(&root));
+    assert_eq!(store.images().held().unwrap().len(), 6 + 3);
     fs::remove_file(store.layout.blob(&image.digest)).unwrap();
     // Another process has nothing in memory.
-    assert!(!Store::at(store.root().to_owned()).is_whole(&root));
+    assert!(!Store::at(store.root().to_owned()).images().is_whole(&root));
 }

@@ -107,7 +107,7 @@ fn a_cut_download_resumes_where_it_ended() {
         (error.kind(), error.to_string().as_str()),
         (Kind::Unavailable, "connection reset")
     );
-    assert!(!store.has_blob(&blob.digest));
+    assert!(!store.blobs().has(&blob.digest));
     assert_eq!(wait(session.receive(&blob, &source.opener())).unwrap(), Outcome::Copied);
     assert_eq!(*source.asked.borrow(), [0, 300_000]);
     assert_eq!(stored(&store, &blob), bytes);
@@ -283,14 +283,14 @@ fn old_partials_go_unless_somebody_is_at_them() {
     let (_folder, store) = new_store();
     store.begin().unwrap();
     let blobs = [b"old", b"new", b"our"].map(|bytes| descriptor(bytes));
-    let long_ago = std::time::SystemTime::now() - KEPT_FOR - Duration::from_mins(1);
+    let long_ago = std::time::SystemTime::now() - layout::KEPT_FOR - Duration::from_mins(1);
     let files = blobs
         .each_ref()
         .map(|blob| fs::File::create(store.layout.partial(&blob.digest)).unwrap());
     files[0].set_modified(long_ago).unwrap();
     files[2].set_modified(long_ago).unwrap();
     files[2].lock().unwrap();
-    store.name_all(&[]).unwrap();
+    store.names().list(&[], &[]).unwrap();
     let is_there = blobs.each_ref().map(|blob| store.layout.partial(&blob.digest).exists());
     assert_eq!(is_there, [false, true, true]);
 }
@@ -363,7 +363,7 @@ fn missing_short_and_linked_blobs_are_named() {
     let fails = |kind| {
         for error in [
             wait(async { collect(store.open(&blob, 0).await) }).unwrap_err(),
-            store.blob(&blob).unwrap_err(),
+            store.blobs().read(&blob.digest).unwrap_err(),
         ] {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(blob.digest.as_str()), "{error}");
@@ -379,5 +379,5 @@ fn missing_short_and_linked_blobs_are_named() {
     fails(Kind::NotFound);
     symlink(store.root().join("elsewhere"), &path).unwrap();
     fails(Kind::Corrupt);
-    assert!(!store.has_blob(&blob.digest));
+    assert!(!store.blobs().has(&blob.digest));
 }

@@ -32,7 +32,7 @@ fn shop(new: &[&str], old: &[&str]) -> Shop {
 impl Shop {
     fn tag(&self, names: &[&str], manifest: &Descriptor) {
         for text in names {
-            self.store.tag(&name(text), manifest).unwrap();
+            self.store.names().set(&name(text), manifest).unwrap();
         }
     }
 
@@ -103,10 +103,10 @@ fn what_is_not_there_is_said_in_docker_s_words() {
             assert_eq!(error.kind(), if is_reference { Kind::NotFound } else { Kind::Usage });
         }
     }
-    let near = shop.store.find("ngnix:1.14").unwrap_err();
+    let near = shop.store.images().find("ngnix:1.14").unwrap_err();
     let names = vec!["nginx:1.14".to_owned(), "nginx:latest".to_owned()];
     assert_eq!(near.clue(), Some(&Clue::NearestNames(names)));
-    assert_eq!(shop.store.find("deadbeef").unwrap_err().clue(), None);
+    assert_eq!(shop.store.images().find("deadbeef").unwrap_err().clue(), None);
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn the_last_tag_takes_the_image_and_its_unshared_layers_along() {
     lines.pop();
     assert_eq!(shop.rmi("nginx", Force::No).unwrap(), lines);
     for gone in ["middle", "top"] {
-        assert!(!shop.store.has_blob(&Digest::of(gone.as_bytes())), "{gone}");
+        assert!(!shop.store.blobs().has(&Digest::of(gone.as_bytes())), "{gone}");
     }
-    assert!(!shop.store.has_blob(&shop.new.digest));
-    assert!(shop.store.has_blob(&Digest::of(b"base")));
+    assert!(!shop.store.blobs().has(&shop.new.digest));
+    assert!(shop.store.blobs().has(&Digest::of(b"base")));
     assert_eq!(shop.rmi("nginx", Force::No), Err("No such image: nginx:latest".into()));
     let mut lines = untagged(&["nginx:1.14"]);
     lines.extend(shop.deleted(&shop.old, &["base", "fourteen"]));
@@ -166,12 +166,18 @@ fn a_prefix_of_two_ids_means_none() {
     // Seventeen IDs and sixteen first digits.
     for n in 0..17 {
         let image = add_image(&store, &[&n.to_string()], 2019);
-        store.tag(&name(&format!("image:{n}")), &image).unwrap();
+        store.names().set(&name(&format!("image:{n}")), &image).unwrap();
     }
-    let ids: Vec<String> = store.images().unwrap().iter().map(|i| i.id.hex().to_owned()).collect();
+    let ids: Vec<String> = store
+        .images()
+        .all()
+        .unwrap()
+        .iter()
+        .map(|i| i.id.hex().to_owned())
+        .collect();
     let is_shared = |digit: &char| ids.iter().filter(|id| id.starts_with(*digit)).count() > 1;
     let digit = "0123456789abcdef".chars().find(is_shared).unwrap();
-    let says = |text: &str| store.find(text).unwrap_err().to_string();
+    let says = |text: &str| store.images().find(text).unwrap_err().to_string();
     assert_eq!(says(&digit.to_string()), format!("No such image: {digit}:latest"));
     assert_eq!(
         says(&format!("sha256:{digit}")),
@@ -229,7 +235,7 @@ fn a_name_in_another_repository_keeps_the_image() {
     let tag = format!("{TEAM}:latest");
     assert_eq!(shop.rmi(TEAM, Force::No).unwrap(), untagged(&[&tag, &digest]));
     assert_eq!(listing(&shop.store), ["nginx:latest"]);
-    assert!(shop.store.has_blob(&Digest::of(b"top")));
+    assert!(shop.store.blobs().has(&Digest::of(b"top")));
 }
 
 #[test]
@@ -259,11 +265,11 @@ fn a_job_under_way_keeps_every_blob() {
     let session = other.begin().unwrap();
     let removed = remove(&shop.store, "nginx", Force::No).unwrap();
     assert_eq!(removed.deleted.len(), 4);
-    assert!(shop.store.has_blob(&Digest::of(b"top")));
-    assert_eq!(shop.store.sweep(Duration::ZERO).unwrap(), None);
+    assert!(shop.store.blobs().has(&Digest::of(b"top")));
+    assert_eq!(shop.store.sweep().old(Duration::ZERO).unwrap(), None);
     drop(session);
-    assert!(shop.store.sweep(Duration::ZERO).unwrap().unwrap() > 0);
-    assert!(!shop.store.has_blob(&Digest::of(b"top")));
+    assert!(shop.store.sweep().old(Duration::ZERO).unwrap().unwrap() > 0);
+    assert!(!shop.store.blobs().has(&Digest::of(b"top")));
 }
 
 #[test]
@@ -287,8 +293,8 @@ fn leftovers_of_killed_jobs_are_kept_for_a_week() {
             .unwrap();
     }
     remove(&shop.store, "nginx", Force::No).unwrap();
-    assert!(shop.store.has_blob(&young.digest) && partials[0].exists() && in_use.exists());
-    assert!(!shop.store.has_blob(&old.digest) && !partials[1].exists());
+    assert!(shop.store.blobs().has(&young.digest) && partials[0].exists() && in_use.exists());
+    assert!(!shop.store.blobs().has(&old.digest) && !partials[1].exists());
 }
 
 #[test]
@@ -301,13 +307,13 @@ fn the_document_of_a_digest_name_is_kept_as_long_as_the_name() {
     drop(session);
     let digest = format!("nginx@{}", index.digest());
     shop.tag(&[&digest], &shop.new);
-    assert!(shop.store.sweep(Duration::ZERO).unwrap().is_some());
-    assert!(shop.store.has_blob(index.digest()));
+    assert!(shop.store.sweep().old(Duration::ZERO).unwrap().is_some());
+    assert!(shop.store.blobs().has(index.digest()));
     // The other child is not what the name means.
-    assert!(!shop.store.has_blob(&shop.old.digest));
+    assert!(!shop.store.blobs().has(&shop.old.digest));
     let removed = remove(&shop.store, "nginx", Force::No).unwrap();
     assert_eq!(removed.untagged.len(), 2);
-    assert!(!shop.store.has_blob(index.digest()));
+    assert!(!shop.store.blobs().has(index.digest()));
 }
 
 #[test]
@@ -320,7 +326,7 @@ fn a_damaged_image_can_be_removed() {
         std::slice::from_ref(&shop.new.digest)
     );
     assert_eq!(listing(&store), ["nginx:1.14"]);
-    assert!(store.find("nginx:1.14").unwrap().image.fault.is_none());
+    assert!(store.images().find("nginx:1.14").unwrap().image.fault.is_none());
 }
 
 #[test]
@@ -330,10 +336,10 @@ fn nothing_is_made_where_there_is_no_store() {
         remove(&store, "nginx", Force::No).unwrap_err().to_string(),
         "No such image: nginx:latest"
     );
-    assert!(store.images().unwrap().is_empty());
-    assert_eq!(store.named(&name("nginx")).unwrap(), None);
-    assert!(store.find("nginx").is_err());
-    assert!(store.locations("docker.io").unwrap().is_empty());
-    assert_eq!(store.sweep(Duration::ZERO).unwrap(), Some(0));
+    assert!(store.images().all().unwrap().is_empty());
+    assert_eq!(store.names().target(&name("nginx")).unwrap(), None);
+    assert!(store.images().find("nginx").is_err());
+    assert!(store.notes().locations("docker.io").unwrap().is_empty());
+    assert_eq!(store.sweep().old(Duration::ZERO).unwrap(), Some(0));
     assert!(!store.root().exists());
 }

@@ -14,12 +14,12 @@ fn names_given_at_once_are_all_kept() {
                 let store = Store::at(root);
                 for n in 0..10 {
                     let image = add_image(&store, &["shared", &format!("{worker} {n}")], 2019);
-                    store.tag(&name(&format!("w{worker}:{n}")), &image).unwrap();
+                    store.names().set(&name(&format!("w{worker}:{n}")), &image).unwrap();
                 }
             });
         }
     });
-    assert_eq!(store.images().unwrap().len(), 40);
+    assert_eq!(store.images().all().unwrap().len(), 40);
 }
 
 #[test]
@@ -36,15 +36,15 @@ fn what_is_added_while_others_remove_is_whole() {
                     // As a pull does: one session from the first look at a blob to the name.
                     let session = store.begin().unwrap();
                     let image = add_image(&store, &["shared", "both"], 2019);
-                    store.tag(&name(&text), &image).unwrap();
+                    store.names().set(&name(&text), &image).unwrap();
                     drop(session);
-                    let found = store.find(&text).unwrap().image;
+                    let found = store.images().find(&text).unwrap().image;
                     assert!(found.fault.is_none());
-                    assert!(store.is_whole(&found.manifest));
+                    assert!(store.images().is_whole(&found.manifest));
                     assert_eq!(remove(&store, &text, Force::No).unwrap().untagged.len(), 1);
                 }
             });
         }
     });
-    assert!(store.images().unwrap().is_empty());
+    assert!(store.images().all().unwrap().is_empty());
 }

@@ -62,12 +62,12 @@ fn what_a_power_cut_has_damaged_is_dropped_and_the_rest_is_kept() {
 fn a_damaged_blob_is_never_believed_whatever_is_asked_first() {
     type Ask = fn(&Store, &Descriptor) -> bool;
     let asks: [(&str, Ask); 6] = [
-        ("has_blob", |store, blob| store.has_blob(&blob.digest)),
-        ("has_whole", Store::has_whole),
-        ("blob_size", |store, blob| store.blob_size(&blob.digest).is_some()),
-        ("blob_file", |store, blob| store.blob_file(&blob.digest).is_ok()),
+        ("has_blob", |store, blob| store.blobs().has(&blob.digest)),
+        ("has_whole", |store, blob| store.blobs().has_whole(blob)),
+        ("blob_size", |store, blob| store.blobs().size(&blob.digest).is_some()),
+        ("blob_file", |store, blob| store.blobs().open(&blob.digest).is_ok()),
         ("open", |store, blob| wait(store.open(blob, 0)).is_ok()),
-        ("touch", |store, blob| store.touch(&blob.digest).unwrap()),
+        ("touch", |store, blob| store.blobs().touch(&blob.digest).unwrap()),
     ];
     for (what, believes) in asks {
         let (_folder, store) = new_store();
@@ -87,8 +87,8 @@ fn a_damaged_blob_is_never_believed_whatever_is_asked_first() {
 fn a_damaged_manifest_is_dropped_though_its_image_was_summed_up() {
     let (_folder, store) = new_store();
     let image = add_image(&store, &["layer"], 2019);
-    store.tag(&name("app"), &image).unwrap();
-    assert_eq!(store.images().unwrap().len(), 1);
+    store.names().set(&name("app"), &image).unwrap();
+    assert_eq!(store.images().all().unwrap().len(), 1);
     let path = store.layout.blob(&image.digest);
     let (raw, written) = (
         fs::read(&path).unwrap(),
@@ -102,7 +102,7 @@ fn a_damaged_manifest_is_dropped_though_its_image_was_summed_up() {
         .set_modified(written)
         .unwrap();
     fs::write(note_of(&store), format!("{ANOTHER_BOOT} {}\n", image.digest)).unwrap();
-    let images = again(&store).images().unwrap();
+    let images = again(&store).images().all().unwrap();
     assert!(images[0].fault.is_some());
     assert!(!path.exists());
 }
@@ -113,7 +113,7 @@ fn each_blob_is_noted_before_it_has_its_name() {
     let writer = store.begin_fetching().unwrap();
     let blob = descriptor(b"layer");
     writer.expect([&blob.digest]);
-    assert!(!store.has_blob(&blob.digest));
+    assert!(!store.blobs().has(&blob.digest));
     assert!(noted(&store).contains(blob.digest.as_str()));
     add_blob(&writer, b"layer");
     let manifest = add_manifest(&writer, &blob, &[]);
@@ -134,8 +134,8 @@ fn a_note_of_what_never_came_harms_nothing() {
     fs::write(note_of(&store), torn).unwrap();
     let next = again(&store);
     assert_eq!(found(&next), []);
-    assert!(next.has_whole(blob));
-    assert!(!next.has_blob(&never));
+    assert!(next.blobs().has_whole(blob));
+    assert!(!next.blobs().has(&never));
     assert_eq!(noted(&store), "");
 }
 
@@ -146,7 +146,7 @@ fn what_this_boot_has_noted_is_not_read_again() {
     let lines = noted(&store);
     fs::write(store.layout.blob(&blob.digest), "other").unwrap();
     assert_eq!(found(&again(&store)), []);
-    assert!(again(&store).has_whole(&blob));
+    assert!(again(&store).blobs().has_whole(&blob));
     assert_eq!(noted(&store), lines);
 }
 
@@ -154,7 +154,7 @@ fn what_this_boot_has_noted_is_not_read_again() {
 fn what_exists_nowhere_else_is_waited_for_and_not_noted() {
     let (_folder, store) = new_store();
     let image = add_image(&store, &["layer"], 2019);
-    store.tag(&name("app"), &image).unwrap();
+    store.names().set(&name("app"), &image).unwrap();
     assert!(!note_of(&store).exists());
 }
 
@@ -194,14 +194,14 @@ fn processes_that_come_at_once_after_a_power_cut_agree() {
             scope.spawn(|| {
                 let next = again(&store);
                 for (n, blob) in blobs.iter().enumerate() {
-                    if next.has_whole(blob) {
+                    if next.blobs().has_whole(blob) {
                         assert_eq!(fs::read(store.layout.blob(&blob.digest)).unwrap(), bytes[n]);
                     }
                 }
                 let writer = next.begin_fetching().unwrap();
                 for (blob, bytes) in blobs.iter().zip(&bytes) {
                     add_blob(&writer, bytes);
-                    assert!(next.has_whole(blob));
+                    assert!(next.blobs().has_whole(blob));
                 }
             });
         }

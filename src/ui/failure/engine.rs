@@ -1,7 +1,7 @@
 //! Advice for commands that run or build something: who does that, and what rdock has in its place.
 
 /// One line for the command as it was typed, its own words first: `run`, `-p`, `5000:5000`, `registry:2`.
-pub(super) fn hint(words: &[String]) -> String {
+pub(super) fn hint(words: &[String], program: &str) -> String {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (command, rest) = match words.as_slice() {
         ["container" | "image" | "builder" | "buildx", command, rest @ ..] | [command, rest @ ..] => (*command, rest),
@@ -9,21 +9,22 @@ pub(super) fn hint(words: &[String]) -> String {
     };
     match command {
         "run" | "create" | "start" if rest.iter().any(|word| is_registry(word)) => {
-            "for a registry of your own: rdock serve".to_owned()
+            format!("for a registry of your own: {program} serve")
         }
-        "build" | "bake" | "commit" => "build with buildah, and hand the image over: buildah push NAME \
-                                        docker-archive:FILE:NAME, then rdock load -i FILE"
-            .to_owned(),
+        "build" | "bake" | "commit" => format!(
+            "build with buildah, and hand the image over: buildah push NAME docker-archive:FILE:NAME, then {program} \
+             load -i FILE"
+        ),
         "compose" | "stack" => match rest.iter().find(|word| !word.starts_with('-')) {
             Some(&verb @ ("pull" | "push")) => {
-                format!("{verb} each image that the compose file names: rdock {verb} NAME")
+                format!("{verb} each image that the compose file names: {program} {verb} NAME")
             }
-            _ if rest.contains(&"pull") => "pull each image that the compose file names: rdock pull NAME".to_owned(),
-            _ if rest.contains(&"push") => "push each image that the compose file names: rdock push NAME".to_owned(),
+            _ if rest.contains(&"pull") => format!("pull each image that the compose file names: {program} pull NAME"),
+            _ if rest.contains(&"push") => format!("push each image that the compose file names: {program} push NAME"),
             _ => "services are run by podman-compose: podman compose".to_owned(),
         },
         "trust" => "rdock verifies digests, not signatures: sign and verify with cosign".to_owned(),
-        "events" => "what rdock serve is asked is in its own log".to_owned(),
+        "events" => format!("what {program} serve is asked is in its own log"),
         "swarm" | "node" | "service" | "secret" | "config" | "plugin" | "use" | "ls" => {
             "rdock moves images between registries, archives and its store; it has no cluster, no plugins and no builders"
                 .to_owned()
@@ -69,8 +70,9 @@ mod tests {
             ("logs web", "podman"),
         ] {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            assert!(hint(&words).contains(part), "{line}: {}", hint(&words));
+            let hint = hint(&words, "rdock");
+            assert!(hint.contains(part), "{line}: {hint}");
         }
-        assert!(!hint(&[]).is_empty());
+        assert!(!hint(&[], "rdock").is_empty());
     }
 }

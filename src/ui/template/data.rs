@@ -161,7 +161,7 @@ impl Data {
 }
 
 /// Docker's lists and maps that print as empty where the document has `null`; other nulls are no values.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 9] = [
     "Cmd",
     "Entrypoint",
     "Env",
@@ -170,6 +170,7 @@ const LISTS: [&str; 8] = [
     "Layers",
     "RepoTags",
     "RepoDigests",
+    "Manifests",
 ];
 pub(super) const MAPS: [&str; 5] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data"];
 /// Docker's sets: maps to empty structures, which Go prints as `{}`.

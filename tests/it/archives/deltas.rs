@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Bench, state_of};
+use crate::support::bench::{Bench, state_of};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::sandbox::Sandbox;

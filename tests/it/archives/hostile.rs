@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use super::{Bench, image, state_of};
+use crate::support::bench::{Bench, image, state_of};
 use crate::support::layer::digest;
 use crate::support::process::{Run, finish};
 use crate::support::sandbox::LIMIT;

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use super::{Bench, image, state_of};
-use crate::support::docker_engine::DockerEngine;
+use crate::support::bench::{Bench, image};
 use crate::support::image::Image;
 use crate::support::index::Index;
 use crate::support::layer::Layer;
@@ -198,27 +197,4 @@ fn a_layout_folder_is_loaded_with_all_platforms_that_are_there_or_the_one_asked_
     let partial = Sandbox::new();
     let loaded = partial.rdock(&["load", "-i", folder]).ok();
     assert_eq!(loaded.stdout, format!("Loaded image ID: {}\n", arm.config_digest));
-}
-
-#[test]
-fn what_docker_saved_long_ago_gets_the_manifest_of_the_image_that_is_here_already() {
-    let bench = Bench::new();
-    let built = bench.stock("app/known:1", &image(9));
-    let ours = bench.save("ours.tar", &["app/known:1"]);
-    let engine = DockerEngine::shared();
-    engine.docker(&["load", "-i", &ours]).ok();
-    let theirs = bench.path("theirs.tar");
-    engine
-        .docker(&["save", "-o", theirs.to_str().unwrap(), "app/known:1"])
-        .ok();
-    let before = state_of(&bench.sandbox.store());
-    bench.sandbox.rdock(&["load", "-i", theirs.to_str().unwrap()]).ok();
-    assert_eq!(state_of(&bench.sandbox.store()), before);
-    let far = Sandbox::new();
-    far.rdock(&["load", "-i", theirs.to_str().unwrap()]).ok();
-    let index = fs::read_to_string(far.store().join("index.json")).unwrap();
-    assert!(!index.contains(&built.digest));
-    for layer in &built.diff_ids {
-        assert!(far.store().join(layer.replace("sha256:", "blobs/sha256/")).is_file());
-    }
 }

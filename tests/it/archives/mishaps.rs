@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Bench, image, state_of};
+use crate::support::bench::{Bench, image, state_of};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::process::finish;
@@ -66,74 +66,4 @@ fn bytes_below(folder: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
-}
-
-/// A small disk of its own; tests run as root.
-struct Disk<'a>(&'a Path);
-
-impl<'a> Disk<'a> {
-    fn mount(at: &'a Path, size: &str) -> Self {
-        fs::create_dir_all(at).unwrap();
-        let size = format!("size={size}");
-        let mount = ["mount", "-t", "tmpfs", "-o", &size, "tmpfs", at.to_str().unwrap()];
-        finish(sh(&mount), b"", LIMIT).ok();
-        Self(at)
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        let _ = sh(&["umount", "--lazy", self.0.to_str().unwrap()]).status();
-    }
-}
-
-#[test]
-fn a_full_disk_is_said_and_nothing_is_left_of_the_load_or_the_save() {
-    let bench = Bench::new();
-    let built = bench.stock("big:1", &Image::new().layer(Layer::seeded(63, 2, 3 << 20)));
-    let archive = bench.save("big.tar", &["big:1"]);
-    let at = bench.path("disk");
-    let disk = Disk::mount(&at, "5m");
-    let far = Sandbox::new().env("RDOCK_HOME", at.join("store"));
-    far.rdock_stdin(&["load", "-q"], Bench::new_archive(&image(64))).ok();
-    let before = state_of(&at.join("store"));
-    for arguments in [
-        &["load", "-i", &archive][..],
-        &["load", "-i", built.folder.to_str().unwrap()],
-    ] {
-        let run = far.rdock(arguments).fails(1);
-        assert!(
-            run.stderr.contains("No space left on device") || run.stderr.contains("no storage space"),
-            "{run}"
-        );
-        let hint = format!("\nhint: the disk that holds {} is full", at.join("store").display());
-        assert!(run.stderr.contains(&hint), "{run}");
-        assert_eq!(far.rdock(&["images", "-q"]).ok().stdout.lines().count(), 1);
-        if arguments[2] != archive {
-            // What came out of a folder is kept for the next try, as in a pull.
-            continue;
-        }
-        let blobs = |state: &[String]| {
-            state
-                .iter()
-                .filter(|path| path.contains("/blobs/"))
-                .cloned()
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(blobs(&state_of(&at.join("store")))[..], blobs(&before)[..]);
-    }
-    let target = at.join("out.tar");
-    let run = bench
-        .sandbox
-        .rdock(&["save", "-o", target.to_str().unwrap(), "big:1"])
-        .fails(1);
-    assert!(
-        run.stderr.contains("writing the archive: No space left on device"),
-        "{run}"
-    );
-    let left: Vec<_> = fs::read_dir(disk.0)
-        .unwrap()
-        .map(|it| it.unwrap().file_name())
-        .collect();
-    assert_eq!(left, ["store"]);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use super::{Bench, image};
+use crate::support::bench::{Bench, image};
 use crate::support::layer::digest;
 use crate::support::sandbox::Sandbox;
 

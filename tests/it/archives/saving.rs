@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::{Bench, image};
+use crate::support::bench::{Bench, image};
 use crate::support::process::Run;
 use crate::support::terminal::Terminal;
 

@@ -10,7 +10,6 @@ use crate::support::layer::{Layer, digest};
 use crate::support::recorder::Recorder;
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
-use crate::support::skopeo;
 
 /// A registry, the recorder in front of it, and a cache that knows the recorder.
 fn scene() -> (Serve, Recorder, Serve) {
@@ -35,8 +34,8 @@ fn what_came_through_comes_again_when_the_registry_behind_is_away() {
     );
     assert_eq!(cache.get("/v2/team/multi/tags/list").json()["tags"], json!(["1"]));
     let copy = |to: &str| {
-        let target = format!("dir:{}", sandbox.root().join(to).display());
-        skopeo::copy(&format!("docker://{name}"), &target);
+        let target = format!("oci:{}", sandbox.root().join(to).display());
+        sandbox.rdock(&["copy", &name, &target]).ok();
     };
     copy("all");
     line.clear();

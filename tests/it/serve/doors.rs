@@ -7,14 +7,13 @@ use serde_json::json;
 use crate::support::image::Image;
 use crate::support::layout::{Door, push_raw};
 use crate::support::process::finish;
+use crate::support::registry::users_file;
 use crate::support::sandbox::{LIMIT, Sandbox};
 use crate::support::serve::Serve;
 
 /// A file with `alice` and her password.
 fn htpasswd(sandbox: &Sandbox) -> String {
-    let path = sandbox.root().join("htpasswd");
-    let made = sandbox.run("htpasswd", &["-Bbn", "-C", "5", "alice", "s3cret-pw"]).ok();
-    fs::write(&path, made.stdout).unwrap();
+    let path = users_file(sandbox.root(), &[("alice", "s3cret-pw")]);
     path.to_str().unwrap().to_owned()
 }
 

@@ -69,7 +69,7 @@ fn an_unknown_authority_is_told_with_a_way_out() {
     assert_eq!(
         pulled.stderr,
         format!(
-            "Get \"https://{DOMAIN}/v2/\": x509: certificate signed by unknown authority\n\
+            "Get \"https://{DOMAIN}/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority\n\
              hint: the certificate of {DOMAIN} is signed by an authority that is not trusted here: put the authority's \
              certificate into /etc/docker/certs.d/{DOMAIN}/ca.crt or {}/{DOMAIN}/ca.crt\n",
             folder.display()

@@ -93,6 +93,7 @@ fn a_link_that_forgot_the_encryption_is_put_right() {
     assert_eq!(run.stdout, "1\n2\n3\n4\n5\n");
     let run = world.sandbox.rdock(&["catalog", "-q", HOST]).ok();
     assert_eq!(run.stdout.lines().count(), 5);
+    world.front.on_path("GET", "/v1/search").answer(404, &[], "");
     let run = world.sandbox.rdock(&["search", &format!("{HOST}/r5")]).ok();
     assert!(run.stdout.contains("a/r5"), "{run}");
     assert_eq!(world.plain.requests().len(), 0);
@@ -144,6 +145,9 @@ fn a_list_that_cannot_be_finished_is_shown_as_far_as_it_came() {
 fn nothing_is_removed_or_copied_by_a_list_that_was_cut() {
     for (link, ..) in DEAD_ENDS {
         let line = Line::small();
+        line.recorder
+            .on_path("DELETE", "/manifests/latest")
+            .answer(400, &[], "{}");
         cut(&line.recorder, "/tags/list", &json!({"tags": ["latest"]}), link);
         cut(
             &line.recorder,

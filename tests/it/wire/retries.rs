@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
-use crate::support::image::Image;
-use crate::support::layer::Layer;
 use crate::support::recorder::Recorder;
 use serde_json::json;
 
@@ -26,22 +24,6 @@ fn a_server_that_stumbles_is_asked_again() {
         assert!(again.stdout.contains("Image is up to date"), "{again}");
         assert_eq!(line.recorder.count(|request| request.status == status), 3);
     }
-}
-
-#[test]
-fn a_push_survives_a_server_that_stumbles() {
-    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
-    for (method, part) in [
-        ("HEAD", "/blobs/"),
-        ("POST", "/blobs/uploads/"),
-        ("PATCH", "/blobs/uploads/"),
-        ("PUT", "/blobs/uploads/"),
-        ("PUT", "/manifests/"),
-    ] {
-        line.recorder.on_path(method, part).times(1).answer(503, &SOON, "");
-    }
-    line.push().ok();
-    assert_eq!(line.recorder.count(|request| request.status == 503), 5);
 }
 
 #[test]
@@ -89,12 +71,25 @@ fn a_quota_with_a_date_is_waited_for() {
 }
 
 #[test]
-fn a_quota_without_a_date_is_told_at_once() {
+fn a_token_server_with_too_many_requests_is_asked_again() {
+    let (line, tokens) = (Line::small(), Recorder::alone());
+    ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
+    tokens.on(|_| true).times(1).answer(429, &[], "slow down");
+    tokens
+        .on(|_| true)
+        .respond(|_| Some(Reply::json(200, &json!({"token": "good"}))));
+    line.pull().ok();
+    assert_eq!(tokens.requests().len(), 2);
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_told_at_once() {
     let words = "You have reached your pull rate limit. You may increase the limit by authenticating";
     let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": words}]}).to_string();
     for part in ["/manifests/", "/blobs/"] {
         let line = Line::small();
-        line.recorder.on_path("GET", part).answer(429, &[], body.as_str());
+        let used_up = [("ratelimit-remaining", "0;w=21600"), ("Retry-After", "1")];
+        line.recorder.on_path("GET", part).answer(429, &used_up, body.as_str());
         let pulled = line.pull().fails(1);
         assert_eq!(first_line(&pulled), format!("toomanyrequests: {words}"));
         assert!(line.recorder.count(|request| request.status == 429) <= line.image.layers.len() + 1);

@@ -53,6 +53,10 @@ fn a_push_asks_for_what_it_needs_and_a_mount_for_its_source() {
     sandbox.rdock(&["pull", "nginx"]).ok();
     sandbox.rdock(&["tag", "nginx", "alice/web"]).ok();
     hub.auth().clear();
+    // Whatever the registry behind shares between its repositories.
+    hub.registry()
+        .on_path("HEAD", "/v2/alice/web/blobs/")
+        .answer(404, &[], "");
     sandbox.rdock(&["push", "alice/web"]).ok();
     let asked: Vec<_> = hub.auth().requests().iter().map(scopes).collect();
     let own = "repository:alice/web:pull,push".to_owned();

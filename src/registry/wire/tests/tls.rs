@@ -8,14 +8,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-use super::super::auth::Keys;
-use super::super::certificates::{Certificates, Identity};
+use super::super::auth::CredentialSource;
+use super::super::certificates::{Certificates, ClientCertificate};
 use super::super::host::Host;
-use super::super::origin::Reach;
+use super::super::origin::Zone;
 use super::super::request::Request;
 use super::super::resolver::Resolver;
 use super::super::tls::{Roots, unverified, verified};
-use super::super::transport::{Client, Road};
+use super::super::transport::{Client, UrlPolicy};
 use super::super::{Trust, Wire};
 use super::fake::{Fake, reply};
 use crate::error::{Clue, Result};
@@ -61,7 +61,7 @@ async fn serve(own: &CertifiedKey<KeyPair>) -> Fake {
 fn trusting(authorities: &[CertificateDer<'static>]) -> Certificates {
     Certificates {
         authorities: authorities.to_vec(),
-        identities: Vec::new(),
+        clients: Vec::new(),
     }
 }
 
@@ -75,12 +75,12 @@ async fn ask(domain: &str, own: Certificates) -> Result<u16> {
     )
     .unwrap();
     let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
-    let road = Road {
+    let policy = UrlPolicy {
         insecure: false,
-        reach: Reach::Private,
+        zone: Zone::Private,
     };
     let request = Request::new(Method::GET, "/v2/");
-    let answer = client.exchange(&request, &url, None, road).await?;
+    let answer = client.exchange(&request, &url, None, policy).await?;
     Ok(answer.status.as_u16())
 }
 
@@ -93,7 +93,10 @@ async fn a_trusted_authority_may_be_the_server_s_own_certificate() {
         200
     );
     let unknown = ask(&fake.domain, trusting(&[])).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "x509: certificate signed by unknown authority");
+    assert_eq!(
+        unknown.to_string(),
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    );
     let host = fake.domain.clone();
     assert_eq!(unknown.clue(), Some(&Clue::UnknownAuthority { host }));
     let other = authority(|_| ());
@@ -109,7 +112,7 @@ async fn its_name_and_dates_count_all_the_same() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
+        "tls: failed to verify certificate: x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
     );
     let old = authority(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let fake = serve(&old).await;
@@ -118,7 +121,9 @@ async fn its_name_and_dates_count_all_the_same() {
         .unwrap_err();
     let text = error.to_string();
     assert!(
-        text.starts_with("x509: certificate has expired or is not yet valid: current time "),
+        text.starts_with(
+            "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time "
+        ),
         "{text}"
     );
     assert!(text.ends_with(" is after 2020-01-01T00:00:00Z"), "{text}");
@@ -145,7 +150,7 @@ async fn plain_http_behind_https_is_recognised() {
 async fn an_insecure_host_is_asked_over_tls_first_whatever_its_certificate() {
     let fake = serve(&authority(|_| ())).await;
     let wire = Wire::new(Trust::default());
-    let host = Host::new(wire.endpoint(&fake.domain), Keys::None);
+    let host = Host::new(wire.endpoint(&fake.domain), CredentialSource::None);
     let tags = Request::new(Method::GET, "/v2/a/b/tags/list");
     for _ in 0..2 {
         let answer = host.send(&tags).await.unwrap();
@@ -160,11 +165,11 @@ async fn a_client_certificate_is_shown_to_who_knows_it() {
     let (own, client) = (authority(|_| ()), authority(|params| params.is_ca = IsCa::NoCa));
     let tls = acceptor(&own, Some(&client));
     let fake = Fake::start_tls(tls, |_, _| reply(200).into()).await;
-    let certificates = |identities| Certificates {
+    let certificates = |clients| Certificates {
         authorities: vec![own.cert.der().clone()],
-        identities,
+        clients,
     };
-    let identity = |of: &CertifiedKey<KeyPair>| Identity {
+    let identity = |of: &CertifiedKey<KeyPair>| ClientCertificate {
         name: "client".to_owned(),
         chain: vec![of.cert.der().clone()],
         key: key(of),
