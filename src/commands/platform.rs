@@ -13,11 +13,6 @@ pub(super) fn invalid(e: Error) -> Error {
     e.during("invalid platform")
 }
 
-/// The store has one platform of an image under a name; another one is not here.
-pub(super) fn check(name: &str, actual: &Platform, wanted: &Platform) -> Result<()> {
-    actual.check_serves(wanted, name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

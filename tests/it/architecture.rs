@@ -104,8 +104,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store/notes", &["store"]),
     ("store/images", &["store", "store/bytes", "store/notes"]),
     ("server/http", &[]),
+    ("server/backing", &[]),
     ("server/auth", &["server/http"]),
-    ("server/api", &["server", "server/auth", "server/http"]),
+    ("server/api", &["server/auth", "server/backing", "server/http"]),
 ];
 
 /// What commands share: their context, and how arguments and listings are read and shown.
@@ -117,7 +118,7 @@ const SHARED: &[&str] = &[
 const BORROWED: &[(&str, &str)] = &[];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
-const CIRCULAR: &[&str] = &["server"];
+const CIRCULAR: &[&str] = &[];
 
 #[test]
 fn modules_use_only_what_is_below_them() {
