@@ -44,7 +44,6 @@ mod images;
 mod layout;
 mod lock;
 mod lock_watch;
-mod memory_share;
 mod notes;
 mod unsynced;
 mod writer;
@@ -57,7 +56,7 @@ use std::sync::Arc;
 
 pub use blobs::Blobs;
 pub use bytes::scratch::{Scratch, ScratchHolder};
-pub use bytes::uploads::{RestingUpload, Upload, Uploads};
+pub use bytes::uploads::{Mark, RestingUpload, Upload, Uploads};
 pub use images::Images;
 pub use images::catalog::Image;
 pub use images::check::{BlobFault, Checked, Repair};

@@ -177,6 +177,7 @@ fn proxy_words(why: &str) -> Option<&'static str> {
     match why.strip_prefix("tunnel error: ")? {
         "proxy authorization required" => Some("Proxy Authentication Required"),
         "unsuccessful" => Some("the proxy refuses to connect"),
+        "unexpected end of file" => Some("unexpected EOF"),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::authorization::Authorization;
@@ -54,28 +54,9 @@ pub(super) struct NewToken {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<Seconds>,
+    /// Mostly a number; some servers write it as a text.
+    expires_in: Option<Value>,
     refresh_token: Option<String>,
-}
-
-/// As a number, or as some servers write one; anything else is as good as nothing.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(f64),
-    Text(String),
-    Other(IgnoredAny),
-}
-
-impl Seconds {
-    fn duration(&self) -> Option<Duration> {
-        let seconds = match self {
-            Self::Number(seconds) => *seconds,
-            Self::Text(text) => text.trim().parse().ok()?,
-            Self::Other(_) => return None,
-        };
-        Duration::try_from_secs_f64(seconds).ok()
-    }
 }
 
 /// Asks for a token: with an identity token by POST (OAuth 2), else by GET, which every token server offers. The
@@ -133,12 +114,21 @@ pub(super) async fn fetch(
         let message = format!("the token is longer than {MAX_TOKEN} bytes");
         return Err(Error::new(Kind::Unauthorized, message).during(doing()));
     }
-    let life = reply.expires_in.and_then(|seconds| seconds.duration());
     Ok(NewToken {
         token,
-        life: life.unwrap_or(SHORTEST_LIFE).clamp(SHORTEST_LIFE, LONGEST_LIFE),
+        life: life(reply.expires_in.as_ref()),
         identity: given(reply.refresh_token),
     })
+}
+
+/// As long as the server says, where that makes sense.
+fn life(expires_in: Option<&Value>) -> Duration {
+    let seconds = match expires_in {
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        other => other.and_then(Value::as_f64),
+    };
+    let life = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    life.unwrap_or(SHORTEST_LIFE).clamp(SHORTEST_LIFE, LONGEST_LIFE)
 }
 
 fn by_get(realm: &Realm, scopes: &[Scope], account: Option<&str>, purpose: Purpose) -> Request {

@@ -268,11 +268,11 @@ fn a_proxy_that_refuses_or_hangs_up_is_told_so() {
         ),
         (
             "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
-            "proxyconnect tcp: ",
+            "the proxy refuses to connect",
         ),
         ("HTTP/1.1 200 OK\r\n\r\n", "EOF"),
-        ("nonsense", "proxyconnect tcp: "),
-        ("", "proxyconnect tcp: "),
+        ("nonsense", "the proxy refuses to connect"),
+        ("", "unexpected EOF"),
     ] {
         let run = pull_by(&RawServer::saying(answer));
         assert!(first_line(&run).contains(why), "{answer}: {run}");
