@@ -12,6 +12,7 @@ pub mod go_json;
 pub mod graph;
 pub mod history;
 pub mod inspection;
+pub mod layout;
 pub mod manifest;
 pub mod manifest_list;
 pub mod nearest;

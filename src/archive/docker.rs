@@ -7,11 +7,14 @@ use std::fs::File;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::contents::{Contents, path_of};
+use super::contents::Contents;
 use super::entries::{broken, cleaned};
-use super::images::{Listed, Reader, Shelf, wrong_diff_id};
-use super::{Held, bad};
+use super::errors::{bad, wrong_diff_id};
+use super::files::{Files as _, path_of};
+use super::held::Held;
+use super::images::{Listed, Reader};
 use crate::error::{Clue, During, Error, Kind, Result};
+use crate::image::graph::Node;
 use crate::image::manifest::DOCKER_MANIFEST;
 use crate::image::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, null};
 use crate::tarball::{Packing, content_digest, peeked};
@@ -69,7 +72,7 @@ pub(super) fn images(contents: &Contents, held: &Held<'_>, platform: Option<&Pla
         _ => bad("the archive's manifest.json is not valid").caused_by(e),
     })?;
     let reader = Reader {
-        shelf: contents,
+        files: contents,
         has: held.has,
     };
     items
@@ -127,11 +130,14 @@ fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Pl
     Ok(Listed {
         names,
         id,
-        root,
-        children: Vec::new(),
+        manifests: vec![Node {
+            digest: root.digest().clone(),
+            size: root.descriptor.size,
+        }],
+        root: root.descriptor.clone(),
         blobs,
         missing: Vec::new(),
-        is_original: false,
+        made: Some(root),
     })
 }
 
