@@ -97,7 +97,7 @@ fn a_killed_step_leaves_the_list_as_it_was() {
         .run(&host, "manifest create HOST/team/list HOST/team/app:amd64")
         .ok();
     let before = lists.files();
-    let [list, new, last] = [
+    let [list, new, hanging] = [
         "team/list".to_owned(),
         format!("team/app@{}", lists.amd64),
         "other/app:arm64".to_owned(),
@@ -105,7 +105,7 @@ fn a_killed_step_leaves_the_list_as_it_was() {
     .map(|name| format!("{host}/{name}"));
     let mut child = lists
         .sandbox
-        .spawn(&["manifest", "create", "--amend", &list, &new, &last]);
+        .spawn(&["manifest", "create", "--amend", &list, &new, &hanging]);
     front.wait_for(|request| request.is("GET", "/other/app/manifests/"));
     child.kill().unwrap();
     child.wait().unwrap();
