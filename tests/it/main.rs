@@ -22,6 +22,7 @@ mod limits;
 mod local_images;
 mod login;
 mod login_terminal;
+mod manifest_lists;
 mod mistakes;
 mod personalities;
 mod places;
