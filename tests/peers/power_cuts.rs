@@ -131,6 +131,7 @@ impl Cut {
         line.sandbox.set_env("RDOCK_HOME", &self.store);
         let damaged = self.wrong_blobs().len();
         let run = line.sandbox.rdock(first);
+        println!("{damaged} blobs were wrong before {first:?}");
         assert!(self.wrong_blobs().is_empty(), "{damaged} wrong before {first:?}: {run}");
         line.pull().ok();
         let check = line.sandbox.rdock(&["system", "check"]).ok();
