@@ -56,7 +56,7 @@ use std::sync::Arc;
 
 pub use blobs::Blobs;
 pub use bytes::scratch::{Scratch, ScratchHolder};
-pub use bytes::uploads::{RestingUpload, Upload, Uploads};
+pub use bytes::uploads::{Mark, RestingUpload, Upload, Uploads};
 pub use images::Images;
 pub use images::catalog::Image;
 pub use images::check::{BlobFault, Checked, Repair};

@@ -205,10 +205,8 @@ impl Context {
             certificate_folders: self.settings.certificate_folders.clone(),
             no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
         };
-        let wire = match stall_timeout {
-            Some(timeout) => Wire::with_idle_timeout(trust, timeout),
-            None => Wire::new(trust),
-        };
+        let watcher = self.settings.debug.then(|| self.screen.wire_watcher());
+        let wire = Wire::with(trust, stall_timeout, watcher);
         let made = Registries::new(wire, self.credentials().clone(), mirrors);
         Ok(self.registries.get_or_init(|| made))
     }

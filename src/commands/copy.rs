@@ -166,7 +166,7 @@ fn tell(news: News<'_>, args: &CopyArgs, context: &Context) {
             let words = format!("WARNING: cosign's signatures are not looked for: {e}");
             context.screen.note(&words);
         }
-        News::Pulling(_) | News::Digest(_) | News::PassedOver { .. } | News::NotRemembered(_) => {}
+        _ => {}
     }
 }
 

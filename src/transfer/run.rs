@@ -196,6 +196,9 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
                 // Once: a mirror may have lied, or bytes may have been hurt on the way.
                 is_second_chance = true;
                 continue;
+            } else if failure.is_final() {
+                // Whoever asked has tried it often enough.
+                None
             } else if failure.kind() == Kind::RateLimited {
                 self.slots.narrow();
                 backoff.after_failure(failure.retry_after())

@@ -76,7 +76,7 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
             listed(platforms)?
         ),
         Clue::NearestNames(names) => format!("there is {}; {program} images lists all", listed(names)?),
-        Clue::Unreachable { host } => format!(
+        Clue::Unreachable { host } | Clue::Silent { host } => format!(
             "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
              between"
         ),

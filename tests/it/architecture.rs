@@ -81,6 +81,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_complete::", &["cli"]),
     ("reqwest::", &["registry"]),
     ("rustls::", &["registry"]),
+    ("psl::", &["registry"]),
     ("hyper::", &["server"]),
     ("bcrypt::", &["server"]),
     ("indicatif::", &["ui"]),
@@ -102,8 +103,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store/notes", &["store"]),
     ("store/images", &["store", "store/bytes", "store/notes"]),
     ("server/http", &[]),
+    ("server/backing", &[]),
     ("server/auth", &["server/http"]),
-    ("server/api", &["server", "server/auth", "server/http"]),
+    ("server/api", &["server/auth", "server/backing", "server/http"]),
 ];
 
 /// What commands share: their context, and how arguments and listings are read and shown.
@@ -115,7 +117,7 @@ const SHARED: &[&str] = &[
 const BORROWED: &[(&str, &str)] = &[];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
-const CIRCULAR: &[&str] = &["archive", "image", "server"];
+const CIRCULAR: &[&str] = &["archive", "image"];
 
 #[test]
 fn modules_use_only_what_is_below_them() {

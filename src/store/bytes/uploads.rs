@@ -235,6 +235,17 @@ pub struct Mark {
     digester: Digester,
 }
 
+impl Mark {
+    /// How many bytes are before it.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
 /// The hash and the length of the file, which is left at its end.
 fn hash(file: &mut File, algorithm: Algorithm) -> io::Result<(Digester, u64)> {
     let mut digester = Digester::new(algorithm);

@@ -6,7 +6,9 @@ use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
 use crate::support::image::Image;
 use crate::support::layer::Layer;
+use crate::support::raw::{RawServer, pass_on, read_head, reset};
 use crate::support::recorder::Recorder;
+use crate::support::sandbox::Sandbox;
 use serde_json::json;
 
 const SOON: [(&str, &str); 1] = [("Retry-After", "0")];
@@ -149,4 +151,64 @@ fn what_will_not_pass_is_asked_once() {
             "{status}"
         );
     }
+}
+
+#[test]
+fn a_first_request_that_is_cut_off_is_sent_again() {
+    type Cut = fn(&mut std::net::TcpStream);
+    let cuts: [Cut; 3] = [
+        |stream| reset(stream),
+        |stream| drop(read_head(stream)),
+        |stream| {
+            read_head(stream);
+            reset(stream);
+        },
+    ];
+    for cut in cuts {
+        let line = Line::small();
+        let upstream = line.recorder.host();
+        // The second one asks whether it is TLS that is spoken there.
+        let server = RawServer::start(move |number, stream| match number {
+            0..2 => cut(stream),
+            _ => pass_on(stream, &upstream),
+        });
+        line.sandbox
+            .rdock(&["pull", &format!("{}/team/app", server.host())])
+            .ok();
+        line.assert_whole();
+    }
+}
+
+#[test]
+fn a_first_request_that_meets_silence_is_sent_again() {
+    let line = Line::small();
+    let upstream = line.recorder.host();
+    let server = RawServer::start(move |number, stream| match number {
+        0..2 => {
+            let _ = std::io::copy(stream, &mut std::io::sink());
+        }
+        _ => pass_on(stream, &upstream),
+    });
+    let name = format!("{}/team/app", server.host());
+    line.sandbox.rdock(&["pull", "--stall-timeout", "1s", &name]).ok();
+}
+
+#[test]
+fn a_host_that_only_hangs_up_is_tried_three_times() {
+    let server = RawServer::start(|_, stream| drop(read_head(stream)));
+    let run = Sandbox::new()
+        .rdock(&["pull", &format!("{}/x", server.host())])
+        .fails(1);
+    assert!(first_line(&run).ends_with("/v2/\": EOF"), "{run}");
+    // Each with a look at whether it is TLS that is spoken there.
+    assert!((3..=6).contains(&server.connections()), "{}", server.connections());
+}
+
+#[test]
+fn tries_of_one_layer_are_not_tried_again_by_another() {
+    let line = Line::new(&Image::new().layer(Layer::files(1, 10)));
+    line.recorder.on_path("POST", "/blobs/uploads/").answer(503, &SOON, "");
+    line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
+    line.push_with(&["--max-concurrent", "1"]).fails(1);
+    assert_eq!(line.recorder.count(|request| request.is("POST", "/blobs/uploads/")), 6);
 }
