@@ -1,6 +1,7 @@
 //! The command tree: `completions/` and `man/` are made from it.
 
 pub mod complete;
+mod completion;
 mod elsewhere;
 pub mod help;
 pub mod mistake;
@@ -14,8 +15,8 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, check, copy, demo, df, digest, engine, history, images, import, info, inspect, load,
-    login, logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
+    Context, Status, buildx, catalog, check, copy, demo, df, digest, engine, history, images, import, info, inspect,
+    load, login, logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Program, Settings};
@@ -178,9 +179,13 @@ fn switch(arg: Arg) -> Arg {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(hide = true)]
+    Buildx(buildx::BuildxArgs),
     #[command(subcommand, hide = true)]
     Builder(engine::BuilderCommand),
     Catalog(catalog::CatalogArgs),
+    #[command(subcommand, hide = true)]
+    Completion(completion::CompletionCommand),
     #[command(subcommand, hide = true)]
     Container(engine::ContainerCommand),
     #[command(subcommand, hide = true)]
@@ -278,7 +283,12 @@ impl Command {
 
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
+            Command::Buildx(args) => Box::pin(buildx::run(args, context)).await,
             Command::Builder(command) => engine::run_builder(&command, context).await,
+            Command::Completion(shell) => {
+                context.screen.print(&completion::script(&shell)?);
+                Ok(Status::Done)
+            }
             Command::Container(command) => engine::run_container(&command, context).await,
             Command::Context(command) => engine::run_context(&command, context),
             Command::Network(command) => engine::run_named(engine::Thing::Network, &command, context).await,

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future;
 use tokio::sync::mpsc;
@@ -20,6 +20,7 @@ use crate::store::blobs::Blobs;
 use crate::store::bytes::partial::{Partial, Progress};
 use crate::store::bytes::ranges::{Came, QUEUE, Ranges};
 use crate::store::bytes::writeback::Writeback;
+use crate::store::lock_watch::TOLD_AFTER;
 use crate::store::unsynced::Waiting;
 
 /// How often to look whether another process has finished the same blob.
@@ -72,6 +73,7 @@ impl Ingest {
     /// The blob's partial file for this task alone, or `None` when the blob is there or has come meanwhile.
     async fn claim(&self, blob: &Descriptor) -> Result<Option<Partial>> {
         let is_present = || self.blobs.has_whole(blob);
+        let mut untold_until = Some(Instant::now() + TOLD_AFTER);
         let partial = loop {
             if is_present() {
                 return Ok(None);
@@ -80,7 +82,13 @@ impl Ingest {
                 .map_err(|e| self.blobs.layout().failure(e))?
             {
                 Some(partial) => break partial,
-                None => time::sleep(POLL).await,
+                None => {
+                    if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
+                        let layout = self.blobs.layout();
+                        layout.lock_watch().tell(&layout.partial(&blob.digest));
+                    }
+                    time::sleep(POLL).await;
+                }
             }
         };
         if is_present() {

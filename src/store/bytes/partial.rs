@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +73,7 @@ impl Batch {
 /// A partial file that this process alone writes to. All methods block.
 pub(in crate::store) struct Partial {
     layout: Arc<Layout>,
+    path: PathBuf,
     file: File,
     digest: Digest,
     /// What the whole blob will have, in bytes.
@@ -114,14 +116,15 @@ impl Partial {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(e)) => return Err(e),
+                Err(TryLockError::Error(e)) => return Err(files::at(&path)(e)),
             }
             // Whoever held the lock before may have moved the file away meanwhile.
-            let ours = file.metadata()?;
+            let ours = file.metadata().map_err(files::at(&path))?;
             let there = fs::symlink_metadata(&path);
             if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
                 return Ok(Some(Self {
                     layout: Arc::clone(layout),
+                    path,
                     file,
                     digest: blob.digest.clone(),
                     size: blob.size,
@@ -136,16 +139,23 @@ impl Partial {
 
     /// Whether no earlier try left anything.
     pub(in crate::store) fn is_new(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.len() == 0)
+        Ok(self.length()? == 0)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let metadata = self.file.metadata().map_err(files::at(&self.path))?;
+        Ok(metadata.len())
     }
 
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(in crate::store) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
-        let len = self.file.metadata()?.len();
+        let len = self.length()?;
         self.is_mapped = len == self.size.saturating_add(MAP_LEN as u64);
         let held = if self.is_mapped {
             let mut map = vec![0; MAP_LEN];
-            self.file.read_exact_at(&mut map, self.size)?;
+            self.file
+                .read_exact_at(&mut map, self.size)
+                .map_err(files::at(&self.path))?;
             Extents::of_map(&map, self.size)
         } else {
             let mut held = Extents::default();
@@ -164,7 +174,7 @@ impl Partial {
 
     /// Forgets all bytes.
     pub(in crate::store) fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
+        self.file.set_len(0).map_err(files::at(&self.path))?;
         self.is_mapped = false;
         self.progress = Progress::none(&self.digest);
         Ok(())
@@ -204,16 +214,18 @@ impl Partial {
             // First, or a file that is cut off here would seem to be whole up to these bytes.
             let mut map = self.progress.held.to_map();
             map.resize(MAP_LEN, 0);
-            self.file.write_all_at(&map, self.size)?;
+            self.file.write_all_at(&map, self.size).map_err(files::at(&self.path))?;
             self.is_mapped = true;
         }
-        write_all(&self.file, chunks, offset)?;
+        write_all(&self.file, chunks, offset).map_err(files::at(&self.path))?;
         if let Some(writeback) = &mut self.writeback {
             writeback.wrote(offset..end, &self.file);
         }
         self.progress.held.add(offset..end);
         if self.is_mapped {
-            self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
+            self.file
+                .write_all_at(&self.progress.held.to_map(), self.size)
+                .map_err(files::at(&self.path))?;
         }
         if self.progress.hashed == offset {
             for chunk in chunks {
@@ -239,7 +251,9 @@ impl Partial {
         while self.progress.hashed < end {
             let left = usize::try_from(end - self.progress.hashed).unwrap_or(PIECE);
             let piece = &mut buffer[..left.min(PIECE)];
-            self.file.read_exact_at(piece, self.progress.hashed)?;
+            self.file
+                .read_exact_at(piece, self.progress.hashed)
+                .map_err(files::at(&self.path))?;
             self.progress.digester.update(piece);
             self.progress.hashed += piece.len() as u64;
         }
@@ -268,15 +282,14 @@ impl Partial {
     /// Makes the whole and right partial file the blob.
     pub(in crate::store) fn publish(self, waiting: &Waiting) -> io::Result<()> {
         if self.is_mapped {
-            self.file.set_len(self.size)?;
+            self.file.set_len(self.size).map_err(files::at(&self.path))?;
         }
-        let path = self.layout.partial(&self.digest);
-        self.layout.publish(&path, &self.file, &self.digest, waiting)
+        self.layout.publish(&self.path, &self.file, &self.digest, waiting)
     }
 
     /// Removes the file.
     pub(in crate::store) fn discard(self) -> io::Result<()> {
-        fs::remove_file(self.layout.partial(&self.digest))
+        fs::remove_file(&self.path).map_err(files::at(&self.path))
     }
 }
 
@@ -334,6 +347,7 @@ mod tests {
         let digest = Digest::of(b"x");
         let mut partial = Partial {
             layout: Arc::clone(&layout),
+            path: "/store/ingest/sha256-x".into(),
             file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
             size: 1,
             progress: Progress::none(&digest),
@@ -349,6 +363,7 @@ mod tests {
         drop(sender);
         let error = layout.failure(partial.take(&mut batches).unwrap_err());
         assert_eq!(error.kind(), Kind::NoSpace);
+        assert!(error.to_string().starts_with("/store/ingest/sha256-x: "), "{error}");
         assert_eq!(
             error.clue(),
             Some(&Clue::DiskFull {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::mem;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::content::BlobReader;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 use crate::store::blobs::{self, Blobs};
+use crate::store::files;
 use crate::store::layout::Layout;
 use crate::store::memory_share::MemoryShare;
 
@@ -32,11 +34,16 @@ pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> R
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file(blobs.layout(), file, blob, from)
+    stream_file(blobs.layout(), (file, blobs.layout().blob(&blob.digest)), blob, from)
 }
 
 /// The same of a file that is known to hold the blob.
-pub(in crate::store) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+pub(in crate::store) fn stream_file(
+    layout: &Layout,
+    file: (File, PathBuf),
+    blob: &Descriptor,
+    from: u64,
+) -> Result<BlobReader> {
     let size = blob.size;
     if from > size {
         return Err(Error::new(
@@ -62,14 +69,15 @@ pub(in crate::store) fn stream_file(layout: &Layout, file: File, blob: &Descript
 }
 
 fn send(
-    mut file: File,
+    (mut file, path): (File, PathBuf),
     span: std::ops::Range<u64>,
     sender: &mpsc::Sender<Result<Bytes>>,
     digest: &Digest,
     memory: &MemoryShare,
 ) -> Result<()> {
     let doing = || format!("reading blob {digest} of the store");
-    file.seek(SeekFrom::Start(span.start)).during(doing())?;
+    let sought = file.seek(SeekFrom::Start(span.start));
+    sought.map_err(files::at(&path)).during(doing())?;
     let mut left = span.end - span.start;
     let buffers = Arc::<Buffers>::default();
     while left > 0 {
@@ -80,7 +88,7 @@ fn send(
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(blobs::damaged(digest, "it became shorter while it was read"));
             }
-            read => read.during(doing())?,
+            read => read.map_err(files::at(&path)).during(doing())?,
         }
         left -= buffer.len() as u64;
         if sender.blocking_send(Ok(buffers.lend(buffer))).is_err() {
