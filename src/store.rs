@@ -44,7 +44,6 @@ mod images;
 mod layout;
 mod lock;
 mod lock_watch;
-mod memory_share;
 mod notes;
 mod unsynced;
 mod writer;

@@ -322,7 +322,7 @@ impl Uploads {
     /// Why a body was not taken. A session that is over is forgotten, and the next try opens another.
     async fn refused_writing(&self, digest: &Digest, answer: Answer, offset: u64) -> Error {
         let failure = self.requests.main().refusal(answer).await;
-        if failure.kind() == Kind::Unavailable {
+        if matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited) {
             return failure.first();
         }
         self.sessions.notes.forget(digest);

@@ -17,7 +17,6 @@ use crate::store::files;
 use crate::store::folders::{self, Folder};
 use crate::store::half_done::{SESSION, TEMPORARY, UPLOAD, is_half_done};
 use crate::store::lock_watch::LockWatch;
-use crate::store::memory_share::MemoryShares;
 use crate::store::unsynced::{Unsynced, Waiting};
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
@@ -34,7 +33,6 @@ const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
 pub(super) struct Layout {
     root: PathBuf,
     ingest: PathBuf,
-    shares: MemoryShares,
     unsynced: Unsynced,
     lock_watch: LockWatch,
     /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
@@ -54,18 +52,12 @@ impl Layout {
 
     pub(super) fn watched(root: PathBuf, lock_watch: LockWatch) -> Self {
         Self {
-            shares: MemoryShares::default(),
             unsynced: Unsynced::new(&root, lock_watch.clone()),
             lock_watch,
             is_unsettled: AtomicBool::default(),
             ingest: root.join(INGEST),
             root,
         }
-    }
-
-    /// The blobs that are on their way in or out.
-    pub(super) fn shares(&self) -> &MemoryShares {
-        &self.shares
     }
 
     /// What is done when a lock has to be waited for.

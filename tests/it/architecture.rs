@@ -32,7 +32,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("archive", &["error", "image", "content", "progress", "tarball"]),
     ("transfer", &["error", "image", "content", "progress", "backoff"]),
-    ("server", &["error", "image", "content", "registry", "store"]),
+    (
+        "server",
+        &["error", "image", "content", "registry", "store", "transfer"],
+    ),
     ("ui", &["error", "image", "content", "progress", "units"]),
     ("places", PLACES),
     ("jobs", JOBS),

@@ -28,8 +28,8 @@ const CODES: [(&str, &str); 19] = [
     ("TAG_INVALID", "manifest tag did not match URI"),
     (NAME_UNKNOWN, "repository name not known to registry"),
     (MANIFEST_UNKNOWN, "manifest unknown"),
-    ("MANIFEST_INVALID", "manifest invalid"),
-    ("MANIFEST_UNVERIFIED", "manifest failed signature verification"),
+    (MANIFEST_INVALID, "manifest invalid"),
+    (MANIFEST_UNVERIFIED, "manifest failed signature verification"),
     (MANIFEST_BLOB_UNKNOWN, "blob unknown to registry"),
     (BLOB_UNKNOWN, "blob unknown to registry"),
     ("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
@@ -44,6 +44,8 @@ pub(in crate::registry) const DIGEST_INVALID: &str = "DIGEST_INVALID";
 const SIZE_INVALID: &str = "SIZE_INVALID";
 pub(in crate::registry) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
 pub(in crate::registry) const MANIFEST_UNKNOWN: &str = "MANIFEST_UNKNOWN";
+const MANIFEST_INVALID: &str = "MANIFEST_INVALID";
+const MANIFEST_UNVERIFIED: &str = "MANIFEST_UNVERIFIED";
 const MANIFEST_BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 const BLOB_UNKNOWN: &str = "BLOB_UNKNOWN";
 
@@ -137,6 +139,19 @@ impl Refusal {
         let codes = [MANIFEST_BLOB_UNKNOWN, BLOB_UNKNOWN, MANIFEST_UNKNOWN];
         let lacking = self.reasons.iter().filter(move |reason| codes.contains(&reason.code));
         lacking.flat_map(|reason| &reason.digests)
+    }
+
+    /// Whether it may be the type of what was sent that is refused.
+    pub(in crate::registry) fn may_be_of_type(&self) -> bool {
+        let says_little = matches!(
+            self.code(),
+            None | Some(UNKNOWN | UNSUPPORTED | MANIFEST_INVALID | MANIFEST_UNVERIFIED)
+        );
+        match self.status.as_u16() {
+            406 | 415 => true,
+            400 | 422 => says_little,
+            _ => false,
+        }
     }
 
     /// Whether the registry cannot do such a thing at all.

@@ -24,12 +24,13 @@ use super::super::http::reply::Answer;
 use super::super::retention::off_thread;
 use super::blobs::blob_reply;
 use super::route::{At, Name};
-use crate::content::{BlobReader, ByteStream, Opener, Sink as _, Source as _};
+use crate::content::{BlobReader, ByteStream, Sink as _, Source as _};
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 use crate::registry::{Registry, Repository};
 use crate::store::Store;
+use crate::transfer;
 
 /// How long a tag counts as looked up: a pull asks for it twice.
 const FRESH: Duration = Duration::from_secs(30);
@@ -253,7 +254,7 @@ fn refuses(e: &Error) -> bool {
 async fn receive(repository: &Repository, store: &Store, blob: &Descriptor, tee: &Tee) -> Result<()> {
     let from = store.clone();
     let session = off_thread(move || from.begin()).await?;
-    let open = Opener::new(|offset| {
+    let open = transfer::opener(|offset| {
         let opening: Pin<Box<dyn Future<Output = Result<BlobReader>>>> = Box::pin(async move {
             let reader = repository.open(blob, offset).await?;
             Ok(tee.split(reader))

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
+use crate::content::{Batch, Extents};
 use crate::image::{Descriptor, Digest, Digester};
-use crate::store::bytes::extents::{Extents, MAP_LEN};
+use crate::store::bytes::partial_map::{self, MAP_LEN};
 use crate::store::bytes::writeback::Writeback;
 use crate::store::files;
 use crate::store::layout::Layout;
@@ -20,55 +21,6 @@ use crate::store::unsynced::Waiting;
 const PIECE: usize = 256 << 10;
 /// Half of what Linux takes in one call.
 const MOST_SLICES: usize = 512;
-
-/// Bytes of a blob, and where in it they belong.
-#[derive(Debug)]
-pub(in crate::store) struct Batch {
-    pub(in crate::store) offset: u64,
-    pub(in crate::store) length: usize,
-    chunks: Vec<Bytes>,
-    /// Given back when the bytes are written.
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Batch {
-    pub(in crate::store) fn at(offset: u64) -> Self {
-        Self {
-            offset,
-            length: 0,
-            chunks: Vec::new(),
-            _place: None,
-        }
-    }
-
-    pub(in crate::store) fn placed(self, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { _place: place, ..self }
-    }
-
-    pub(in crate::store) fn push(&mut self, chunk: Bytes) {
-        self.length += chunk.len();
-        self.chunks.push(chunk);
-    }
-
-    /// Cuts it where in the blob the last multiple of `step` bytes is, and answers what comes after. Where its last
-    /// chunk reaches over no such multiple, nothing is cut off.
-    pub(in crate::store) fn cut(&mut self, step: u64) -> Self {
-        let over = usize::try_from(self.end() % step).unwrap_or(usize::MAX);
-        let mut rest = Self::at(self.end());
-        if let Some(last) = self.chunks.last_mut().filter(|last| last.len() > over)
-            && over > 0
-        {
-            rest.offset -= over as u64;
-            rest.push(last.split_off(last.len() - over));
-            self.length -= over;
-        }
-        rest
-    }
-
-    pub(in crate::store) fn end(&self) -> u64 {
-        self.offset + self.length as u64
-    }
-}
 
 /// A partial file that this process alone writes to. All methods block.
 pub(in crate::store) struct Partial {
@@ -156,7 +108,7 @@ impl Partial {
             self.file
                 .read_exact_at(&mut map, self.size)
                 .map_err(files::at(&self.path))?;
-            Extents::of_map(&map, self.size)
+            partial_map::read(&map, self.size)
         } else {
             let mut held = Extents::default();
             held.add(0..len);
@@ -212,7 +164,7 @@ impl Partial {
         let is_next = offset == self.progress.held.front() && self.progress.held.is_one();
         if !is_next && !self.is_mapped {
             // First, or a file that is cut off here would seem to be whole up to these bytes.
-            let mut map = self.progress.held.to_map();
+            let mut map = partial_map::write(&self.progress.held);
             map.resize(MAP_LEN, 0);
             self.file.write_all_at(&map, self.size).map_err(files::at(&self.path))?;
             self.is_mapped = true;
@@ -224,7 +176,7 @@ impl Partial {
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file
-                .write_all_at(&self.progress.held.to_map(), self.size)
+                .write_all_at(&partial_map::write(&self.progress.held), self.size)
                 .map_err(files::at(&self.path))?;
         }
         if self.progress.hashed == offset {
@@ -317,29 +269,6 @@ mod tests {
 
     use super::*;
     use crate::error::{Clue, Kind};
-
-    #[test]
-    fn a_batch_is_cut_at_a_whole_block_of_the_file() {
-        let cut = |offset: u64, lengths: &[usize]| {
-            let mut batch = Batch::at(offset);
-            for &length in lengths {
-                batch.push(Bytes::from(vec![0; length]));
-            }
-            let rest = batch.cut(100);
-            for part in [&batch, &rest] {
-                assert_eq!(part.chunks.iter().map(Bytes::len).sum::<usize>(), part.length);
-            }
-            assert_eq!(batch.end(), rest.offset);
-            (batch.length, rest.length)
-        };
-        assert_eq!(cut(0, &[250]), (200, 50));
-        assert_eq!(cut(130, &[40, 240]), (270, 10));
-        assert_eq!(cut(0, &[200]), (200, 0));
-        assert_eq!(cut(110, &[20]), (20, 0), "no multiple within");
-        assert_eq!(cut(0, &[120, 10]), (130, 0), "not within the last chunk");
-        assert_eq!(cut(0, &[100, 10]), (110, 0), "nothing would be left of the last chunk");
-        assert_eq!(cut(7, &[]), (0, 0));
-    }
 
     #[test]
     fn a_full_disk_is_said_with_its_folder() {

@@ -119,7 +119,7 @@ impl Scratch {
     pub fn open(&self, kept: &Kept, from: u64) -> Result<BlobReader> {
         let file = File::open(&kept.path).map_err(|e| self.failure(&kept.path, e))?;
         let blob = Descriptor::new("", kept.digest.clone(), kept.size);
-        reader::stream_file(&self.layout, (file, kept.path.clone()), &blob, from)
+        reader::stream_file((file, kept.path.clone()), &blob, from)
     }
 
     /// An archive that claims more than there is room for is refused before the disk is full.

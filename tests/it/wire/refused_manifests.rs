@@ -86,7 +86,10 @@ fn the_push_of_what_an_immutable_tag_stands_for_is_done() {
         sandbox.rdock(&["tag", &others, &to]).ok();
         for arguments in [&["push", &to] as &[&str], &["copy", &others, &to]] {
             let run = sandbox.rdock(arguments).fails(1);
-            let hint = format!("hint: the tag latest stands for {} there", line.image.digest);
+            let hint = match refusal.0 {
+                403 => "hint: HOST wants a login".replace("HOST", &front.host()),
+                _ => format!("hint: the tag latest stands for {} there", line.image.digest),
+            };
             assert!(run.stderr.contains(refusal.2) && run.stderr.contains(&hint), "{run}");
         }
     }

@@ -95,6 +95,7 @@ fn pages_in_place_of_an_upload_s_answers_are_told_at_once() {
         ("PUT", "/manifests/"),
     ] {
         let line = Line::small();
+        line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
         line.recorder.on_path(method, part).answer(200, &HTML, PAGE);
         let run = line.push().fails(1);
         assert!(
@@ -260,4 +261,25 @@ fn a_wrong_password_is_told_where_only_the_token_server_sees_it() {
         let run = if is_right { run.ok() } else { run.fails(1) };
         assert_eq!(run.stdout.contains("Login Succeeded"), is_right, "{run}");
     }
+}
+
+#[test]
+fn a_digest_that_is_claimed_in_place_of_the_one_asked_for_is_not_believed() {
+    let line = Line::small();
+    let wrong = format!("sha256:{}", "a".repeat(64));
+    line.recorder
+        .on(|r| r.method == "HEAD" && r.path.contains("/manifests/sha256:"))
+        .answer(200, &[("Docker-Content-Digest", &wrong)], "");
+    let name = format!("{}/team/app@{}", line.recorder.host(), line.image.digest);
+    let digest = line.sandbox.rdock(&["digest", &name]).ok();
+    assert_eq!(digest.stdout.trim(), line.image.digest);
+    // Nor is the image taken to be there.
+    let empty = crate::support::serve::Serve::open();
+    let front = Recorder::front(&empty.host());
+    front
+        .on_path("HEAD", "/manifests/sha256:")
+        .answer(200, &[("Docker-Content-Digest", &wrong)], "");
+    let copy = format!("{}/team/copy", front.host());
+    line.sandbox.rdock(&["copy", &line.name(), &copy]).ok();
+    empty.get("/v2/team/copy/manifests/latest").is(200);
 }
