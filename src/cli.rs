@@ -1,6 +1,7 @@
 //! The command tree: `completions/` and `man/` are made from it.
 
 pub mod complete;
+mod completion;
 mod elsewhere;
 pub mod help;
 pub mod mistake;
@@ -14,8 +15,8 @@ use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcomm
 
 use crate::commands;
 use crate::commands::{
-    Context, Status, catalog, check, copy, demo, df, digest, engine, history, images, import, info, inspect, load,
-    login, logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
+    Context, Status, buildx, catalog, check, copy, demo, df, digest, engine, history, images, import, info, inspect,
+    load, login, logout, manifest, prune, pull, push, rmi, save, search, serve, tag, tags, version,
 };
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Program, Settings};
@@ -49,7 +50,7 @@ struct EngineFlags {
     /// Accepted for docker's sake: there are no contexts
     #[arg(short, long, value_name = "string")]
     context: Option<String>,
-    /// Accepted for docker's sake
+    /// Show each request to a registry on stderr
     #[arg(short = 'D', long)]
     debug: bool,
     /// Accepted for docker's sake: there is no engine to connect to
@@ -108,6 +109,11 @@ impl Cli {
             Kind::Usage,
             format!("Unable to parse logging level: {level}"),
         ))
+    }
+
+    /// Whether each request is to be shown.
+    pub fn is_debugging(&self) -> bool {
+        self.engine.debug
     }
 
     /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither
@@ -173,9 +179,13 @@ fn switch(arg: Arg) -> Arg {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(hide = true)]
+    Buildx(buildx::BuildxArgs),
     #[command(subcommand, hide = true)]
     Builder(engine::BuilderCommand),
     Catalog(catalog::CatalogArgs),
+    #[command(subcommand, hide = true)]
+    Completion(completion::CompletionCommand),
     #[command(subcommand, hide = true)]
     Container(engine::ContainerCommand),
     #[command(subcommand, hide = true)]
@@ -273,7 +283,12 @@ impl Command {
 
     pub async fn run(self, context: &Context) -> Result<Status> {
         match self {
+            Command::Buildx(args) => Box::pin(buildx::run(args, context)).await,
             Command::Builder(command) => engine::run_builder(&command, context).await,
+            Command::Completion(shell) => {
+                context.screen.print(&completion::script(&shell)?);
+                Ok(Status::Done)
+            }
             Command::Container(command) => engine::run_container(&command, context).await,
             Command::Context(command) => engine::run_context(&command, context),
             Command::Network(command) => engine::run_named(engine::Thing::Network, &command, context).await,

@@ -1,5 +1,6 @@
 //! One file a command: its arguments and what it does. Commands alone bring the neighbours together.
 
+pub mod buildx;
 pub mod candidates;
 pub mod catalog;
 pub mod check;

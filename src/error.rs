@@ -56,8 +56,10 @@ pub enum Clue {
     Platforms(Vec<String>),
     /// The image is not in the local store; these existing names are the nearest.
     NearestNames(Vec<String>),
-    /// Nothing answered at the host.
+    /// There is nothing at the host to connect to.
     Unreachable { host: String },
+    /// The host says nothing.
+    Silent { host: String },
     /// The disk that holds this folder is full. So many bytes of it are what interrupted transfers left.
     DiskFull { folder: String, partial: u64 },
     /// Somebody else may write to the store or layout in this folder, or a link in it leads elsewhere.
@@ -93,6 +95,7 @@ pub struct Error {
     message: String,
     clue: Option<Clue>,
     retry_after: Option<Duration>,
+    is_final: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -103,6 +106,7 @@ impl Error {
             message: message.into(),
             clue: None,
             retry_after: None,
+            is_final: false,
             source: None,
         }
     }
@@ -118,6 +122,18 @@ impl Error {
     /// How long the server asked to wait before another try.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether it was tried often enough: whoever is told must not begin again.
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// The same, after the last try.
+    #[must_use]
+    pub fn into_final(mut self) -> Self {
+        self.is_final = true;
+        self
     }
 
     #[must_use]
@@ -138,7 +154,7 @@ impl Error {
         self
     }
 
-    /// The same failure with what was being done in front; kind, clue and wait stay.
+    /// The same failure with what was being done in front; kind, clue, wait and finality stay.
     #[must_use]
     pub fn during(self, doing: impl fmt::Display) -> Self {
         Self {
@@ -146,6 +162,7 @@ impl Error {
             message: doing.to_string(),
             clue: self.clue.clone(),
             retry_after: self.retry_after,
+            is_final: self.is_final,
             source: Some(Box::new(self)),
         }
     }

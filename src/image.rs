@@ -2,6 +2,7 @@
 
 pub mod annotations;
 pub mod change;
+pub mod combined;
 pub mod config;
 pub mod descriptor;
 pub mod digest;

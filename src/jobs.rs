@@ -3,6 +3,7 @@
 //! A job takes the values that it uses and knows no command line and no screen. What it has to tell on its way it tells
 //! a [`Reporter`]; the words are the teller's. The name is written last, by [`commit`] alone.
 
+pub mod combine;
 mod commit;
 pub mod copy;
 pub mod pull;
@@ -36,11 +37,15 @@ pub enum News<'a> {
         attached: usize,
         is_new: bool,
     },
+    /// A part of an index is brought to the index's repository.
+    Bringing { part: &'a Manifest, from: &'a Reference },
+    /// All parts of an index are there, and it gets its name.
+    Naming(&'a Manifest),
     /// One of several images could not be copied.
     NotCopied(Error),
     /// The registry does not list the tags among which cosign's signatures would be.
     SignaturesNotSought(&'a Error),
-    /// The image is at the registry, but the store could not remember it.
+    /// The image has its name, but the store could not remember that the registry has it.
     NotRemembered(&'a Error),
 }
 

@@ -10,6 +10,7 @@ pub mod failure;
 mod format;
 mod frame;
 pub mod human;
+mod image_tree;
 mod info;
 mod json;
 mod jsonl;
@@ -22,6 +23,7 @@ mod table;
 mod tabs;
 pub mod template;
 mod terminal;
+mod wire_log;
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -34,6 +36,7 @@ use bars::Bars;
 use output::{Output, lock};
 
 pub use format::{Columns, Format};
+pub use image_tree::{Node, image_tree};
 pub use info::Colour;
 pub use json::{indented, printable};
 pub use sanitize::{one_line, sanitize};

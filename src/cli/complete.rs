@@ -1,23 +1,19 @@
 //! Completion: the shell's script asks rdock itself, which completes from the command tree, the store and config.json.
 //!
 //! So the scripts in `completions/` never go stale, and know images and hosts. clap's engine does the work
-//! (<https://docs.rs/clap_complete/latest/clap_complete/env/>); ours is what each value stands for, and scripts for
-//! bash and zsh that cope with the colons of image names and with `fpath`.
-
-mod scripts;
+//! (<https://docs.rs/clap_complete/latest/clap_complete/env/>); ours is what each value stands for.
 
 use std::env;
 use std::ffi::OsStr;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
-use clap_complete::env::{CompleteEnv, Fish, Powershell, Shells};
+use clap_complete::env::CompleteEnv;
 
 use super::Cli;
+pub use super::completion::SHELLS;
 use crate::commands::candidates;
-
-/// The shells that are served, by the value that `COMPLETE` has in their scripts.
-pub const SHELLS: Shells<'static> = Shells(&[&scripts::BASH, &scripts::ZSH, &Fish, &Powershell]);
+use crate::settings::Program;
 
 /// Answers a shell's question; whether there was one. Without words to complete it is the shell's script that is
 /// asked for.
@@ -25,13 +21,13 @@ pub fn answer() -> Result<bool, clap::Error> {
     let folder = env::current_dir().ok();
     CompleteEnv::with_factory(tree)
         .shells(SHELLS)
-        .completer("rdock")
+        .completer(Program::running().name())
         .try_complete(env::args_os(), folder.as_deref())
 }
 
 /// The command tree with what its values stand for.
 fn tree() -> Command {
-    with_candidates(Cli::command().disable_help_subcommand(false))
+    with_candidates(Cli::named())
 }
 
 fn with_candidates(command: Command) -> Command {

@@ -62,7 +62,7 @@ impl Which {
 }
 
 pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
-    args.transfer.in_time(Box::pin(copy(&args, context))).await
+    args.transfer.in_time(context, Box::pin(copy(&args, context))).await
 }
 
 async fn copy(args: &CopyArgs, context: &Context) -> Result<Status> {
@@ -166,7 +166,7 @@ fn tell(news: News<'_>, args: &CopyArgs, context: &Context) {
             let words = format!("WARNING: cosign's signatures are not looked for: {e}");
             context.screen.note(&words);
         }
-        News::Pulling(_) | News::Digest(_) | News::PassedOver { .. } | News::NotRemembered(_) => {}
+        _ => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! `rdock images`: what the local store holds.
 
 mod rows;
+mod tree;
 
 use std::ptr;
 
@@ -31,6 +32,9 @@ pub struct ImagesArgs {
     filter: Vec<Condition>,
     #[command(flatten)]
     table: TableArgs,
+    /// Show the platforms of each image as a tree
+    #[arg(long)]
+    tree: bool,
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
 }
@@ -60,6 +64,14 @@ const COLUMNS: Columns = Columns {
 };
 
 pub fn run(args: &ImagesArgs, called: Called, context: &Context) -> Result<Status> {
+    if args.tree {
+        tree::check(&[
+            (args.table.quiet, "quiet"),
+            (args.table.no_trunc, "no-trunc"),
+            (args.digests, "show-digest"),
+            (args.table.format.is_some(), "format"),
+        ])?;
+    }
     let store = context.store();
     let mut filter = ImageFilter::new(&args.filter, &ImageFilter::LISTING, &store)?;
     let name = args.name.as_deref().filter(|name| !name.is_empty());
@@ -69,6 +81,11 @@ pub fn run(args: &ImagesArgs, called: Called, context: &Context) -> Result<Statu
     let images = store.images().all()?;
     for fault in images.iter().filter_map(|image| image.fault.as_ref()) {
         context.screen.note(&format!("WARNING: {fault}"));
+    }
+    if args.tree {
+        let rows = rows(&images, &filter, rows::Digests::Hidden, &store)?;
+        context.screen.print(&tree::of(&rows, &store)?);
+        return Ok(Status::Done);
     }
     let style = style(args, context);
     let shows_digests = match &style {

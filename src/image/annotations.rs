@@ -26,6 +26,11 @@ impl Annotations {
         self.place(key).ok().map(|place| &*self.0[place].1)
     }
 
+    /// Keys and texts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, text)| (&*key.0, &**text))
+    }
+
     /// Sets the text of this key, whatever it was.
     pub fn insert(&mut self, key: &str, text: &str) {
         self.put(Key::from(key), text.into());

@@ -137,3 +137,35 @@ fn templates_have_the_names_of_go_s_fields() {
         "{verbose}"
     );
 }
+
+#[test]
+fn a_tree_shows_the_platforms_of_each_image() {
+    let it = Whole::pulled();
+    let tree = it.rdock("images --tree").ok().stdout;
+    let lines: Vec<&str> = tree.lines().collect();
+    assert!(lines[0].starts_with("WARNING: This is an experimental feature."));
+    assert!(lines[3].starts_with("IMAGE ") && lines[3].ends_with("EXTRA"), "{tree}");
+    let host = it.registry.host();
+    assert!(lines[4].starts_with(&format!("{host}/team/multi:1 ")), "{tree}");
+    let platforms: Vec<&str> = lines[5..8]
+        .iter()
+        .map(|line| line.split("  ").next().unwrap())
+        .collect();
+    assert_eq!(
+        platforms,
+        ["├─ linux/amd64", "├─ linux/arm64/v8", "└─ linux/arm/v7"],
+        "{tree}"
+    );
+    let child = &it.index.children[1].digest["sha256:".len()..][..12];
+    assert!(lines[6].contains(child), "{tree}");
+    assert_eq!(it.rdock("images --tree nosuch").ok().stdout.lines().count(), 4);
+    for (flag, name) in [
+        ("-q", "quiet"),
+        ("--no-trunc", "no-trunc"),
+        ("--digests", "show-digest"),
+        ("--format=json", "format"),
+    ] {
+        let refused = it.rdock(&format!("images --tree {flag}")).fails(1).stderr;
+        assert_eq!(refused, format!("--{name} is not yet supported with --tree\n"));
+    }
+}

@@ -16,6 +16,7 @@ mod docker_place;
 mod finding;
 mod formats;
 mod generated;
+mod imagetools;
 mod kills;
 mod limits;
 mod local_images;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use clap::CommandFactory;
 use rdock::cli::Cli;
@@ -113,6 +113,31 @@ fn every_command_of_the_tree_is_offered() {
             );
         }
     }
+}
+
+#[test]
+fn completion_prints_the_script_of_the_program_that_is_called() {
+    let sandbox = Sandbox::new();
+    symlink(env!("CARGO_BIN_EXE_rdock"), sandbox.bin().join("docker")).unwrap();
+    for (shell, file) in [
+        ("bash", "rdock.bash"),
+        ("zsh", "_rdock"),
+        ("fish", "rdock.fish"),
+        ("powershell", "_rdock.ps1"),
+    ] {
+        let file = format!("{}/completions/{file}", env!("CARGO_MANIFEST_DIR"));
+        let own = sandbox.rdock(&["completion", shell]).ok().stdout;
+        assert_eq!(own, fs::read_to_string(file).unwrap());
+        let docker_s = sandbox
+            .run("docker", &["completion", shell, "--no-descriptions"])
+            .ok()
+            .stdout;
+        assert_eq!(docker_s, own.replace("rdock", "docker"));
+    }
+    let load = "source <(docker completion bash); COMP_WORDS=(docker pul) COMP_CWORD=1 COMP_LINE='docker pul' COMP_TYPE=9; \
+                _docker; echo \"${COMPREPLY[@]}\"";
+    let offered = sandbox.run("bash", &["--norc", "-c", load]).ok().stdout;
+    assert_eq!(offered, "pull\n");
 }
 
 #[test]

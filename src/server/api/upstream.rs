@@ -25,11 +25,12 @@ use super::super::http::reply::Answer;
 use super::describe::blob_reply;
 use super::facts::roots;
 use super::route::{At, Name};
-use crate::content::{BlobReader, ByteStream, Opener, Source as _};
+use crate::content::{BlobReader, ByteStream, Source as _};
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 use crate::registry::{Registry, Repository};
+use crate::transfer;
 
 /// How long a tag counts as looked up: a pull asks for it twice.
 const FRESH: Duration = Duration::from_secs(30);
@@ -263,7 +264,7 @@ async fn receive<B: Backing>(
     blob: &Descriptor,
     tee: &Tee,
 ) -> Result<()> {
-    let open = Opener::new(|offset| {
+    let open = transfer::opener(|offset| {
         let opening: Pin<Box<dyn Future<Output = Result<BlobReader>>>> = Box::pin(async move {
             let reader = repository.open(blob, offset).await?;
             Ok(tee.split(reader))

@@ -155,6 +155,17 @@ impl Data {
         self
     }
 
+    /// Has `json` print documents over several lines, as buildx's does.
+    #[must_use]
+    pub fn indented(mut self, indent: &str) -> Self {
+        for origin in self.origins.values_mut() {
+            if let Origin::Document(text) = origin {
+                *text = go_json::indented(text, indent);
+            }
+        }
+        self
+    }
+
     pub(super) fn value(&self) -> &Value {
         &self.value
     }

@@ -17,8 +17,19 @@ pub(crate) fn settle(text: &str, step: &Step) -> String {
     };
     let text = settle_transfers(&text, step.exit);
     let text = settle_tables(&text, step);
-    let lines = text.split_inclusive('\n').map(settle_line);
+    let lines = text.split_inclusive('\n').map(settle_line).map(settle_branch);
     lines.collect()
+}
+
+/// The manifests of images that were made for the session have no fixed digests, which `images --tree` shows.
+fn settle_branch(line: String) -> String {
+    match line
+        .strip_prefix(['├', '└'])
+        .and_then(|rest| rest.split_whitespace().nth(2))
+    {
+        Some(digest) => line.replace(digest, "<manifest>"),
+        None => line,
+    }
 }
 
 /// Whether text is drawn over text; colours alone are compared as they are.
