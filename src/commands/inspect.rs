@@ -124,7 +124,7 @@ fn no_such_object(name: &str, why: &Error) -> Error {
 fn inspect(store: &Store, name: &str, wanted: Option<&Platform>, context: &Context) -> Result<Inspection> {
     let Found { image, root, .. } = store.images().find(name)?;
     if let Some(wanted) = wanted {
-        platform::check(name, &store.images().config_of(&image)?.platform, wanted)?;
+        store.images().config_of(&image)?.platform.check_serves(wanted, name)?;
     }
     let size = store
         .images()

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
+use crate::image::layout::{self, Unreadable, check_marker};
 use crate::store::files;
 use crate::store::folders::{self, Folder};
 use crate::store::memory_share::MemoryShares;
@@ -21,7 +21,6 @@ use crate::store::unsynced::{Unsynced, Waiting};
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-const VERSION: &str = "1.0.0";
 const LOCK: &str = "lock";
 const INGEST: &str = "ingest";
 /// What a store that is just being made may hold before its `oci-layout`.
@@ -39,12 +38,6 @@ pub(super) struct Layout {
     unsynced: Unsynced,
     /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
     is_unsettled: AtomicBool,
-}
-
-#[derive(Deserialize)]
-struct Marker {
-    #[serde(rename = "imageLayoutVersion")]
-    version: String,
 }
 
 impl Layout {
@@ -73,7 +66,7 @@ impl Layout {
     }
 
     pub(super) fn index(&self) -> PathBuf {
-        self.root.join("index.json")
+        self.root.join(layout::INDEX)
     }
 
     /// Held shared by jobs that add content, exclusively while blobs are freed.
@@ -133,7 +126,7 @@ impl Layout {
     }
 
     fn marker(&self) -> PathBuf {
-        self.root.join("oci-layout")
+        self.root.join(layout::MARKER)
     }
 
     /// Whether there is a store. A folder that is anything else is an error, so that nothing of it is touched.
@@ -175,15 +168,15 @@ impl Layout {
         let path = self.marker().display().to_string();
         let broken =
             |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
-        let marker: Marker = serde_json::from_slice(raw)
-            .map_err(|e| broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e))?;
-        if marker.version != VERSION {
-            return Err(broken(
+        check_marker(raw).map_err(|why| match why {
+            Unreadable::NotValid(e) => {
+                broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e)
+            }
+            Unreadable::Version { is, known } => broken(
                 Kind::Unsupported,
-                format!("{path} has layout version {:?}, not {VERSION}", marker.version),
-            ));
-        }
-        Ok(())
+                format!("{path} has layout version {is}, not {known}"),
+            ),
+        })
     }
 
     fn is_vacant(&self) -> Result<bool> {
@@ -209,8 +202,7 @@ impl Layout {
                 .create(&self.root)
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            let marker = format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}");
-            self.replace(&self.marker(), marker.as_bytes()).during(doing())?;
+            self.replace(&self.marker(), &layout::marker()).during(doing())?;
         }
         for folder in [self.ingest(), self.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
