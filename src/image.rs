@@ -15,6 +15,7 @@ pub mod inspection;
 pub mod layout;
 pub mod manifest;
 pub mod manifest_list;
+pub mod narrowed;
 pub mod nearest;
 pub mod null;
 pub mod platform;

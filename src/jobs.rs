@@ -11,6 +11,7 @@ pub mod import;
 pub mod load;
 pub mod pull;
 pub mod push;
+pub mod remove_platforms;
 pub mod save;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use super::entries::{broken, cleaned};
 use super::errors::{bad, wrong_diff_id};
 use super::files::{Files as _, path_of};
 use super::held::Held;
-use super::images::{Listed, Reader};
+use super::images::{Listed, Reader, check_platforms};
 use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::graph::Node;
 use crate::image::manifest::DOCKER_MANIFEST;
@@ -57,7 +57,7 @@ fn tags(names: &[Reference]) -> Vec<String> {
 
 /// The images of an archive without a layout. Their layers have no manifests, so each image gets one that is made of
 /// nothing but what the archive says: the same archive always gives the same digests.
-pub(super) fn images(contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Vec<Listed>> {
+pub(super) fn images(contents: &Contents, held: &Held<'_>, platforms: &[Platform]) -> Result<Vec<Listed>> {
     let Some(raw) = contents.document(MANIFEST)? else {
         return Err(match contents.document("repositories")? {
             Some(_) => Error::new(
@@ -77,11 +77,11 @@ pub(super) fn images(contents: &Contents, held: &Held<'_>, platform: Option<&Pla
     };
     items
         .iter()
-        .map(|item| reader.finished(image(item, contents, held, platform)?))
+        .map(|item| reader.finished(image(item, contents, held, platforms)?))
         .collect()
 }
 
-fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Listed> {
+fn image(item: &Item, contents: &Contents, held: &Held<'_>, platforms: &[Platform]) -> Result<Listed> {
     let names = item
         .repo_tags
         .iter()
@@ -92,17 +92,7 @@ fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Pl
         .document(&inside(&item.config)?)?
         .ok_or_else(|| absent(&item.config))?;
     let config = ImageConfig::parse(&raw)?;
-    if let Some(wanted) = platform
-        && config.platform.distance_to(wanted).is_none()
-    {
-        return Err(Error::new(
-            Kind::NotFound,
-            format!(
-                "the archive holds an image for {}, but does not provide the specified platform ({wanted})",
-                config.platform
-            ),
-        ));
-    }
+    check_platforms(&config.platform, platforms)?;
     let paths = &item.layers;
     if paths.len() != config.diff_ids.len() {
         let (expected, got) = (config.diff_ids.len(), paths.len());

@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::image::{Descriptor, Platform};
 
 /// The images of a tar archive, whatever wrote it.
-pub fn images_of(contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Vec<Listed>> {
-    let images = match images::images(contents, held.has, platform)? {
+pub fn images_of(contents: &Contents, held: &Held<'_>, platforms: &[Platform]) -> Result<Vec<Listed>> {
+    let images = match images::images(contents, held.has, platforms)? {
         Some(images) => images,
-        None => docker::images(contents, held, platform)?,
+        None => docker::images(contents, held, platforms)?,
     };
     if images.is_empty() {
         return Err(bad("the archive lists no image"));
@@ -22,11 +22,7 @@ pub fn images_of(contents: &Contents, held: &Held<'_>, platform: Option<&Platfor
 }
 
 /// The images of a layout in a folder.
-pub fn images_in(
-    folder: &Folder,
-    has: &dyn Fn(&Descriptor) -> bool,
-    platform: Option<&Platform>,
-) -> Result<Vec<Listed>> {
-    let images = images::images(folder, has, platform)?;
+pub fn images_in(folder: &Folder, has: &dyn Fn(&Descriptor) -> bool, platforms: &[Platform]) -> Result<Vec<Listed>> {
+    let images = images::images(folder, has, platforms)?;
     images.ok_or_else(|| bad("the folder is no OCI image layout: it has no index.json"))
 }

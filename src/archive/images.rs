@@ -2,11 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
+
 use super::errors::{bad, wrong_diff_id};
 use super::files::{self, Files};
 use super::layout::{self, Entry};
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, MAX_BLOBS, Node, Walk};
+use crate::image::narrowed::{self, Narrowed};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, Manifest, Platform, Reference};
 
 /// One image of an archive. Its manifests stay where they are, and are read again when they are put: together they may
@@ -25,7 +28,7 @@ pub struct Listed {
     pub blobs: Vec<Descriptor>,
     /// Those of them that are neither in the archive nor in the store.
     pub missing: Vec<Descriptor>,
-    /// The root, where the archive came without one and it was made for its layers.
+    /// The root, where it was made: for the layers of an archive without any, or for a part of an index.
     pub made: Option<Manifest>,
 }
 
@@ -34,7 +37,7 @@ pub struct Listed {
 pub(super) fn images(
     files: &dyn Files,
     has: &dyn Fn(&Descriptor) -> bool,
-    platform: Option<&Platform>,
+    platforms: &[Platform],
 ) -> Result<Option<Vec<Listed>>> {
     let Some(entries) = layout::entries(files)? else {
         return Ok(None);
@@ -42,16 +45,58 @@ pub(super) fn images(
     let reader = Reader { files, has };
     let mut images: Vec<Listed> = Vec::new();
     for Entry { name, descriptor } in entries {
-        let root = reader.chosen(descriptor, platform)?;
+        let (root, made) = reader.chosen(descriptor, platforms)?;
+        let with_made = WithMade { files, made };
+        let reader = Reader { files: &with_made, has };
         let name = name.filter(|name| reader.is_true(name, &root));
         let known = images.iter_mut().find(|image| image.root.digest == root.digest);
         match known {
             Some(image) if name.as_ref().is_some_and(|name| image.names.contains(name)) => {}
             Some(image) => image.names.extend(name),
-            None => images.push(reader.listed(name.into_iter().collect(), root)?),
+            None => {
+                let listed = reader.listed(name.into_iter().collect(), root)?;
+                images.push(Listed {
+                    made: with_made.made.clone(),
+                    ..listed
+                });
+            }
         }
     }
     Ok(Some(images))
+}
+
+/// Files, and a manifest that was made of one of them.
+struct WithMade<'a> {
+    files: &'a dyn Files,
+    made: Option<Manifest>,
+}
+
+impl Files for WithMade<'_> {
+    fn document(&self, path: &str) -> Result<Option<Bytes>> {
+        self.files.document(path)
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
+        match &self.made {
+            Some(made) if made.digest() == digest => Ok(Some(made.raw.clone())),
+            _ => self.files.blob(digest),
+        }
+    }
+
+    fn size_of(&self, digest: &Digest) -> Option<u64> {
+        self.files.size_of(digest)
+    }
+}
+
+/// Refuses an image that does not serve each of these platforms.
+pub(super) fn check_platforms(actual: &Platform, platforms: &[Platform]) -> Result<()> {
+    match platforms.iter().find(|wanted| actual.distance_to(wanted).is_none()) {
+        None => Ok(()),
+        Some(wanted) => Err(Error::new(
+            Kind::NotFound,
+            format!("the archive holds an image for {actual}, but does not provide the specified platform ({wanted})"),
+        )),
+    }
 }
 
 pub(super) struct Reader<'a> {
@@ -77,32 +122,41 @@ impl Reader<'_> {
         })
     }
 
-    /// The manifest to load: the root itself, or a child of an index.
-    fn chosen(&self, mut root: Descriptor, platform: Option<&Platform>) -> Result<Descriptor> {
+    /// The manifest to load: the root itself, a child of an index, or the part of one that is for several platforms.
+    fn chosen(&self, mut root: Descriptor, platforms: &[Platform]) -> Result<(Descriptor, Option<Manifest>)> {
         let mut known = None;
         for _ in 0..Limits::IMAGE.depth {
             let manifest = self.manifest(&root)?;
             let index = match &manifest.body {
                 Body::Index(index) => index,
                 Body::Image(image) => {
-                    self.check_platform(image, platform)?;
-                    return Ok(manifest.descriptor);
+                    check_platforms(&self.config(image)?.platform, platforms)?;
+                    return Ok((manifest.descriptor, None));
                 }
             };
-            root = if let Some(platform) = platform {
-                index.choose(platform)?.clone()
-            } else {
-                let whole = match known {
-                    Some(whole) => whole,
-                    None => self.whole(&root)?,
-                };
-                let is_whole = |child: &Descriptor| whole.contains(&child.digest) || self.is_there(child);
-                if index.manifests.iter().all(is_whole) {
-                    return Ok(manifest.descriptor);
+            root = match platforms {
+                [] => {
+                    let whole = match known {
+                        Some(whole) => whole,
+                        None => self.whole(&root)?,
+                    };
+                    let is_whole = |child: &Descriptor| whole.contains(&child.digest) || self.is_there(child);
+                    if index.manifests.iter().all(is_whole) {
+                        return Ok((manifest.descriptor, None));
+                    }
+                    let child = best(index, &whole)?;
+                    known = Some(whole);
+                    child
                 }
-                let child = best(index, &whole)?;
-                known = Some(whole);
-                child
+                [platform] => index.choose(platform)?.clone(),
+                several => {
+                    let images = narrowed::for_platforms(index, several)?;
+                    match narrowed::keep(&manifest, |digest| images.iter().any(|it| it.digest == *digest))? {
+                        Narrowed::Part(part) => return Ok((part.descriptor.clone(), Some(*part))),
+                        Narrowed::One(child) => child,
+                        Narrowed::Whole | Narrowed::Nothing => return Ok((manifest.descriptor, None)),
+                    }
+                }
             };
         }
         let digest = root.digest;
@@ -155,20 +209,6 @@ impl Reader<'_> {
             take(&node, manifest)?;
         }
         Ok(walk.into_levels().map_err(hostile)?.concat())
-    }
-
-    fn check_platform(&self, image: &ImageManifest, platform: Option<&Platform>) -> Result<()> {
-        let Some(wanted) = platform else {
-            return Ok(());
-        };
-        let actual = self.config(image)?.platform;
-        if actual.distance_to(wanted).is_some() {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::NotFound,
-            format!("the archive holds an image for {actual}, but does not provide the specified platform ({wanted})"),
-        ))
     }
 
     fn is_there(&self, blob: &Descriptor) -> bool {

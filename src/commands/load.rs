@@ -23,9 +23,9 @@ pub struct LoadArgs {
     /// Suppress the load output
     #[arg(short, long)]
     quiet: bool,
-    /// Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")
-    #[arg(long, value_name = "string")]
-    platform: Option<String>,
+    /// Load only the given platform variants. Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8")
+    #[arg(long, value_name = "strings", value_delimiter = ',')]
+    platform: Vec<String>,
     /// Load nothing, but print the digests of all that is here, for "save --have"
     #[arg(long)]
     have: bool,
@@ -35,11 +35,11 @@ pub async fn run(args: LoadArgs, context: &Context) -> Result<Status> {
     if args.have {
         return print_held(context);
     }
-    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
+    let platforms = platform::given_each(&args.platform).map_err(platform::invalid)?;
     let input = Input::open(args.input.as_deref())?;
     let load = Load {
         store: context.store(),
-        platform,
+        platforms,
         reporter: Reporter::new(
             |news| tell(&news, context),
             || context.screen.progress(Direction::Load, args.quiet),

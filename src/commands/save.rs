@@ -18,9 +18,9 @@ pub struct SaveArgs {
     /// Write to a file, instead of STDOUT
     #[arg(short, long, value_name = "string")]
     output: Option<PathBuf>,
-    /// Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")
-    #[arg(long, value_name = "string")]
-    platform: Option<String>,
+    /// Save only the given platform variants. Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8")
+    #[arg(long, value_name = "strings", value_delimiter = ',')]
+    platform: Vec<String>,
     /// Leave out the layers of this older archive, which the far side has loaded
     #[arg(long, value_name = "archive")]
     since: Vec<PathBuf>,
@@ -45,7 +45,7 @@ pub async fn run(args: SaveArgs, context: &Context) -> Result<Status> {
 async fn save(args: &SaveArgs, target: &ArchiveTarget, context: &Context) -> Result<()> {
     let save = Save {
         store: context.store(),
-        platform: platform::given(args.platform.as_deref()).map_err(platform::invalid)?,
+        platforms: platform::given_each(&args.platform).map_err(platform::invalid)?,
         far_side: FarSide {
             archives: args.since.clone(),
             lists: args.have.clone(),

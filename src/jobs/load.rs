@@ -8,7 +8,7 @@ use super::{News, Reporter};
 use crate::archive::{self, Folder, Listed};
 use crate::content::{Sink as _, Source};
 use crate::error::Result;
-use crate::image::{Descriptor, Digest, Platform, Reference};
+use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
 use crate::places::{Unpacked, check_missing, described};
 use crate::progress::Layer;
 use crate::store::{Store, StoreWriter};
@@ -20,8 +20,8 @@ const AT_ONCE: usize = 2;
 /// What is loaded into a store.
 pub struct Load<'a> {
     pub store: Store,
-    /// The platform that was asked for; without one, all that the archive has.
-    pub platform: Option<Platform>,
+    /// The platforms that were asked for; without any, all that the archive has.
+    pub platforms: Vec<Platform>,
     pub reporter: Reporter<'a>,
 }
 
@@ -29,8 +29,8 @@ impl Load<'_> {
     /// The images of a tar archive, whatever wrote and packed it.
     pub async fn stream(&self, stream: Box<dyn Read + Send>) -> Result<()> {
         let writer = self.store.begin_afresh()?;
-        let (platform, progress) = (self.platform.as_ref(), self.reporter.watch());
-        let mut unpacked = Unpacked::read(stream, &writer, &self.store, platform, progress).await?;
+        let (platforms, progress) = (self.platforms.as_slice(), self.reporter.watch());
+        let mut unpacked = Unpacked::read(stream, &writer, &self.store, platforms, progress).await?;
         for image in &mut unpacked.images {
             self.prefer_known(image)?;
         }
@@ -50,7 +50,7 @@ impl Load<'_> {
         let writer = self.store.begin_afresh()?;
         let folder = Folder::at(folder);
         let has = |blob: &Descriptor| self.store.blobs().has_whole(blob);
-        let images = archive::images_in(&folder, &has, self.platform.as_ref())?;
+        let images = archive::images_in(&folder, &has, &self.platforms)?;
         check_missing(&images)?;
         let progress = self.reporter.watch();
         for image in &images {
@@ -70,7 +70,8 @@ impl Load<'_> {
 
     /// Where the store has the very image already, its manifest is the better one: the one that a registry knows.
     fn prefer_known(&self, image: &mut Listed) -> Result<()> {
-        if image.made.is_none() {
+        let is_made = |made: &Manifest| matches!(made.body, Body::Image(_));
+        if !image.made.as_ref().is_some_and(is_made) {
             return Ok(());
         }
         let Ok(known) = self.store.images().find(image.id.as_str()) else {
@@ -133,7 +134,10 @@ impl Load<'_> {
 /// One after the other, each read when it is put: together they may be large.
 async fn put_manifests(image: &Listed, source: &impl Source, writer: &StoreWriter) -> Result<()> {
     for node in &image.manifests {
-        let manifest = source.manifest(&node.digest).await?;
+        let manifest = match &image.made {
+            Some(made) if *made.digest() == node.digest => made.clone(),
+            _ => source.manifest(&node.digest).await?,
+        };
         writer.put_manifest(&manifest).await?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::archive::{self, Saved, Writer};
 use crate::content::{Sink as _, Source as _};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::size::total;
-use crate::image::{Body, Digest, Platform, Reference};
+use crate::image::{Body, Digest, Manifest, Platform, Reference};
 use crate::places::{ArchiveTarget, seen_by_docker};
 use crate::store::Store;
 use crate::transfer::{self, Limits};
@@ -25,8 +25,8 @@ const MAX_LIST: u64 = 64 << 20;
 /// What is saved from a store.
 pub struct Save<'a> {
     pub store: Store,
-    /// The platform that was asked for; without one, all that is here.
-    pub platform: Option<Platform>,
+    /// The platforms that were asked for; without any, all that is here.
+    pub platforms: Vec<Platform>,
     pub far_side: FarSide,
     pub reporter: Reporter<'a>,
 }
@@ -47,7 +47,7 @@ impl Save<'_> {
     pub async fn run(&self, texts: &[String], target: &ArchiveTarget) -> Result<()> {
         // While it is saved nobody may free it; a store that may only be read needs no such care.
         let _writer = self.store.begin();
-        let chosen = chosen::all(&self.store, texts, self.platform.as_ref()).await?;
+        let chosen = chosen::all(&self.store, texts, &self.platforms).await?;
         let left_out = self.left_out(&chosen)?;
         let written = self.write(&chosen, left_out, target).await;
         written.map_err(|e| target.failure(e))
@@ -56,7 +56,7 @@ impl Save<'_> {
     async fn write(&self, chosen: &[Chosen], left_out: HashSet<Digest>, target: &ArchiveTarget) -> Result<()> {
         let mut saved = Vec::new();
         for image in chosen {
-            let root = self.store.manifest(&image.root.digest).await?;
+            let root = self.root(image).await?;
             saved.push(Saved {
                 names: image.names.clone(),
                 root: image.root.clone(),
@@ -67,15 +67,20 @@ impl Save<'_> {
         let progress = self.reporter.watch();
         for image in chosen {
             // Manifests first, so that a reader of the stream knows what the layers are.
-            writer
-                .put_manifest(&self.store.manifest(&image.root.digest).await?)
-                .await?;
+            writer.put_manifest(&self.root(image).await?).await?;
             image.plan.children.put(&self.store, &writer, 1).await?;
         }
         for image in chosen {
             transfer::run(&image.plan, &self.store, &writer, Limits::at_once(1), &progress).await?;
         }
         writer.finish().map(drop)
+    }
+
+    async fn root(&self, image: &Chosen) -> Result<Manifest> {
+        match &image.made {
+            Some(made) => Ok(made.clone()),
+            None => self.store.manifest(&image.root.digest).await,
+        }
     }
 
     /// The layers that the far side has; configs and manifests always go along.

@@ -35,13 +35,13 @@ impl Unpacked {
         stream: Box<dyn Read + Send>,
         writer: &StoreWriter,
         store: &Store,
-        platform: Option<&Platform>,
+        platforms: &[Platform],
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
         let scratch = writer.scratch()?;
         let reading = {
-            let (scratch, store, platform) = (Arc::clone(&scratch), store.clone(), platform.cloned());
-            tokio::task::spawn_blocking(move || read(stream, &scratch, &store, platform.as_ref(), &*progress))
+            let (scratch, store, platforms) = (Arc::clone(&scratch), store.clone(), platforms.to_vec());
+            tokio::task::spawn_blocking(move || read(stream, &scratch, &store, &platforms, &*progress))
         };
         let lost = |e| Error::new(Kind::Io, "the thread that reads the archive was lost").caused_by(e);
         let (contents, images) = reading.await.map_err(lost)??;
@@ -94,7 +94,7 @@ impl UnpackedArchive {
         let file = ArchiveSource::open(path).during(format!("opening {}", path.display()))?;
         let writer = means.store.begin_afresh()?;
         let progress = Arc::clone(&means.progress);
-        let unpacked = Unpacked::read(Box::new(file), &writer, &means.store, None, progress).await?;
+        let unpacked = Unpacked::read(Box::new(file), &writer, &means.store, &[], progress).await?;
         check_missing(&unpacked.images)?;
         Ok(Self { unpacked, writer })
     }
@@ -278,7 +278,7 @@ fn read(
     stream: Box<dyn Read + Send>,
     scratch: &Scratch,
     store: &Store,
-    platform: Option<&Platform>,
+    platforms: &[Platform],
     progress: &dyn Progress,
 ) -> Result<(Contents, Vec<Listed>)> {
     let has = |digest: &Digest, size: u64| store.blobs().has_whole(&Descriptor::new("", digest.clone(), size));
@@ -292,7 +292,7 @@ fn read(
         has: &|blob| store.blobs().has_whole(blob),
         layer: &|diff_id| store.images().layer_of(diff_id),
     };
-    let images = archive::images_of(&contents, &held, platform)?;
+    let images = archive::images_of(&contents, &held, platforms)?;
     Ok((contents, images))
 }
 

@@ -1,7 +1,10 @@
 //! What of the store is meant, by name, ID or repository, and what of it is saved.
 
+use std::collections::HashSet;
+
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
+use crate::image::narrowed::{self, Narrowed};
 use crate::image::{Body, Descriptor, Manifest, Platform, Reference};
 use crate::store::Store;
 use crate::transfer::Plan;
@@ -11,15 +14,17 @@ pub(super) struct Chosen {
     pub(super) names: Vec<Reference>,
     pub(super) root: Descriptor,
     pub(super) plan: Plan,
+    /// The root, where it is a part of an index that was made for this archive.
+    pub(super) made: Option<Manifest>,
 }
 
 /// The images that these texts mean, each once.
-pub(super) async fn all(store: &Store, texts: &[String], platform: Option<&Platform>) -> Result<Vec<Chosen>> {
+pub(super) async fn all(store: &Store, texts: &[String], platforms: &[Platform]) -> Result<Vec<Chosen>> {
     let mut chosen: Vec<Chosen> = Vec::new();
     for text in texts {
         for (name, root) in meant(store, text)? {
             let root = store.manifest(&root.digest).await?;
-            let (root, mut plan) = planned(store, root, platform, text).await?;
+            let (root, mut plan) = planned(store, root, platforms, text).await?;
             let name = match name.as_ref().and_then(Reference::digest) {
                 Some(digest) if digest != root.digest() => {
                     // The name is true where the index that it means goes along.
@@ -31,6 +36,7 @@ pub(super) async fn all(store: &Store, texts: &[String], platform: Option<&Platf
                 }
                 _ => name,
             };
+            let made = (!store.blobs().has(root.digest())).then(|| root.clone());
             match chosen.iter_mut().find(|it| it.root.digest == *root.digest()) {
                 Some(known) if name.as_ref().is_some_and(|name| known.names.contains(name)) => {}
                 Some(known) => known.names.extend(name),
@@ -38,6 +44,7 @@ pub(super) async fn all(store: &Store, texts: &[String], platform: Option<&Platf
                     names: name.into_iter().collect(),
                     root: root.descriptor,
                     plan,
+                    made,
                 }),
             }
         }
@@ -108,39 +115,53 @@ fn like(found: Option<&Error>, message: String) -> Error {
     }
 }
 
-/// What to save of an index: all of it if all of it is here, else the image for this machine; the platform asked for.
-async fn planned(store: &Store, root: Manifest, platform: Option<&Platform>, text: &str) -> Result<(Manifest, Plan)> {
+/// What to save of an index: all of it if all of it is here, else the image for this machine; the platforms asked for.
+async fn planned(store: &Store, root: Manifest, platforms: &[Platform], text: &str) -> Result<(Manifest, Plan)> {
     let plan = async |manifest: &Manifest| {
         Plan::for_tree(store, manifest, |image| store.images().config(image), |_| false).await
     };
-    let index = match (&root.body, platform) {
-        (Body::Image(image), Some(wanted)) => {
-            store.images().config(image)?.platform.check_serves(wanted, text)?;
+    let index = match &root.body {
+        Body::Image(image) => {
+            let actual = store.images().config(image)?.platform;
+            platforms
+                .iter()
+                .try_for_each(|wanted| actual.check_serves(wanted, text))?;
             let plan = plan(&root).await?;
             return Ok((root, plan));
         }
-        (Body::Image(_), None) => {
-            let plan = plan(&root).await?;
-            return Ok((root, plan));
-        }
-        (Body::Index(index), _) => index,
+        Body::Index(index) => index,
     };
-    if platform.is_none()
+    if platforms.is_empty()
         && let Ok(plan) = plan(&root).await
         && plan.blobs.iter().all(|blob| store.blobs().has_whole(blob))
     {
         return Ok((root, plan));
     }
-    let wanted = platform.cloned().unwrap_or_else(Platform::host);
-    let child = match (index.choose(&wanted), platform) {
-        (Ok(child), _) if store.blobs().has(&child.digest) => child,
-        (_, Some(wanted)) => return Err(wanted.missing_from(text)),
-        (chosen, None) => {
-            let there = index
-                .manifests
-                .iter()
-                .find(|it| !it.is_attestation() && store.blobs().has(&it.digest));
-            there.map_or(chosen, Ok)?
+    let child = if platforms.is_empty() {
+        let is_there = |it: &&Descriptor| !it.is_attestation() && store.blobs().has(&it.digest);
+        match index.choose(&Platform::host()) {
+            Ok(child) if store.blobs().has(&child.digest) => child,
+            chosen => index.manifests.iter().find(is_there).map_or(chosen, Ok)?,
+        }
+    } else {
+        let mut images = HashSet::new();
+        for wanted in platforms {
+            let child = index
+                .choose(wanted)
+                .ok()
+                .filter(|child| store.blobs().has(&child.digest));
+            images.insert(child.ok_or_else(|| wanted.missing_from(text))?.digest.clone());
+        }
+        match (narrowed::keep(&root, |digest| images.contains(digest))?, platforms) {
+            (Narrowed::Part(part), [_, _, ..]) => {
+                let plan = plan(&part).await?;
+                return Ok((*part, plan));
+            }
+            (Narrowed::Whole, [_, _, ..]) => {
+                let plan = plan(&root).await?;
+                return Ok((root, plan));
+            }
+            _ => index.choose(&platforms[0])?,
         }
     };
     let child = store.manifest(&child.digest).await?;
