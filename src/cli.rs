@@ -88,14 +88,8 @@ const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "in
 impl Cli {
     /// Reads a command line, the program's name first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let tree = Self::named();
+        let mut tree = Self::tree();
         let arguments = without_first_dashes(&tree, arguments.into_iter().collect());
-        // What the arguments do not name is not called, and half the work of a start is left out.
-        let is_named = |command: &clap::Command| {
-            let mut names = command.get_name_and_visible_aliases().into_iter();
-            names.any(|name| arguments.iter().any(|argument| argument == name))
-        };
-        let mut tree = with_docker_s_switches(tree, &is_named);
         Self::from_arg_matches(&tree.try_get_matches_from_mut(arguments)?)
     }
 
@@ -119,7 +113,7 @@ impl Cli {
     /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither
     /// belongs into completions and manual pages.
     pub fn tree() -> clap::Command {
-        with_docker_s_switches(Self::named(), &|_| true)
+        with_docker_s_switches(Self::named())
     }
 
     /// By the name that it was called by.
@@ -153,15 +147,9 @@ fn without_first_dashes(tree: &clap::Command, mut arguments: Vec<OsString>) -> V
     arguments
 }
 
-/// Changes the command and those below it that are `meant`.
-fn with_docker_s_switches(command: clap::Command, meant: &dyn Fn(&clap::Command) -> bool) -> clap::Command {
-    command.mut_args(switch).mut_subcommands(|sub| {
-        if meant(&sub) {
-            with_docker_s_switches(sub, meant)
-        } else {
-            sub
-        }
-    })
+/// Changes the command and those below it.
+fn with_docker_s_switches(command: clap::Command) -> clap::Command {
+    command.mut_args(switch).mut_subcommands(with_docker_s_switches)
 }
 
 /// A switch as Go's pflag reads it: `--quiet`, `--quiet=false`, never `--quiet false`.

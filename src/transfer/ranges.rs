@@ -2,7 +2,6 @@
 //! source gives spans and they help. How many streams there are and how many bytes wait in memory is decided here.
 
 use std::cell::{Cell, RefCell};
-use std::hint;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,7 +46,6 @@ pub fn opener<'a>(open: impl Fn(u64) -> Opening<'a, BlobReader> + 'a) -> Opener<
 
 /// Fills what a sink lacks of a blob from these streams. Of the memory, it takes a share.
 pub(super) fn fill<'a>(wanted: Wanted, streams: Streams<'a>, shares: &MemoryShares) -> Filling<'a> {
-    keep_freed_memory();
     let (sender, batches) = mpsc::channel(QUEUE);
     let ranges = Ranges::new(wanted, streams, sender, shares);
     Filling {
@@ -290,15 +288,6 @@ impl<'a> Ranges<'a> {
         self.spans.borrow_mut().done.add(span);
         end
     }
-}
-
-/// Lets the buffers of the wire come from memory that was used before. glibc gives what is freed back to the system, which
-/// has to clear it again for the next buffer, unless a large block has come and gone (`M_MMAP_THRESHOLD` in mallopt(3)).
-/// This one is never touched, so it costs no memory. Uploads need none of it: their buffers come back by themselves.
-fn keep_freed_memory() {
-    // Blocks of 32 MiB and more do not count.
-    const LARGE: usize = 31 << 20;
-    drop(hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 fn failed(why: String) -> End {
