@@ -43,7 +43,7 @@
 //! - blob: bytes under a digest, a layer or a config. foreign: a layer that must not be pushed.
 //! - span: bytes of a blob from one offset to another. chunk: bytes as they come from a stream.
 //! - referrer: a manifest whose `subject` is another, such as a signature. referral: the pair of the two.
-//! - place: what holds images: a registry, the store, an OCI layout, an archive.
+//! - place: what holds images: a registry, the store, an OCI layout, an archive; a name or a path says where.
 //! - source, sink: a place that is read, a place that takes in ([`content::Source`], [`content::Sink`]).
 //! - plan: what has to move for one image, each blob once ([`transfer::Plan`]).
 //! - job: one piece of work from resolve to name: one pull, push, copy, save, load or import.
