@@ -143,7 +143,7 @@ impl<B: Backing> Upstream<B> {
     }
 
     async fn keep(&self, manifest: Manifest, names: Vec<Reference>) -> Result<()> {
-        self.store.run(move |store| store.put(&manifest, &names, &[])).await
+        self.store.change(move |store| store.put(&manifest, &names, &[])).await
     }
 
     /// The tags over there; none when it does not tell.
