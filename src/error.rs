@@ -62,6 +62,8 @@ pub enum Clue {
     Silent { host: String },
     /// The disk that holds this folder is full. So many bytes of it are what interrupted transfers left.
     DiskFull { folder: String, partial: u64 },
+    /// The disk that holds this folder, which is no store of rdock's own, is full.
+    NoRoom { folder: String },
     /// Somebody else may write to the store or layout in this folder, or a link in it leads elsewhere.
     ForeignStore { root: String },
     /// This file cannot be used as it stands and was left alone.

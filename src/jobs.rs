@@ -3,15 +3,20 @@
 //! A job takes the values that it uses and knows no command line and no screen. What it has to tell on its way it tells
 //! a [`Reporter`]; the words are the teller's. The name is written last, by [`commit`] alone.
 
+mod bring;
 pub mod combine;
-mod commit;
+pub mod commit;
 pub mod copy;
+pub mod import;
+pub mod load;
 pub mod pull;
 pub mod push;
+pub mod remove_platforms;
+pub mod save;
 
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::image::{Digest, Manifest, Reference};
 use crate::places::Place;
 use crate::progress::Progress;
@@ -23,7 +28,7 @@ pub enum News<'a> {
     Pulling(&'a Reference),
     /// What the name stands for at the registry.
     Digest(&'a Digest),
-    /// One of several tags is for other platforms than the one that is wanted, and is passed over.
+    /// One of several tags cannot be pulled, for a reason that lies in it alone, and is passed over.
     PassedOver { name: &'a Reference, why: &'a Error },
     /// A place was typed without a tag and gets docker's default one.
     DefaultTag(End),
@@ -47,6 +52,14 @@ pub enum News<'a> {
     SignaturesNotSought(&'a Error),
     /// The image has its name, but the store could not remember that the registry has it.
     NotRemembered(&'a Error),
+    /// These layers do not go into an archive, since the far side has them.
+    LeftOut { layers: usize, bytes: u64 },
+    /// A name was another image's before, whose ID this is.
+    Displaced { name: &'a Reference, old: &'a Digest },
+    /// An image of an archive has this name now.
+    Loaded(&'a Reference),
+    /// An image of an archive has no name, but this ID.
+    LoadedNameless(&'a Digest),
 }
 
 /// The ends of a copy.
@@ -78,4 +91,12 @@ impl<'a> Reporter<'a> {
     fn watch(&self) -> Arc<dyn Progress> {
         (self.watch)()
     }
+}
+
+/// Whether other images may still be moved after this failure, since it lies in the one alone.
+fn is_of_one_image(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::NotFound | Kind::Unsupported | Kind::Corrupt | Kind::Conflict
+    )
 }

@@ -15,8 +15,7 @@
 //!
 //! Who may use whom, only downward (a test reads the `use` lines and keeps it so):
 //! ```text
-//! main → cli → commands → jobs → places   settings
-//! server
+//! main → cli → commands → server → jobs → places   settings
 //! transfer   registry   store   archive   manifest_lists   ui   neighbours, blind to each other
 //! credentials   progress → content   backoff   tarball
 //! image → error

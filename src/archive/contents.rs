@@ -7,12 +7,13 @@ use std::io::Read;
 use bytes::Bytes;
 
 use super::entries::{Entries, Entry, Sort, broken};
-use super::images::Shelf;
-use super::{MAX_DOCUMENT, bad};
+use super::errors::bad;
+use super::files::{Files, MAX_DOCUMENT, digest_in, path_of};
 use crate::content::{Kept, Outcome};
 use crate::error::{During, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
+use crate::image::layout::{INDEX, MARKER};
 use crate::progress::{Event, Layer, Progress};
 use crate::tarball::unpacked;
 
@@ -20,9 +21,8 @@ use crate::tarball::unpacked;
 const MAX_LINKS: usize = 8;
 /// Members below this many bytes are read before anyone could see it.
 const SHOWN: u64 = 128 << 10;
-const INDEX: &str = "index.json";
 /// The files that say what the others are.
-const DOCUMENTS: [&str; 4] = [INDEX, "manifest.json", "repositories", "oci-layout"];
+const DOCUMENTS: [&str; 4] = [INDEX, "manifest.json", "repositories", MARKER];
 
 /// The members of one archive by their path in it.
 #[derive(Debug, Default)]
@@ -151,7 +151,7 @@ impl Contents {
     }
 }
 
-impl Shelf for Contents {
+impl Files for Contents {
     fn document(&self, path: &str) -> Result<Option<Bytes>> {
         let Some(kept) = self.file(path)? else {
             return Ok(None);
@@ -169,22 +169,6 @@ impl Shelf for Contents {
 
     fn size_of(&self, digest: &Digest) -> Option<u64> {
         self.by_digest.get(digest).map(|kept| kept.size)
-    }
-}
-
-/// Where a layout has this blob.
-pub(super) fn path_of(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
-}
-
-/// The digest that a path in a layout's folder of blobs is named after.
-pub(super) fn digest_in(path: &str) -> Result<Option<Digest>> {
-    let Some(rest) = path.strip_prefix("blobs/") else {
-        return Ok(None);
-    };
-    match Digest::parse(&rest.replacen('/', ":", 1)) {
-        Ok(digest) => Ok(Some(digest)),
-        Err(e) => Err(bad(format!("the archive's entry {path:?} is named after no digest")).caused_by(e)),
     }
 }
 

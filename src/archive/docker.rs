@@ -7,11 +7,14 @@ use std::fs::File;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::contents::{Contents, path_of};
+use super::contents::Contents;
 use super::entries::{broken, cleaned};
-use super::images::{Listed, Reader, Shelf, wrong_diff_id};
-use super::{Held, bad};
+use super::errors::{bad, wrong_diff_id};
+use super::files::{Files as _, path_of};
+use super::held::Held;
+use super::images::{Listed, Reader, check_platforms};
 use crate::error::{Clue, During, Error, Kind, Result};
+use crate::image::graph::Node;
 use crate::image::manifest::DOCKER_MANIFEST;
 use crate::image::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, null};
 use crate::tarball::{Packing, content_digest, peeked};
@@ -54,7 +57,7 @@ fn tags(names: &[Reference]) -> Vec<String> {
 
 /// The images of an archive without a layout. Their layers have no manifests, so each image gets one that is made of
 /// nothing but what the archive says: the same archive always gives the same digests.
-pub(super) fn images(contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Vec<Listed>> {
+pub(super) fn images(contents: &Contents, held: &Held<'_>, platforms: &[Platform]) -> Result<Vec<Listed>> {
     let Some(raw) = contents.document(MANIFEST)? else {
         return Err(match contents.document("repositories")? {
             Some(_) => Error::new(
@@ -69,16 +72,16 @@ pub(super) fn images(contents: &Contents, held: &Held<'_>, platform: Option<&Pla
         _ => bad("the archive's manifest.json is not valid").caused_by(e),
     })?;
     let reader = Reader {
-        shelf: contents,
+        files: contents,
         has: held.has,
     };
     items
         .iter()
-        .map(|item| reader.finished(image(item, contents, held, platform)?))
+        .map(|item| reader.finished(image(item, contents, held, platforms)?))
         .collect()
 }
 
-fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Platform>) -> Result<Listed> {
+fn image(item: &Item, contents: &Contents, held: &Held<'_>, platforms: &[Platform]) -> Result<Listed> {
     let names = item
         .repo_tags
         .iter()
@@ -89,17 +92,7 @@ fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Pl
         .document(&inside(&item.config)?)?
         .ok_or_else(|| absent(&item.config))?;
     let config = ImageConfig::parse(&raw)?;
-    if let Some(wanted) = platform
-        && config.platform.distance_to(wanted).is_none()
-    {
-        return Err(Error::new(
-            Kind::NotFound,
-            format!(
-                "the archive holds an image for {}, but does not provide the specified platform ({wanted})",
-                config.platform
-            ),
-        ));
-    }
+    check_platforms(&config.platform, platforms)?;
     let paths = &item.layers;
     if paths.len() != config.diff_ids.len() {
         let (expected, got) = (config.diff_ids.len(), paths.len());
@@ -127,11 +120,14 @@ fn image(item: &Item, contents: &Contents, held: &Held<'_>, platform: Option<&Pl
     Ok(Listed {
         names,
         id,
-        root,
-        children: Vec::new(),
+        manifests: vec![Node {
+            digest: root.digest().clone(),
+            size: root.descriptor.size,
+        }],
+        root: root.descriptor.clone(),
         blobs,
         missing: Vec::new(),
-        is_original: false,
+        made: Some(root),
     })
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use tar::EntryType;
 
-use super::{bad, cut_off};
+use super::errors::{bad, cut_off};
 use crate::error::{Error, Result};
 use crate::tarball::{self, Fault, Walk};
 

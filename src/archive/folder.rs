@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use futures_util::stream;
 use rustix::fs::OFlags;
+use tokio::sync::mpsc;
+use tokio::task;
 
-use super::contents::path_of;
-use super::images::Shelf;
-use super::{MAX_DOCUMENT, bad};
+use super::errors::bad;
+use super::files::{Files, MAX_DOCUMENT, path_of};
 use crate::content::{BlobReader, Source};
 use crate::error::{During, Result};
 use crate::image::{Descriptor, Digest, Digester, Manifest};
 
 /// How much is handed over at once.
 const PIECE: u64 = 256 << 10;
+/// Pieces that wait for the reactor.
+const QUEUE: usize = 4;
 
 /// The layout under one root. It belongs to somebody else and is never written to.
 #[derive(Debug)]
@@ -48,18 +51,21 @@ impl Folder {
     }
 }
 
-impl Shelf for Folder {
+impl Files for Folder {
     fn document(&self, path: &str) -> Result<Option<Bytes>> {
         let Some((file, size)) = self.file(path)? else {
             return Ok(None);
         };
         if size > MAX_DOCUMENT {
-            return Err(bad(format!("{path} has {size} bytes: too many")));
+            return Err(bad(format!(
+                "{} has {size} bytes: too many",
+                self.root.join(path).display()
+            )));
         }
         let mut raw = Vec::new();
         file.take(MAX_DOCUMENT)
             .read_to_end(&mut raw)
-            .during(format!("reading {path}"))?;
+            .during(format!("reading {}", self.root.join(path).display()))?;
         Ok(Some(raw.into()))
     }
 
@@ -84,33 +90,48 @@ impl Shelf for Folder {
     }
 }
 
-impl Source for Folder {
-    async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
+impl Folder {
+    /// The manifest with this digest, checked against it.
+    pub fn manifest_of(&self, digest: &Digest) -> Result<Manifest> {
         let raw = self.blob(digest)?;
         let raw = raw.ok_or_else(|| bad(format!("the layout does not hold the manifest {digest}")))?;
         Manifest::parse(raw, None, Some(digest))
     }
+}
 
+impl Source for Folder {
+    async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
+        self.manifest_of(digest)
+    }
+
+    /// A thread of its own reads ahead.
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
         let digest = &blob.digest;
+        let path = self.root.join(path_of(digest)).display().to_string();
         let Some((mut file, size)) = self.file(&path_of(digest))? else {
             return Err(bad(format!("the layout does not hold blob {digest}")));
         };
         if size != blob.size {
             return Err(bad(format!("blob {digest} has {size} bytes, not {}", blob.size)));
         }
-        let doing = format!("reading blob {digest} of the layout");
+        let doing = format!("reading {path}");
         file.seek(SeekFrom::Start(from)).during(&doing)?;
-        let chunks = stream::unfold(Some(file), move |file| {
-            let next = file.and_then(|mut file| {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        task::spawn_blocking(move || {
+            loop {
                 let mut chunk = Vec::new();
-                match file.by_ref().take(PIECE).read_to_end(&mut chunk) {
-                    Ok(0) => None,
-                    Ok(_) => Some((Ok(Bytes::from(chunk)), Some(file))),
-                    Err(e) => Some((Err(e).during(&doing), None)),
+                let read = file.by_ref().take(PIECE).read_to_end(&mut chunk).during(&doing);
+                let is_end = !matches!(read, Ok(1..));
+                if !matches!(read, Ok(0)) && sender.blocking_send(read.map(|_| Bytes::from(chunk))).is_err() {
+                    return;
                 }
-            });
-            std::future::ready(next)
+                if is_end {
+                    return;
+                }
+            }
+        });
+        let chunks = stream::unfold(receiver, |mut receiver| async {
+            receiver.recv().await.map(|chunk| (chunk, receiver))
         });
         Ok(BlobReader {
             offset: from,

@@ -3,13 +3,20 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use super::MAX_DOCUMENT;
-use super::contents::digest_in;
 use super::entries::{Entries, Sort, broken};
+use super::files::{MAX_DOCUMENT, digest_in};
 use crate::error::Result;
 use crate::image::digest::Algorithm;
-use crate::image::{Body, Digest, Digester, Manifest};
+use crate::image::{Body, Descriptor, Digest, Digester, Manifest};
 use crate::tarball::unpacked;
+
+/// What the store holds, so that an archive may leave it out.
+pub struct Held<'a> {
+    /// Whether this blob is there.
+    pub has: &'a dyn Fn(&Descriptor) -> bool,
+    /// The layer there that unpacks to this diff ID.
+    pub layer: &'a dyn Fn(&Digest) -> Result<Option<Descriptor>>,
+}
 
 /// Every blob that whoever has loaded this archive has: those in it, and those that a delta archive left out.
 pub fn held_by_archive(stream: impl Read + Send) -> Result<HashSet<Digest>> {

@@ -4,150 +4,167 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
-use super::bad;
+use super::errors::{bad, wrong_diff_id};
+use super::files::{self, Files};
 use super::layout::{self, Entry};
 use crate::error::{Error, Kind, Result};
-use crate::image::graph::{self, Limits, Node, Walk};
+use crate::image::graph::{self, Limits, MAX_BLOBS, Node, Walk};
+use crate::image::narrowed::{self, Narrowed};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, Manifest, Platform, Reference};
 
-/// What the manifests of one image may have together, in bytes.
-const MAX_MANIFESTS: u64 = 64 << 20;
-
-/// Where the files of an archive or of a layout are found.
-pub trait Shelf {
-    /// A small file by its path.
-    fn document(&self, path: &str) -> Result<Option<Bytes>>;
-
-    /// A small blob, whole and verified.
-    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>>;
-
-    /// How many bytes the blob has, if it is there.
-    fn size_of(&self, digest: &Digest) -> Option<u64>;
-}
-
-/// One image of an archive.
+/// One image of an archive. Its manifests stay where they are, and are read again when they are put: together they may
+/// be larger than memory should be.
 #[derive(Debug)]
 pub struct Listed {
     /// In the order of the archive; none where it is known by its ID only.
     pub names: Vec<Reference>,
     /// The digest of the config; of the manifest where that has none of an image.
     pub id: Digest,
-    pub root: Manifest,
-    /// What the root leads to, children before their parents; without the root itself.
-    pub children: Vec<Manifest>,
+    /// The manifest that the names mean.
+    pub root: Descriptor,
+    /// All manifests of the image, children before their parents, the root last.
+    pub manifests: Vec<Node>,
     /// Configs and layers, each once.
     pub blobs: Vec<Descriptor>,
     /// Those of them that are neither in the archive nor in the store.
     pub missing: Vec<Descriptor>,
-    /// Whether the archive came with the manifest; else it was made for layers that have none.
-    pub is_original: bool,
+    /// The root, where it was made: for the layers of an archive without any, or for a part of an index.
+    pub made: Option<Manifest>,
 }
 
-/// The images that an OCI layout on the shelf lists. `has` says which blobs the store holds; of an index, all
-/// platforms are taken if all are there, else the one for this machine, or the one asked for.
+/// The images that an OCI layout lists. `has` says which blobs the store holds; of an index, all platforms are taken if
+/// all are there, else the one for this machine, or the one asked for.
 pub(super) fn images(
-    shelf: &dyn Shelf,
+    files: &dyn Files,
     has: &dyn Fn(&Descriptor) -> bool,
-    platform: Option<&Platform>,
+    platforms: &[Platform],
 ) -> Result<Option<Vec<Listed>>> {
-    let Some(entries) = layout::entries(shelf)? else {
+    let Some(entries) = layout::entries(files)? else {
         return Ok(None);
     };
-    let reader = Reader { shelf, has };
+    let reader = Reader { files, has };
     let mut images: Vec<Listed> = Vec::new();
     for Entry { name, descriptor } in entries {
-        let root = reader.manifest(&descriptor)?;
-        let root = reader.chosen(root, platform)?;
+        let (root, made) = reader.chosen(descriptor, platforms)?;
+        let with_made = WithMade { files, made };
+        let reader = Reader { files: &with_made, has };
         let name = name.filter(|name| reader.is_true(name, &root));
-        let known = images.iter_mut().find(|image| image.root.digest() == root.digest());
+        let known = images.iter_mut().find(|image| image.root.digest == root.digest);
         match known {
             Some(image) if name.as_ref().is_some_and(|name| image.names.contains(name)) => {}
             Some(image) => image.names.extend(name),
-            None => images.push(reader.listed(name.into_iter().collect(), root)?),
+            None => {
+                let listed = reader.listed(name.into_iter().collect(), root)?;
+                images.push(Listed {
+                    made: with_made.made.clone(),
+                    ..listed
+                });
+            }
         }
     }
     Ok(Some(images))
 }
 
+/// Files, and a manifest that was made of one of them.
+struct WithMade<'a> {
+    files: &'a dyn Files,
+    made: Option<Manifest>,
+}
+
+impl Files for WithMade<'_> {
+    fn document(&self, path: &str) -> Result<Option<Bytes>> {
+        self.files.document(path)
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>> {
+        match &self.made {
+            Some(made) if made.digest() == digest => Ok(Some(made.raw.clone())),
+            _ => self.files.blob(digest),
+        }
+    }
+
+    fn size_of(&self, digest: &Digest) -> Option<u64> {
+        self.files.size_of(digest)
+    }
+}
+
+/// Refuses an image that does not serve each of these platforms.
+pub(super) fn check_platforms(actual: &Platform, platforms: &[Platform]) -> Result<()> {
+    match platforms.iter().find(|wanted| actual.distance_to(wanted).is_none()) {
+        None => Ok(()),
+        Some(wanted) => Err(Error::new(
+            Kind::NotFound,
+            format!("the archive holds an image for {actual}, but does not provide the specified platform ({wanted})"),
+        )),
+    }
+}
+
 pub(super) struct Reader<'a> {
-    pub(super) shelf: &'a dyn Shelf,
+    pub(super) files: &'a dyn Files,
     pub(super) has: &'a dyn Fn(&Descriptor) -> bool,
 }
 
 impl Reader<'_> {
     fn manifest(&self, descriptor: &Descriptor) -> Result<Manifest> {
-        let digest = &descriptor.digest;
-        let raw = self
-            .shelf
-            .blob(digest)?
-            .ok_or_else(|| bad(format!("the archive lists the manifest {digest}, but does not hold it")))?;
-        if raw.len() as u64 != descriptor.size {
-            let is = raw.len();
-            return Err(bad(format!(
-                "the manifest {digest} has {is} bytes, not {}",
-                descriptor.size
-            )));
-        }
-        let claimed = Some(descriptor.media_type.as_str()).filter(|it| !it.is_empty());
-        Manifest::parse(raw, claimed, Some(digest))
+        files::manifest(self.files, descriptor)
     }
 
     /// Whether a name by digest is one of this manifest, or of an index in the archive that has it.
-    fn is_true(&self, name: &Reference, root: &Manifest) -> bool {
-        let Some(digest) = name.digest().filter(|digest| *digest != root.digest()) else {
+    fn is_true(&self, name: &Reference, root: &Descriptor) -> bool {
+        let Some(digest) = name.digest().filter(|digest| **digest != root.digest) else {
             return true;
         };
-        let raw = self.shelf.blob(digest).ok().flatten();
+        let raw = self.files.blob(digest).ok().flatten();
         let whole = raw.and_then(|raw| Manifest::parse(raw, None, Some(digest)).ok());
         whole.is_some_and(|whole| match &whole.body {
-            Body::Index(index) => index.manifests.iter().any(|child| child.digest == *root.digest()),
+            Body::Index(index) => index.manifests.iter().any(|child| child.digest == root.digest),
             Body::Image(_) => false,
         })
     }
 
-    /// The manifest to load: the root itself, or a child of an index.
-    fn chosen(&self, mut root: Manifest, platform: Option<&Platform>) -> Result<Manifest> {
-        let whole = match (&root.body, platform) {
-            (Body::Index(_), None) => self.whole(&root)?,
-            _ => HashSet::new(),
-        };
-        let is_whole = |child: &Descriptor| whole.contains(&child.digest) || self.is_there(child);
+    /// The manifest to load: the root itself, a child of an index, or the part of one that is for several platforms.
+    fn chosen(&self, mut root: Descriptor, platforms: &[Platform]) -> Result<(Descriptor, Option<Manifest>)> {
+        let mut known = None;
         for _ in 0..Limits::IMAGE.depth {
-            let index = match &root.body {
+            let manifest = self.manifest(&root)?;
+            let index = match &manifest.body {
                 Body::Index(index) => index,
                 Body::Image(image) => {
-                    self.check_platform(image, platform)?;
-                    return Ok(root);
+                    check_platforms(&self.config(image)?.platform, platforms)?;
+                    return Ok((manifest.descriptor, None));
                 }
             };
-            root = if let Some(platform) = platform {
-                self.manifest(index.choose(platform)?)?
-            } else if index.manifests.iter().all(is_whole) {
-                return Ok(root);
-            } else {
-                let there = index
-                    .manifests
-                    .iter()
-                    .filter(|it| !it.is_attestation() && whole.contains(&it.digest));
-                let there = Index {
-                    manifests: there.cloned().collect(),
-                };
-                let host = Platform::host();
-                // Where none is whole, the one for this machine tells what is missing.
-                let mut candidates = there.choose(&host).ok().into_iter().chain(there.manifests.first());
-                let child = match candidates.next() {
-                    Some(child) => child,
-                    None => index.choose(&host).or_else(|e| index.manifests.first().ok_or(e))?,
-                };
-                self.manifest(child)?
+            root = match platforms {
+                [] => {
+                    let whole = match known {
+                        Some(whole) => whole,
+                        None => self.whole(&root)?,
+                    };
+                    let is_whole = |child: &Descriptor| whole.contains(&child.digest) || self.is_there(child);
+                    if index.manifests.iter().all(is_whole) {
+                        return Ok((manifest.descriptor, None));
+                    }
+                    let child = best(index, &whole)?;
+                    known = Some(whole);
+                    child
+                }
+                [platform] => index.choose(platform)?.clone(),
+                several => {
+                    let images = narrowed::for_platforms(index, several)?;
+                    match narrowed::keep(&manifest, |digest| images.iter().any(|it| it.digest == *digest))? {
+                        Narrowed::Part(part) => return Ok((part.descriptor.clone(), Some(*part))),
+                        Narrowed::One(child) => child,
+                        Narrowed::Whole | Narrowed::Nothing => return Ok((manifest.descriptor, None)),
+                    }
+                }
             };
         }
-        let digest = root.digest();
+        let digest = root.digest;
         Err(bad(format!("the archive's index {digest} is nested too deeply")))
     }
 
     /// The manifests of an image, the root among them, that are there with all that they lead to.
-    fn whole(&self, root: &Manifest) -> Result<HashSet<Digest>> {
+    fn whole(&self, root: &Descriptor) -> Result<HashSet<Digest>> {
         let mut lead_to: HashMap<Digest, HashSet<Digest>> = HashMap::new();
         let order = self.each(root, |node, manifest| {
             if let Ok(manifest) = manifest
@@ -169,67 +186,54 @@ impl Reader<'_> {
     }
 
     /// Reads the root and all below it, each once, and hands it on. They come back in order, children before parents.
-    fn each(&self, root: &Manifest, mut take: impl FnMut(&Node, Result<Manifest>) -> Result<()>) -> Result<Vec<Node>> {
+    fn each(
+        &self,
+        root: &Descriptor,
+        mut take: impl FnMut(&Node, Result<Manifest>) -> Result<()>,
+    ) -> Result<Vec<Node>> {
         let hostile = |e: Error| bad(format!("{e} in the archive"));
-        let mut described: HashMap<Digest, Descriptor> = HashMap::new();
-        let mut walk = Walk::new([&root.descriptor], Limits::IMAGE).map_err(hostile)?;
+        let mut described = HashMap::from([(root.digest.clone(), root.clone())]);
+        let mut walk = Walk::new([root], Limits::IMAGE).map_err(hostile)?;
         while let Some(node) = walk.next_unread() {
-            let manifest = match described.remove(&node.digest) {
-                Some(child) => self.manifest(&child),
-                None => Ok(root.clone()),
+            let Some(descriptor) = described.remove(&node.digest) else {
+                continue;
             };
+            let manifest = self.manifest(&descriptor);
             if let Ok(manifest) = &manifest {
-                walk.answer(&node, graph::children(manifest)).map_err(hostile)?;
                 for child in graph::children(manifest) {
                     let slim = || Descriptor::new(child.media_type.clone(), child.digest.clone(), child.size);
                     described.entry(child.digest.clone()).or_insert_with(slim);
                 }
+                walk.answer(&node, graph::children(manifest)).map_err(hostile)?;
             }
             take(&node, manifest)?;
         }
         Ok(walk.into_levels().map_err(hostile)?.concat())
     }
 
-    fn check_platform(&self, image: &ImageManifest, platform: Option<&Platform>) -> Result<()> {
-        let Some(wanted) = platform else {
-            return Ok(());
-        };
-        let actual = self.config(image)?.platform;
-        if actual.distance_to(wanted).is_some() {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::NotFound,
-            format!("the archive holds an image for {actual}, but does not provide the specified platform ({wanted})"),
-        ))
-    }
-
     fn is_there(&self, blob: &Descriptor) -> bool {
-        self.shelf.size_of(&blob.digest) == Some(blob.size) || (self.has)(blob)
+        self.files.size_of(&blob.digest) == Some(blob.size) || (self.has)(blob)
     }
 
     /// The image with all it needs.
-    fn listed(&self, names: Vec<Reference>, root: Manifest) -> Result<Listed> {
+    fn listed(&self, names: Vec<Reference>, root: Descriptor) -> Result<Listed> {
         let mut found = Found::default();
-        let order = self.each(&root, |_, manifest| self.take_in(manifest?, &mut found))?;
-        let below = order.iter().filter_map(|node| found.manifests.remove(&node.digest));
-        let children = below.filter(|it| it.digest() != root.digest()).collect();
-        let id = found.id.unwrap_or_else(|| root.digest().clone());
+        let manifests = self.each(&root, |_, manifest| self.take_in(&manifest?, &mut found))?;
         self.finished(Listed {
             names,
-            id,
+            id: found.id.unwrap_or_else(|| root.digest.clone()),
             root,
-            children,
+            manifests,
             blobs: found.blobs,
             missing: Vec::new(),
-            is_original: true,
+            made: None,
         })
     }
 
     /// Says what is missing.
     pub(super) fn finished(&self, mut image: Listed) -> Result<Listed> {
         for blob in &image.blobs {
-            match self.shelf.size_of(&blob.digest) {
+            match self.files.size_of(&blob.digest) {
                 Some(size) if size != blob.size => {
                     let Descriptor { digest, size: said, .. } = blob;
                     return Err(bad(format!(
@@ -243,9 +247,9 @@ impl Reader<'_> {
         Ok(image)
     }
 
-    fn take_in(&self, manifest: Manifest, found: &mut Found) -> Result<()> {
+    fn take_in(&self, manifest: &Manifest, found: &mut Found) -> Result<()> {
         if let Body::Image(image) = &manifest.body
-            && self.shelf.size_of(&image.config.digest).is_some()
+            && self.files.size_of(&image.config.digest).is_some()
         {
             let config = self.config(image)?;
             check_diff_ids(image, &config)?;
@@ -255,35 +259,43 @@ impl Reader<'_> {
                 found.is_host_s = is_host_s;
             }
         }
-        for blob in graph::blobs(&manifest) {
+        for blob in graph::blobs(manifest) {
             if found.known.insert(blob.digest.clone()) {
                 found.blobs.push(blob.clone());
             }
         }
-        found.bytes = found.bytes.saturating_add(manifest.raw.len() as u64);
-        if found.bytes > MAX_MANIFESTS {
-            let most = MAX_MANIFESTS >> 20;
-            return Err(bad(format!(
-                "the manifests of an image have more than {most} MiB together"
-            )));
+        if found.blobs.len() > MAX_BLOBS {
+            return Err(bad(format!("an image has too many blobs: more than {MAX_BLOBS}")));
         }
-        found.manifests.insert(manifest.digest().clone(), manifest);
         Ok(())
     }
 
     /// The parsed config; the default for one of an artifact's own sort.
     fn config(&self, image: &ImageManifest) -> Result<ImageConfig> {
         let digest = &image.config.digest;
-        let raw = self.shelf.blob(digest)?;
+        let raw = self.files.blob(digest)?;
         let raw = raw.ok_or_else(|| bad(format!("the archive does not hold the config {digest}")))?;
         ImageConfig::parse_as(&image.config.media_type, &raw)
     }
 }
 
+/// Of an index that is not whole, the child to load. Where none is whole, the one for this machine tells what is missing.
+fn best(index: &Index, whole: &HashSet<Digest>) -> Result<Descriptor> {
+    let is_whole = |it: &&Descriptor| !it.is_attestation() && whole.contains(&it.digest);
+    let there = Index {
+        manifests: index.manifests.iter().filter(is_whole).cloned().collect(),
+    };
+    let host = Platform::host();
+    let mut candidates = there.choose(&host).ok().into_iter().chain(there.manifests.first());
+    let child = match candidates.next() {
+        Some(child) => child,
+        None => index.choose(&host).or_else(|e| index.manifests.first().ok_or(e))?,
+    };
+    Ok(child.clone())
+}
+
 #[derive(Default)]
 struct Found {
-    manifests: HashMap<Digest, Manifest>,
-    bytes: u64,
     blobs: Vec<Descriptor>,
     known: HashSet<Digest>,
     id: Option<Digest>,
@@ -302,11 +314,4 @@ fn check_diff_ids(image: &ImageManifest, config: &ImageConfig) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Docker's words for a layer that is not the one of the config.
-pub(super) fn wrong_diff_id(number: usize, expected: &Digest, actual: &Digest) -> Error {
-    bad(format!(
-        "invalid diffID for layer {number}: expected \"{expected}\", got \"{actual}\""
-    ))
 }

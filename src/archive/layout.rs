@@ -1,35 +1,11 @@
-//! `oci-layout` and `index.json`: what an OCI layout lists, and under which names.
-//!
-//! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
+//! What an OCI layout lists, and under which names.
 
-use serde::{Deserialize, Serialize};
-
-use super::bad;
-use super::images::Shelf;
+use super::errors::bad;
+use super::files::Files;
 use crate::error::Result;
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
-use crate::image::manifest::OCI_INDEX;
-use crate::image::{Descriptor, Reference, null};
-
-pub(super) const INDEX: &str = "index.json";
-pub(super) const MARKER: &str = "oci-layout";
-const VERSION: &str = "1.0.0";
-
-#[derive(Serialize, Deserialize)]
-struct Marker {
-    #[serde(rename = "imageLayoutVersion")]
-    version: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Index {
-    #[serde(rename = "schemaVersion", default, deserialize_with = "null::or_default")]
-    schema_version: u64,
-    #[serde(rename = "mediaType", default, deserialize_with = "null::or_default")]
-    media_type: String,
-    #[serde(default)]
-    manifests: Option<Vec<Descriptor>>,
-}
+use crate::image::layout::{INDEX, LayoutIndex, MARKER, Rest, Unreadable, check_marker};
+use crate::image::{Descriptor, Reference};
 
 /// What one line of `index.json` leads to, and its name if that is one.
 pub(super) struct Entry {
@@ -38,28 +14,35 @@ pub(super) struct Entry {
 }
 
 /// The entries of the layout with their names; `None` where there is no layout.
-pub(super) fn entries(shelf: &dyn Shelf) -> Result<Option<Vec<Entry>>> {
-    let Some(raw) = shelf.document(INDEX)? else {
-        return Ok(None);
-    };
-    if let Some(raw) = shelf.document(MARKER)? {
-        let marker: Marker =
-            serde_json::from_slice(&raw).map_err(|e| bad(format!("its {MARKER} is not valid")).caused_by(e))?;
-        if marker.version != VERSION {
-            return Err(bad(format!(
-                "it is a layout of version {:?}, not {VERSION}",
-                marker.version
-            )));
-        }
-    }
-    let index: Index =
-        serde_json::from_slice(&raw).map_err(|e| bad(format!("its {INDEX} is not valid")).caused_by(e))?;
-    let entries = index.manifests.unwrap_or_default().into_iter();
+pub(super) fn entries(files: &dyn Files) -> Result<Option<Vec<Entry>>> {
     let named = |descriptor: Descriptor| Entry {
         name: name_of(&descriptor),
         descriptor,
     };
-    Ok(Some(entries.map(named).collect()))
+    let listed = manifests(files)?;
+    Ok(listed.map(|listed| listed.into_iter().map(named).collect()))
+}
+
+/// What `index.json` lists; `None` where there is no layout.
+pub fn manifests(files: &dyn Files) -> Result<Option<Vec<Descriptor>>> {
+    let Some(raw) = files.document(INDEX)? else {
+        return Ok(None);
+    };
+    if let Some(marker) = files.document(MARKER)? {
+        check_marker(&marker).map_err(|why| match why {
+            Unreadable::NotValid(e) => bad(format!("its {MARKER} is not valid")).caused_by(e),
+            Unreadable::Version { is, known } => bad(format!("it is a layout of version {is}, not {known}")),
+        })?;
+    }
+    let index = LayoutIndex::parse(&raw).map_err(|why| match why {
+        Unreadable::NotValid(e) => bad(format!("its {INDEX} is not valid")).caused_by(e),
+        Unreadable::Version { is, known } => bad(format!("its {INDEX} has schema version {is}, not {known}")),
+    })?;
+    // What is passed over here would be missing there.
+    if let Some(stranger) = index.rest.strangers.first() {
+        return Err(bad(format!("its {INDEX} is not valid: {stranger} is no descriptor")));
+    }
+    Ok(Some(index.manifests))
 }
 
 /// A name that is only a tag, as `oci:FOLDER:latest` leaves it, names nothing.
@@ -76,10 +59,6 @@ fn name_of(entry: &Descriptor) -> Option<Reference> {
     })
 }
 
-pub(super) fn marker() -> Vec<u8> {
-    format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}").into_bytes()
-}
-
 /// `index.json` with an entry for each name, as docker writes it, and one for an image without a name.
 pub(super) fn index<'a>(images: impl IntoIterator<Item = (&'a [Reference], &'a Descriptor)>) -> Result<Vec<u8>> {
     let mut manifests = Vec::new();
@@ -89,12 +68,8 @@ pub(super) fn index<'a>(images: impl IntoIterator<Item = (&'a [Reference], &'a D
             manifests.push(bare(root));
         }
     }
-    let index = Index {
-        schema_version: 2,
-        media_type: OCI_INDEX.into(),
-        manifests: Some(manifests),
-    };
-    serde_json::to_vec(&index).map_err(|e| bad("its index cannot be written").caused_by(e))
+    let written = Rest::default().written_with(manifests.iter());
+    written.map_err(|e| bad("its index cannot be written").caused_by(e))
 }
 
 fn named(root: &Descriptor, name: &Reference) -> Descriptor {
@@ -110,5 +85,33 @@ fn bare(root: &Descriptor) -> Descriptor {
     Descriptor {
         platform: root.platform.clone(),
         ..Descriptor::new(root.media_type.clone(), root.digest.clone(), root.size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_whole_one_or_none() {
+        for (image_name, ref_name, name) in [
+            ("docker.io/library/app:1", "1", Some("docker.io/library/app:1")),
+            ("", "latest", None),
+            ("", "quay.io/a/b", Some("quay.io/a/b:latest")),
+            ("", "app:1", Some("docker.io/library/app:1")),
+            ("Not A Name", "app:1", Some("docker.io/library/app:1")),
+        ] {
+            let mut entry = bare(&Descriptor::new("m", crate::image::Digest::of(b"x"), 1));
+            for (key, value) in [(IMAGE_NAME, image_name), (REF_NAME, ref_name)] {
+                if !value.is_empty() {
+                    entry.annotations.insert(key, value);
+                }
+            }
+            assert_eq!(
+                name_of(&entry).map(|it| it.to_string()).as_deref(),
+                name,
+                "{image_name} {ref_name}"
+            );
+        }
     }
 }

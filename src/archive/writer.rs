@@ -12,10 +12,11 @@ use futures_util::StreamExt as _;
 use tar::{Builder, EntryType, Header};
 use tokio::sync::Mutex;
 
-use super::contents::path_of;
+use super::files::path_of;
 use super::{docker, layout};
 use crate::content::{Opener, Outcome, Sink};
 use crate::error::{During, Error, Kind, Result};
+use crate::image::layout::{INDEX, MARKER, marker};
 use crate::image::{Descriptor, Digest, Digester, Manifest, Reference};
 
 /// What fits into a header's own field.
@@ -41,8 +42,14 @@ pub struct Writer {
     broken: Cell<Option<(Kind, &'static str)>>,
 }
 
+/// What an archive is written to, and what that is called.
+pub struct Out {
+    pub stream: Box<dyn Write + Send>,
+    pub name: String,
+}
+
 struct State {
-    out: Box<dyn Write + Send>,
+    out: Out,
     /// What is in it, and what is left out because the far side has it.
     done: HashSet<Digest>,
     /// The blob that is being written.
@@ -58,15 +65,15 @@ struct Partial {
 
 impl Writer {
     /// Begins the archive with the lists of these images. The blobs `left_out` are not written.
-    pub fn begin(out: Box<dyn Write + Send>, images: &[Saved], left_out: HashSet<Digest>) -> Result<Self> {
+    pub fn begin(out: Out, images: &[Saved], left_out: HashSet<Digest>) -> Result<Self> {
         let mut state = State {
             out,
             done: left_out,
             partial: None,
         };
         let entries = images.iter().map(|image| (image.names.as_slice(), &image.root));
-        state.file(layout::MARKER, &layout::marker())?;
-        state.file(layout::INDEX, &layout::index(entries)?)?;
+        state.file(MARKER, &marker())?;
+        state.file(INDEX, &layout::index(entries)?)?;
         let items = images.iter().filter_map(|it| {
             let (config, layers) = it.image.as_ref()?;
             Some((it.names.as_slice(), config, layers.as_slice()))
@@ -85,8 +92,9 @@ impl Writer {
     pub fn finish(self) -> Result<Box<dyn Write + Send>> {
         let mut state = self.state.into_inner();
         state.write(&END)?;
-        state.out.flush().map_err(failed)?;
-        Ok(state.out)
+        let flushed = state.out.stream.flush();
+        flushed.map_err(|e| state.failed(e))?;
+        Ok(state.out.stream)
     }
 }
 
@@ -174,7 +182,12 @@ impl State {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.out.write_all(bytes).map_err(failed)
+        let written = self.out.stream.write_all(bytes);
+        written.map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, e: io::Error) -> Error {
+        Error::from(e).during(format!("writing {}", self.out.name))
     }
 }
 
@@ -182,10 +195,6 @@ impl State {
 pub(super) fn padding(size: u64) -> usize {
     let over = size % BLOCK;
     usize::try_from((BLOCK - over) % BLOCK).unwrap_or_default()
-}
-
-fn failed(e: io::Error) -> Error {
-    Error::from(e).during("writing the archive")
 }
 
 /// The header of an entry, with one before it for a path that is too long for it.

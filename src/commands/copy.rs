@@ -118,7 +118,7 @@ fn check(args: &CopyArgs) -> Result<()> {
     if !(args.which.filter.is_empty() || args.which.is_many()) {
         return usage("--filter goes with --all-tags or --all");
     }
-    if args.which.all && (places::has_path(&args.source) || places::has_path(&args.destination)) {
+    if args.which.all && (places::is_local(&args.source) || places::is_local(&args.destination)) {
         return usage(
             "--all copies from registry to registry: to a folder, copy one repository after the other, as with \
              \"copy --all-tags HOST/NAME oci:DIR\"",

@@ -58,7 +58,8 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let image = store.images().find(&args.image)?.image;
     if let Some(wanted) = &wanted {
-        platform::check(&args.image, &store.images().config_of(&image)?.platform, wanted)?;
+        let actual = store.images().config_of(&image)?.platform;
+        actual.check_serves(wanted, &args.image)?;
     }
     let mut sizes = store.images().layer_sizes(&image)?.into_iter();
     let mut rows = Vec::new();

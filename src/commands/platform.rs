@@ -1,6 +1,6 @@
 //! `--platform` as docker takes it: an empty text is none.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::image::Platform;
 
 /// The platform of a flag that takes one.
@@ -8,20 +8,21 @@ pub(super) fn given(text: Option<&str>) -> Result<Option<Platform>> {
     text.filter(|text| !text.is_empty()).map(Platform::parse).transpose()
 }
 
+/// The platforms of a flag that takes lists and may be given several times, each once.
+pub(super) fn given_each(texts: &[String]) -> Result<Vec<Platform>> {
+    let mut platforms = Vec::new();
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        let platform = Platform::parse(text)?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    Ok(platforms)
+}
+
 /// What docker says of a platform that it cannot read, where it says more than what is wrong.
 pub(super) fn invalid(e: Error) -> Error {
     e.during("invalid platform")
-}
-
-/// The store has one platform of an image under a name; another one is not here.
-pub(super) fn check(name: &str, actual: &Platform, wanted: &Platform) -> Result<()> {
-    if actual.distance_to(wanted).is_some() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::NotFound,
-        format!("image with reference {name} was found but does not provide the specified platform ({wanted})"),
-    ))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::Reference;
 use crate::jobs::push::{Push, Pushed, Which};
 use crate::jobs::{News, Reporter};
+use crate::places::Means;
 use crate::progress::Direction;
 
 /// Upload an image to a registry
@@ -61,9 +62,11 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
     say(&format!("The push refers to repository [{}]", typed.name()));
     let store = context.store();
     let _writer = store.begin()?;
-    let registry = context
-        .registries(&args.registry, Some(args.transfer.stall_timeout))?
-        .at(typed.domain())?;
+    let means = Means {
+        registries: context.registries(&args.registry, Some(args.transfer.stall_timeout))?,
+        store: store.clone(),
+        progress: context.screen.progress(Direction::Load, true),
+    };
     let tell = |news: News<'_>| {
         if let News::NotRemembered(e) = news {
             let words = format!("WARNING: the store could not note the push: {e}");
@@ -71,7 +74,7 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
         }
     };
     let reporter = Reporter::new(tell, || context.screen.progress(Direction::Push, args.quiet));
-    let push = Push::new(store, registry, platform, args.transfer.limits(), reporter)?;
+    let push = Push::new(means, &typed, platform, args.transfer.limits(), reporter)?;
     let which = if args.all_tags { Which::AllTags } else { Which::Tag };
     for name in push.local_names(&shown, which)? {
         let Pushed { digest, size } = push.one(&name).await?;

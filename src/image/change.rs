@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 pub use health::Health;
-use words::{pairs, process, split};
+use words::{array, pairs, process, split, wrong};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// How containers of an image are run.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -161,11 +161,6 @@ fn command(rest: &str) -> Vec<String> {
     }
 }
 
-/// A JSON array of strings; anything else is no exec form.
-fn array(rest: &str) -> Option<Vec<String>> {
-    rest.starts_with('[').then(|| serde_json::from_str(rest).ok()).flatten()
-}
-
 fn only<'a>(name: &str, rest: &'a str) -> Result<&'a str> {
     if rest.is_empty() {
         return Err(wrong(format!("{name} requires exactly one argument")));
@@ -194,10 +189,6 @@ fn joined(before: &str, path: &str) -> String {
         }
     }
     format!("/{}", parts.join("/"))
-}
-
-fn wrong(why: impl Into<String>) -> Error {
-    Error::new(Kind::Usage, why)
 }
 
 #[cfg(test)]

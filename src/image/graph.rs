@@ -38,6 +38,9 @@ fn is_manifest(child: &Descriptor) -> bool {
     [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, ""].contains(&media_type) || media_type.contains("manifest")
 }
 
+/// Blobs of one image with all its platforms, far more than any has: each costs some hundred bytes of memory.
+pub const MAX_BLOBS: usize = 50_000;
+
 /// How much of a graph is followed before it counts as hostile.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

@@ -123,6 +123,22 @@ impl Platform {
         }
     }
 
+    /// Refuses an image for `self` where `wanted` was asked for, in docker's words.
+    pub fn check_serves(&self, wanted: &Platform, name: &str) -> Result<()> {
+        match self.distance_to(wanted) {
+            Some(_) => Ok(()),
+            None => Err(wanted.missing_from(name)),
+        }
+    }
+
+    /// Docker's words for an image that is not there for this platform.
+    pub fn missing_from(&self, name: &str) -> Error {
+        Error::new(
+            Kind::NotFound,
+            format!("image with reference {name} was found but does not provide the specified platform ({self})"),
+        )
+    }
+
     /// How well an image for `self` serves someone who wants `wanted`: `None` not at all, else lower is better.
     /// A variant below the wanted one serves (arm v6 runs on v7), as containerd ranks them.
     pub fn distance_to(&self, wanted: &Platform) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! `buildx imagetools create`: one index of images that are on registries, pushed under its tags.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::copy::{self, Copied, Referrers, Which};
@@ -7,7 +8,7 @@ use super::{News, Reporter, commit};
 use crate::error::{Error, Kind, Result};
 use crate::image::combined::{self, Annotation, Combined, as_listed};
 use crate::image::{Body, Descriptor, Digest, Manifest, Platform, Reference};
-use crate::places::{self, Incoming, Means, Place};
+use crate::places::{self, Incoming, Means};
 use crate::progress::Progress;
 use crate::registry::{Registries, Repository};
 use crate::store::Store;
@@ -86,8 +87,8 @@ impl Combination<'_> {
         let tag = tag.clone().or_latest();
         for part in found.iter().filter(|part| part.name.name() != tag.name()) {
             let digest = part.manifest.digest();
-            let from = Place::Registry(part.name.at_digest(digest));
-            let to = Place::Registry(tag.at_digest(digest));
+            let from = places::on_registry(part.name.at_digest(digest));
+            let to = places::on_registry(tag.at_digest(digest));
             self.reporter.tell(News::Bringing {
                 part: &part.manifest,
                 from: &part.name,
@@ -99,14 +100,14 @@ impl Combination<'_> {
         self.reporter.tell(News::Naming(made));
         let means = self.means();
         let from = found.first().map_or(&tag, |part| &part.name);
-        let (from, to) = (Place::Registry(from.clone()), Place::Registry(tag.clone()));
+        let (from, to) = (places::on_registry(from.clone()), places::on_registry(tag.clone()));
         let origin = places::origin(&from, &means).await?;
         let destination = places::destination(&to, &means)?;
         let incoming = Incoming {
             root: made,
             from: (&from, &*origin),
             to: &to,
-            blobs: &[],
+            mounts: &HashMap::new(),
         };
         commit::to_place(destination.begin(incoming).await?, made, &to).await
     }

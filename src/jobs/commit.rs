@@ -2,25 +2,25 @@
 //! named is checked in [`check`].
 
 use crate::error::{Error, Kind, Result};
-use crate::image::{Descriptor, Manifest, Reference};
+use crate::image::{Descriptor, Digest, Manifest, Reference};
 use crate::places::{Place, Receiver};
 use crate::store::Store;
 
 /// An image whose content is all there.
-pub(super) struct Arrival<'a> {
+pub struct Arrival {
     /// What it is to be called; an image without a name is kept by its digest.
-    pub(super) names: Vec<Reference>,
+    pub names: Vec<Reference>,
     /// What came: an image, or the index that it is a part of.
-    pub(super) root: &'a Manifest,
+    pub root: Digest,
     /// What the names are to mean: the root, or the image that was chosen from it.
-    pub(super) image: Descriptor,
+    pub image: Descriptor,
 }
 
 /// Names images in the store, all in one step or none. Whether any name came to mean something new.
-pub(super) fn to_store(store: &Store, arrivals: Vec<Arrival<'_>>) -> Result<bool> {
+pub fn to_store(store: &Store, arrivals: Vec<Arrival>) -> Result<bool> {
     let (mut names, mut nameless) = (Vec::new(), Vec::new());
     for arrival in arrivals {
-        check(&arrival.names.iter().collect::<Vec<_>>(), arrival.root)?;
+        check(&arrival.names, &arrival.root)?;
         if arrival.names.is_empty() {
             nameless.push(arrival.image.clone());
         }
@@ -34,19 +34,26 @@ pub(super) fn to_store(store: &Store, arrivals: Vec<Arrival<'_>>) -> Result<bool
     Ok(is_new)
 }
 
+/// Names a manifest wherever `name` does it, in one step with taking it in: what a registry that is a cache has fetched
+/// gets its names so.
+pub fn by<T>(names: &[Reference], root: &Digest, name: impl FnOnce() -> Result<T>) -> Result<T> {
+    check(names, root)?;
+    name()
+}
+
 /// Names an image at a place, by what it received there.
 pub(super) async fn to_place(receiver: Box<dyn Receiver>, root: &Manifest, place: &Place) -> Result<()> {
-    check(place.reference().as_slice(), root)?;
+    check(place.reference(), root.digest())?;
     receiver.name(root, place).await
 }
 
 /// What may not be named is refused here, whichever way it came: a name with a digest means that digest.
-fn check(names: &[&Reference], root: &Manifest) -> Result<()> {
-    let is_wrong = |name: &&&Reference| name.digest().is_some_and(|wanted| wanted != root.digest());
-    match names.iter().find(is_wrong) {
+fn check<'a>(names: impl IntoIterator<Item = &'a Reference>, root: &Digest) -> Result<()> {
+    let is_wrong = |name: &&Reference| name.digest().is_some_and(|wanted| wanted != root);
+    match names.into_iter().find(is_wrong) {
         None => Ok(()),
         Some(name) => {
-            let message = format!("{} cannot name the manifest {}", name.familiar(), root.digest());
+            let message = format!("{} cannot name the manifest {root}", name.familiar());
             Err(Error::new(Kind::Conflict, message))
         }
     }
@@ -65,11 +72,15 @@ mod tests {
         let other = Reference::parse(&format!("app@sha256:{}", "0".repeat(64))).unwrap();
         let arrival = Arrival {
             names: vec![Reference::parse("app:1").unwrap(), other],
-            root: &root,
+            root: root.digest().clone(),
             image: root.descriptor.clone(),
         };
+        let (names, digest) = (arrival.names.clone(), arrival.root.clone());
         let refused = to_store(&store, vec![arrival]).unwrap_err();
         assert_eq!(refused.kind(), Kind::Conflict);
+        let by = |names: &[Reference]| by(names, &digest, || Ok(()));
+        assert_eq!(by(&names).unwrap_err().kind(), Kind::Conflict);
+        by(&names[..1]).unwrap();
         assert_eq!(store.images().all().unwrap().len(), 0);
     }
 }

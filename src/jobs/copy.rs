@@ -7,14 +7,13 @@ mod request;
 pub use dry_run::{DryRun, Fate};
 pub use request::{Copied, Referrers, Request, Which};
 
-use super::{End, News};
+use super::{End, News, is_of_one_image};
 use crate::error::{Error, Kind, Result};
 use crate::image::referral::is_fallback_tag;
 use crate::image::{Reference, glob};
-use crate::places::Place;
+use crate::places::{Place, on_registry};
 
 use batch::Batch;
-use request::is_of_one_image;
 
 /// Every repository of a registry, each with its new place: below `prefix`, which is a registry or a path on one.
 pub async fn repositories(request: &Request<'_>, domain: &str, prefix: &str) -> Result<Vec<(Place, Place)>> {
@@ -22,7 +21,7 @@ pub async fn repositories(request: &Request<'_>, domain: &str, prefix: &str) -> 
     let pair = |name: &String| {
         let from = Reference::parse(&format!("{domain}/{name}"))?;
         let to = Reference::parse(&format!("{prefix}/{name}"))?;
-        Ok((Place::Registry(from), Place::Registry(to)))
+        Ok((on_registry(from), on_registry(to)))
     };
     registry.catalog().await?.whole()?.iter().map(pair).collect()
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::commit::{self, Arrival};
-use super::{News, Reporter};
+use super::{News, Reporter, is_of_one_image};
 use crate::content::{BlobReader, Sink, Source, Span};
-use crate::error::{Clue, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, Reference};
 use crate::places::with_nearest_tags;
 use crate::registry::Repository;
@@ -62,14 +62,14 @@ struct Brought {
 }
 
 impl Pull<'_> {
-    /// Pulls every tag of the repository. One that has nothing for the platform does not keep the others from it.
+    /// Pulls every tag of the repository. One that cannot be pulled does not keep the others from it.
     pub async fn all_tags(&self, repository: &Reference) -> Result<Pulled> {
         let mut all = Pulled::default();
         for tag in self.repository.tags().await? {
             let name = repository.at_tag(&tag)?;
             match self.one(&name).await {
                 Ok(pulled) => all.add(pulled),
-                Err(why) if matches!(why.clue(), Some(Clue::Platforms(_))) => {
+                Err(why) if is_of_one_image(&why) => {
                     let name = &name;
                     self.reporter.tell(News::PassedOver { name, why: &why });
                     all.passed_over += 1;
@@ -109,7 +109,7 @@ impl Pull<'_> {
         }
         let arrival = Arrival {
             names,
-            root: &root,
+            root: root.digest().clone(),
             image: brought.image,
         };
         let is_new = commit::to_store(&self.store, vec![arrival])?;

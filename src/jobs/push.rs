@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 
+use super::bring::{Listing, bring};
 use super::{News, Reporter};
 use crate::content::{Opener, Outcome, Sink, Source as _};
 use crate::error::{Error, Kind, Result};
-use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference, Referral, Version};
-use crate::registry::{Registry, Repository};
-use crate::store::Store;
+use crate::image::{Body, Descriptor, Digest, ImageManifest, Manifest, Platform, Reference, Referral};
+use crate::places::{self, Destination, Incoming, Means, Place, in_store, on_registry};
 use crate::transfer::{self, Limits, Plan};
 
-/// What is pushed to one registry.
+/// What is pushed to one repository.
 pub struct Push<'a> {
-    registry: Registry,
+    means: Means<'a>,
+    destination: Box<dyn Destination>,
     /// The repositories of the registry that are known to hold a blob, or to which a manifest was pushed.
     locations: HashMap<Digest, Vec<String>>,
-    store: Store,
     platform: Option<Platform>,
     limits: Limits,
     reporter: Reporter<'a>,
@@ -38,17 +38,16 @@ pub struct Pushed {
 impl<'a> Push<'a> {
     /// Of the platform's image alone, if one is named.
     pub fn new(
-        store: Store,
-        registry: Registry,
+        means: Means<'a>,
+        repository: &Reference,
         platform: Option<Platform>,
         limits: Limits,
         reporter: Reporter<'a>,
     ) -> Result<Self> {
-        let limit = store.notes().body_limit(registry.domain());
         Ok(Self {
-            locations: store.notes().locations(registry.domain())?,
-            registry: registry.bounded_by(limit),
-            store,
+            destination: places::destination(&on_registry(repository.clone()), &means)?,
+            locations: means.store.notes().locations(repository.domain())?,
+            means,
             platform,
             limits,
             reporter,
@@ -57,7 +56,7 @@ impl<'a> Push<'a> {
 
     /// The name to push, or all tags of its repository. All of them exist here.
     pub fn local_names(&self, shown: &Reference, which: Which) -> Result<Vec<Reference>> {
-        let tags = self.store.names().tags(shown)?;
+        let tags = self.means.store.names().tags(shown)?;
         if tags.is_empty() {
             return Err(Error::new(
                 Kind::NotFound,
@@ -81,29 +80,30 @@ impl<'a> Push<'a> {
 
     /// Pushes one tag.
     pub async fn one(&self, name: &Reference) -> Result<Pushed> {
-        let Some(descriptor) = self.store.names().target(name)? else {
+        let Some(descriptor) = self.means.store.names().target(name)? else {
             return Err(Error::new(
                 Kind::NotFound,
                 format!("tag does not exist: {}", name.familiar()),
             ));
         };
-        let whole = self.store.manifest(&descriptor.digest).await?;
+        let whole = self.means.store.manifest(&descriptor.digest).await?;
         let manifest = self.part(name, &whole).await?;
-        let read = |image: &ImageManifest| self.store.images().config(image);
-        let plan = Plan::for_tree(&self.store, &manifest, read, |_| false).await?;
-        let repository = self
-            .registry
-            .repository(name)
-            .mounting_from(self.locations.clone())
-            .remembering(self.store.notes().push_sessions(name.domain(), name.path()));
-        let progress = self.reporter.watch();
-        let tag = name.tag().unwrap_or_default();
-        if self.stands(&repository, name, &manifest).await {
-            transfer::run(&plan, &self.store, &Complete, self.limits, &progress).await?;
+        let read = |image: &ImageManifest| self.means.store.images().config(image);
+        let plan = Plan::for_tree(&self.means.store, &manifest, read, |_| false).await?;
+        let (from, to) = (in_store(name.clone()), on_registry(name.clone()));
+        if self.stands(&to, &manifest).await {
+            let progress = self.reporter.watch();
+            transfer::run(&plan, &self.means.store, &Complete, self.limits, &progress).await?;
         } else {
-            transfer::run(&plan, &self.store, &repository, self.limits, &progress).await?;
-            let put = async || repository.put_tag(&manifest, tag).await;
-            transfer::name(&manifest, &self.store, &repository, self.limits, &progress, put).await?;
+            let origin = places::origin(&from, &self.means).await?;
+            let incoming = Incoming {
+                root: &manifest,
+                from: (&from, &*origin),
+                to: &to,
+                mounts: &self.locations,
+            };
+            let target = &*self.destination;
+            bring(target, incoming, Listing::Named, &plan, self.limits, &self.reporter).await?;
         }
         let is_whole = manifest.digest() == whole.digest();
         let remembered = is_whole.then_some((name.at_digest(manifest.digest()), descriptor));
@@ -125,7 +125,7 @@ impl<'a> Push<'a> {
         let name = name.familiar();
         match &image.body {
             Body::Image(body) => {
-                let actual = self.store.images().config(body)?.platform;
+                let actual = self.means.store.images().config(body)?.platform;
                 let fits = actual.distance_to(wanted).is_some();
                 fits.then(|| image.clone()).ok_or_else(|| {
                     Error::new(
@@ -147,7 +147,7 @@ impl<'a> Push<'a> {
                         None => error,
                     }
                 })?;
-                self.store.manifest(&child.digest).await
+                self.means.store.manifest(&child.digest).await
             }
         }
     }
@@ -155,16 +155,16 @@ impl<'a> Push<'a> {
     /// Whether the tag stands for this very manifest, so that there is nothing to do. Asked only where it was pushed from
     /// here before: whoever may not push is to be told so. Nor is it asked of what refers to another image, since that
     /// one's list may have to be mended.
-    async fn stands(&self, repository: &Repository, name: &Reference, manifest: &Manifest) -> bool {
+    async fn stands(&self, to: &Place, manifest: &Manifest) -> bool {
+        let path = to.reference().map(Reference::path);
         let paths = self.locations.get(manifest.digest());
-        let was_pushed = paths.is_some_and(|paths| paths.iter().any(|path| path == name.path()));
+        let was_pushed = paths.is_some_and(|paths| paths.iter().any(|it| Some(it.as_str()) == path));
         if !was_pushed || Referral::of(manifest).is_some() {
             return false;
         }
         // A failure here is told by what has to be done all the same.
-        let tag = Version::Tag(name.tag().unwrap_or_default());
-        let digest = repository.standing(tag).await.ok().flatten();
-        digest.as_ref() == Some(manifest.digest())
+        let standing = self.destination.standing(to).await.ok().flatten();
+        standing.as_ref() == Some(manifest.digest())
     }
 
     /// Notes the digest that the image has on the registry, and where its blobs now are.
@@ -176,13 +176,14 @@ impl<'a> Push<'a> {
         plan: &Plan,
     ) -> Result<()> {
         if let Some((name, descriptor)) = digest
-            && self.store.names().target(&name)?.is_none()
+            && self.means.store.names().target(&name)?.is_none()
         {
-            self.store.names().set(&name, &descriptor)?;
+            self.means.store.names().set(&name, &descriptor)?;
         }
         let blobs = plan.blobs.iter().map(|blob| &blob.digest);
         let pushed: Vec<Digest> = blobs.chain([manifest.digest()]).cloned().collect();
-        self.store
+        self.means
+            .store
             .notes()
             .remember_location(name.domain(), name.path(), &pushed)
     }

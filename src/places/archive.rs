@@ -2,15 +2,15 @@
 //! write to it is one tar for every tool, which appears when it is whole.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::archive_source::ArchiveSource;
 use super::archive_target::ArchiveTarget;
 use super::ends::{Answer, Destination, Incoming, Means, Origin, Receiver};
 use super::place::Place;
-use crate::archive::{self, Contents, Held, Listed, Reading, Saved, Writer};
+use crate::archive::{self, Contents, Files as _, Held, Listed, Reading, Saved, Writer};
 use crate::content::{BlobReader, Opener, Outcome, Sink, Source};
 use crate::error::{Clue, During as _, Error, Kind, Result};
 use crate::image::nearest::nearest;
@@ -20,57 +20,99 @@ use crate::progress::Progress;
 use crate::store::{Scratch, ScratchHolder, Store, StoreWriter};
 use crate::units;
 
-/// A tar file that was read. Whichever sort is named, all are read.
-pub(super) struct UnpackedArchive {
-    contents: Contents,
-    images: Vec<Listed>,
+/// An archive that was read to its end. Its parts lie in a scratch place of the store until they are wanted.
+pub struct Unpacked {
+    pub contents: Contents,
+    pub images: Vec<Listed>,
     scratch: ScratchHolder,
     /// Has what an archive of differences leaves out.
     store: Store,
+}
+
+impl Unpacked {
+    /// Reads the archive, on a thread of its own, and says which images it holds. The `writer` must outlive it.
+    pub async fn read(
+        stream: Box<dyn Read + Send>,
+        writer: &StoreWriter,
+        store: &Store,
+        platforms: &[Platform],
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self> {
+        let scratch = writer.scratch()?;
+        let reading = {
+            let (scratch, store, platforms) = (Arc::clone(&scratch), store.clone(), platforms.to_vec());
+            tokio::task::spawn_blocking(move || read(stream, &scratch, &store, &platforms, &*progress))
+        };
+        let lost = |e| Error::new(Kind::Io, "the thread that reads the archive was lost").caused_by(e);
+        let (contents, images) = reading.await.map_err(lost)??;
+        Ok(Self {
+            contents,
+            images,
+            scratch,
+            store: store.clone(),
+        })
+    }
+}
+
+impl Source for Unpacked {
+    async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
+        let made = self.images.iter().filter_map(|image| image.made.as_ref());
+        if let Some(made) = made.into_iter().find(|made| made.digest() == digest) {
+            return Ok(made.clone());
+        }
+        let raw = self.contents.blob(digest)?.ok_or_else(|| {
+            let message = format!("the archive does not hold the manifest {digest}");
+            Error::new(Kind::NotFound, message)
+        })?;
+        Manifest::parse(raw, None, Some(digest))
+    }
+
+    async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+        match self.contents.kept(&blob.digest) {
+            Some(kept) => self.scratch.open(kept, from),
+            None => self.store.open(blob, from).await,
+        }
+    }
+}
+
+/// A tar file as a place. Whichever sort is named, all are read.
+pub(super) struct UnpackedArchive {
+    unpacked: Unpacked,
     #[expect(dead_code, reason = "held, not used: what the scratch place is in must stay")]
     writer: StoreWriter,
 }
 
 impl UnpackedArchive {
-    pub(super) fn origin<'a>(path: &'a Path, means: &'a Means<'a>) -> Answer<'a, Box<dyn Origin>> {
+    pub(super) fn origin<'a>(place: &'a Place, means: &'a Means<'a>) -> Answer<'a, Box<dyn Origin>> {
         Box::pin(async move {
-            let read = Self::read(path, means).await?;
+            let read = Self::read(place.path()?, means).await?;
             Ok(Box::new(read) as Box<dyn Origin>)
         })
     }
 
     async fn read(path: &Path, means: &Means<'_>) -> Result<Self> {
-        let file = File::open(path).during(format!("opening {}", path.display()))?;
-        let store = means.store.clone();
-        let writer = store.begin_afresh()?;
-        let scratch = writer.scratch()?;
+        let file = ArchiveSource::open(path).during(format!("opening {}", path.display()))?;
+        let writer = means.store.begin_afresh()?;
         let progress = Arc::clone(&means.progress);
-        let reading = {
-            let (scratch, store) = (Arc::clone(&scratch), store.clone());
-            tokio::task::spawn_blocking(move || read(Box::new(file), &scratch, &store, None, &*progress))
-        };
-        let lost = |e| Error::new(Kind::Io, "the thread that reads the archive was lost").caused_by(e);
-        let (contents, images) = reading.await.map_err(lost)??;
-        check_missing(&images)?;
-        Ok(Self {
-            contents,
-            images,
-            scratch,
-            store,
-            writer,
-        })
+        let unpacked = Unpacked::read(Box::new(file), &writer, &means.store, &[], progress).await?;
+        check_missing(&unpacked.images)?;
+        Ok(Self { unpacked, writer })
+    }
+
+    fn images(&self) -> &[Listed] {
+        &self.unpacked.images
     }
 
     /// The image that is meant; without a name, the only one.
-    fn image(&self, place: &Place) -> Result<Manifest> {
+    fn image(&self, place: &Place) -> Result<&Digest> {
         let is_meant = |name: &Reference, wanted: &str| name.familiar() == wanted || name.tag() == Some(wanted);
-        let has_no_names = self.images.iter().all(|image| image.names.is_empty());
-        let mut fitting = self.images.iter().filter(|image| match place.tag() {
+        let has_no_names = self.images().iter().all(|image| image.names.is_empty());
+        let mut fitting = self.images().iter().filter(|image| match place.tag() {
             Some(wanted) => image.names.iter().any(|name| is_meant(name, wanted)) || has_no_names,
             None => true,
         });
         match (fitting.next(), fitting.next()) {
-            (Some(image), None) => Ok(image.root.clone()),
+            (Some(image), None) => Ok(&image.root.digest),
             (None, _) => {
                 let names = nearest(place.tag().unwrap_or_default(), &self.names(), 5);
                 Err(Error::new(Kind::NotFound, format!("{place} is not there")).with_clue(Clue::NearestTags(names)))
@@ -83,35 +125,24 @@ impl UnpackedArchive {
     }
 
     fn names(&self) -> Vec<String> {
-        let names = self.images.iter().flat_map(|image| &image.names);
+        let names = self.images().iter().flat_map(|image| &image.names);
         names.map(|name| name.familiar().to_owned()).collect()
     }
 }
 
 impl Source for UnpackedArchive {
     async fn manifest(&self, digest: &Digest) -> Result<Manifest> {
-        let all = self
-            .images
-            .iter()
-            .flat_map(|image| image.children.iter().chain([&image.root]));
-        let found = all.into_iter().find(|manifest| manifest.digest() == digest);
-        found.cloned().ok_or_else(|| {
-            let message = format!("the archive does not hold the manifest {digest}");
-            Error::new(Kind::NotFound, message)
-        })
+        self.unpacked.manifest(digest).await
     }
 
     async fn open(&self, blob: &Descriptor, from: u64) -> Result<BlobReader> {
-        match self.contents.kept(&blob.digest) {
-            Some(kept) => self.scratch.open(kept, from),
-            None => self.store.open(blob, from).await,
-        }
+        self.unpacked.open(blob, from).await
     }
 }
 
 impl Origin for UnpackedArchive {
     fn resolve<'a>(&'a self, name: &'a Place) -> Answer<'a, Manifest> {
-        Box::pin(async { self.image(name) })
+        Box::pin(async { self.unpacked.manifest(self.image(name)?).await })
     }
 
     fn tags(&self) -> Answer<'_, Vec<String>> {
@@ -127,8 +158,8 @@ impl Origin for UnpackedArchive {
 pub(super) struct ArchiveFile(PathBuf);
 
 impl ArchiveFile {
-    pub(super) fn destination(path: &Path) -> Box<dyn Destination> {
-        Box::new(Self(path.to_owned()))
+    pub(super) fn destination(place: &Place, _: &Means<'_>) -> Result<Box<dyn Destination>> {
+        Ok(Box::new(Self(place.path()?.to_owned())))
     }
 }
 
@@ -177,7 +208,8 @@ impl IntoArchive {
             root: root.descriptor.clone(),
             image: seen_by_docker(&from.1, root).await,
         };
-        let writer = Writer::begin(target.stream()?, &[image], HashSet::new())?;
+        let writer = Writer::begin(target.out()?, &[image], HashSet::new());
+        let writer = writer.map_err(|e| target.failure(e))?;
         Ok(Self { writer, target })
     }
 }
@@ -198,25 +230,27 @@ impl Sink for IntoArchive {
         if blob.is_foreign() {
             return Ok(Outcome::Skipped);
         }
-        self.writer.receive(blob, open).await
+        let received = self.writer.receive(blob, open).await;
+        received.map_err(|e| self.target.failure(e))
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.writer.put_manifest(manifest).await
+        let put = self.writer.put_manifest(manifest).await;
+        put.map_err(|e| self.target.failure(e))
     }
 }
 
 impl Receiver for IntoArchive {
     fn name<'a>(self: Box<Self>, manifest: &'a Manifest, _: &'a Place) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.writer.put_manifest(manifest).await?;
-            drop(self.writer.finish()?);
+            self.put_manifest(manifest).await?;
+            drop(self.writer.finish().map_err(|e| self.target.failure(e))?);
             self.target.commit()
         })
     }
 
     fn attach<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()> {
-        Box::pin(self.writer.put_manifest(manifest))
+        Box::pin(self.put_manifest(manifest))
     }
 }
 
@@ -240,11 +274,11 @@ pub async fn seen_by_docker(source: &impl Source, root: &Manifest) -> Option<(De
 }
 
 /// Reads an archive into the scratch place, and says which images it holds.
-pub fn read(
+fn read(
     stream: Box<dyn Read + Send>,
     scratch: &Scratch,
     store: &Store,
-    platform: Option<&Platform>,
+    platforms: &[Platform],
     progress: &dyn Progress,
 ) -> Result<(Contents, Vec<Listed>)> {
     let has = |digest: &Digest, size: u64| store.blobs().has_whole(&Descriptor::new("", digest.clone(), size));
@@ -258,7 +292,7 @@ pub fn read(
         has: &|blob| store.blobs().has_whole(blob),
         layer: &|diff_id| store.images().layer_of(diff_id),
     };
-    let images = archive::images_of(&contents, &held, platform)?;
+    let images = archive::images_of(&contents, &held, platforms)?;
     Ok((contents, images))
 }
 

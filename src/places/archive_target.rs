@@ -1,23 +1,27 @@
 //! Where an archive is written: a file that appears when it is whole, or standard output.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::OFlags;
-use tempfile::NamedTempFile;
 
-use crate::error::{During, Error, Kind, Result, in_go_s_words};
+use super::new_file::{NewFile, folder_of};
+use crate::archive::Out;
+use crate::error::{Clue, During, Error, Kind, Result, in_go_s_words};
 
-/// Where an archive goes. A file takes its place only when it is whole.
-pub enum ArchiveTarget {
+/// Where an archive goes.
+pub struct ArchiveTarget(To);
+
+enum To {
     /// Standard output, and whether its reader has gone.
     Out(Arc<AtomicBool>),
-    File(NamedTempFile, PathBuf),
+    File(NewFile),
 }
 
 impl ArchiveTarget {
@@ -35,7 +39,7 @@ impl ArchiveTarget {
                 let message = "write /dev/stdout: bad file descriptor: standard output is closed";
                 return Err(Error::new(Kind::Io, message));
             }
-            return Ok(ArchiveTarget::Out(Arc::default()));
+            return Ok(Self(To::Out(Arc::default())));
         };
         let folder = folder_of(path);
         let wrong = |why: String| Error::new(Kind::Usage, format!("failed to save image: {why}"));
@@ -50,44 +54,72 @@ impl ArchiveTarget {
         {
             return Err(wrong(format!("cannot write to {what}")));
         }
-        let prefix = format!(".tmp-{}", path.file_name().unwrap_or_default().to_string_lossy());
-        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder);
+        let file = NewFile::create(path);
         let file = file.map_err(|e| wrong(format!("open {}: {}", folder.display(), in_go_s_words(&e))))?;
-        Ok(ArchiveTarget::File(file, path.to_owned()))
+        Ok(Self(To::File(file)))
     }
 
-    pub fn stream(&self) -> Result<Box<dyn Write + Send>> {
-        let doing = "opening the archive";
-        Ok(match self {
+    /// What an archive's writer writes to.
+    pub fn out(&self) -> Result<Out> {
+        let (stream, name) = (self.stream()?, self.to_string());
+        Ok(Out { stream, name })
+    }
+
+    fn stream(&self) -> Result<Box<dyn Write + Send>> {
+        let doing = || format!("opening {self}");
+        Ok(match &self.0 {
             // The file itself: a line-buffered stream would look at every byte.
-            ArchiveTarget::Out(has_no_reader) => {
-                let own = io::stdout().as_fd().try_clone_to_owned().during(doing)?;
+            To::Out(has_no_reader) => {
+                let own = io::stdout().as_fd().try_clone_to_owned().during(doing())?;
                 Box::new(Pipe {
                     out: File::from(own),
                     has_no_reader: Arc::clone(has_no_reader),
                 })
             }
-            ArchiveTarget::File(file, _) => Box::new(file.as_file().try_clone().during(doing)?),
+            To::File(file) => Box::new(file.file().try_clone().during(doing())?),
         })
     }
 
+    /// Lets the file appear.
     pub fn commit(self) -> Result<()> {
-        let ArchiveTarget::File(file, path) = self else {
+        let To::File(file) = self.0 else {
             return Ok(());
         };
-        let doing = format!("writing {}", path.display());
-        file.as_file().sync_all().during(&doing)?;
-        file.persist(&path).map(drop).map_err(|e| e.error).during(&doing)?;
-        // The new name must last as long as the bytes.
-        File::open(folder_of(&path))
-            .and_then(|folder| folder.sync_all())
-            .during(doing)
+        let path = file.path().to_owned();
+        let committed = file.commit().map_err(|e| in_folder(e.into(), &path));
+        committed.during(format!("writing {}", path.display()))
+    }
+
+    /// A failure to write to it, with where that is.
+    pub fn failure(&self, error: Error) -> Error {
+        match &self.0 {
+            To::File(file) => in_folder(error, file.path()),
+            To::Out(_) => error,
+        }
     }
 
     /// Whether whoever read the archive has had enough of it, as in `rdock save app | head`.
     pub fn has_no_reader(&self) -> bool {
-        matches!(self, ArchiveTarget::Out(has_no_reader) if has_no_reader.load(Ordering::Relaxed))
+        matches!(&self.0, To::Out(has_no_reader) if has_no_reader.load(Ordering::Relaxed))
     }
+}
+
+impl fmt::Display for ArchiveTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            To::Out(_) => f.write_str("standard output"),
+            To::File(file) => write!(f, "{}", file.path().display()),
+        }
+    }
+}
+
+/// A full disk is not the store's here.
+fn in_folder(error: Error, path: &Path) -> Error {
+    if error.kind() != Kind::NoSpace || error.clue().is_some() {
+        return error;
+    }
+    let folder = folder_of(path).display().to_string();
+    error.with_clue(Clue::NoRoom { folder })
 }
 
 /// Standard output that notes when its reader goes.
@@ -116,13 +148,6 @@ fn is_closed(stream: &impl AsFd) -> bool {
     let is_read = rustix::fs::fcntl_getfl(stream).is_ok_and(|flags| flags.contains(OFlags::RDWR));
     let same = |null: fs::Metadata| rustix::fs::fstat(stream).is_ok_and(|own| own.st_rdev == null.rdev());
     is_read && fs::metadata("/dev/null").is_ok_and(same)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 fn what_is_no_file(sort: fs::FileType) -> Option<&'static str> {

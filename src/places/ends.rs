@@ -1,5 +1,6 @@
 //! What every place is to a job: an origin that images come from, a destination that they go to, or both.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,8 +66,8 @@ pub struct Incoming<'a> {
     pub root: &'a Manifest,
     pub from: (&'a Place, &'a dyn Origin),
     pub to: &'a Place,
-    /// What of it has to move.
-    pub blobs: &'a [Descriptor],
+    /// The repositories on the destination's registry that are known to hold a blob.
+    pub mounts: &'a HashMap<Digest, Vec<String>>,
 }
 
 /// Takes in one image.

@@ -1,67 +1,61 @@
-//! A folder with an OCI image layout as a place.
+//! A folder with an OCI image layout as a place. It is read where it lies, whoever it belongs to; to write to it, it must
+//! be one's own.
 
 use std::path::Path;
 
 use super::ends::{Answer, Destination, Incoming, Means, Origin, Receiver};
 use super::place::Place;
+use super::store::{Content, has_image, referrers, referrers_among};
+use crate::archive::{self, Folder};
 use crate::content::{BlobReader, Opener, Outcome, Sink, Source};
 use crate::error::{Clue, Error, Kind, Result};
+use crate::image::annotations::REF_NAME;
 use crate::image::nearest::nearest;
-use crate::image::{Body, Descriptor, Digest, Manifest, Referral};
-use crate::store::{Store, StoreWriter};
+use crate::image::{Descriptor, Digest, Manifest, Referral};
+use crate::store::Store;
 
-pub(super) struct LayoutFolder(Store);
+/// A layout that is read.
+pub(super) struct LayoutFolder(Folder);
 
 impl LayoutFolder {
-    pub(super) fn origin<'a>(folder: &'a Path, _: &'a Means<'a>) -> Answer<'a, Box<dyn Origin>> {
-        let layout = Self(Store::at(folder.to_owned()));
-        Box::pin(async { Ok(Box::new(layout) as Box<dyn Origin>) })
+    pub(super) fn origin<'a>(place: &'a Place, _: &'a Means<'a>) -> Answer<'a, Box<dyn Origin>> {
+        Box::pin(async { Ok(Box::new(Self(Folder::at(place.path()?))) as Box<dyn Origin>) })
     }
 
-    pub(super) fn destination(folder: &Path) -> Box<dyn Destination> {
-        Box::new(Self(Store::at(folder.to_owned())))
+    pub(super) fn destination(place: &Place, _: &Means<'_>) -> Result<Box<dyn Destination>> {
+        Ok(Box::new(OwnLayout::at(place.path()?)))
     }
 
-    /// A layout has no list of referrers: those that it lists itself are looked through.
-    async fn referrers_of(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
-        let mut found: Vec<Descriptor> = Vec::new();
-        for (_, listed) in self.0.names().labels()? {
-            let Ok(manifest) = self.0.manifest(&listed.digest).await else {
-                continue;
-            };
-            let referral = Referral::of(&manifest).filter(|referral| referral.subject == *subject);
-            found.extend(referral.map(|referral| referral.referrer));
-        }
-        found.dedup_by(|a, b| a.digest == b.digest);
-        Ok(found)
+    fn listed(&self) -> Result<Vec<Descriptor>> {
+        Ok(archive::manifests(&self.0)?.unwrap_or_default())
     }
 }
 
+/// The name that an image has in a layout: any text
+/// (<https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys>).
+fn label(listed: &Descriptor) -> Option<&str> {
+    listed.annotations.get(REF_NAME)
+}
+
 /// The image of a layout that is meant; without a name, its only one.
-fn chosen(listed: Vec<(Option<String>, Descriptor)>, place: &Place) -> Result<Descriptor> {
-    let labels: Vec<String> = listed.iter().filter_map(|(label, _)| label.clone()).collect();
+fn chosen(listed: &[Descriptor], place: &Place) -> Result<Descriptor> {
+    let labels: Vec<String> = listed.iter().filter_map(label).map(str::to_owned).collect();
     let (what, found) = match place.tag() {
         Some(wanted) => {
-            let fits = |(label, it): &(Option<String>, Descriptor)| {
-                label.as_deref() == Some(wanted) || it.digest.as_str() == wanted
-            };
-            (format!("{place} is not there"), listed.into_iter().find(fits))
+            let fits = |it: &&Descriptor| label(it) == Some(wanted) || it.digest.as_str() == wanted;
+            (format!("{place} is not there"), listed.iter().find(fits))
         }
         None if labels.len() > 1 => (format!("{place} holds several images: name one"), None),
         None => {
-            let mut images: Vec<_> = listed.into_iter().collect();
-            images.sort_by_key(|(label, _)| label.is_none());
-            (format!("{place} holds no image"), images.into_iter().next())
+            let named = listed.iter().find(|it| label(it).is_some());
+            (format!("{place} holds no image"), named.or(listed.first()))
         }
     };
     let wanted = place.tag().unwrap_or_default();
-    found.map_or_else(
-        || {
-            let clue = Clue::NearestTags(nearest(wanted, &labels, 5));
-            Err(Error::new(Kind::NotFound, what).with_clue(clue))
-        },
-        |(_, descriptor)| Ok(descriptor),
-    )
+    found.cloned().ok_or_else(|| {
+        let clue = Clue::NearestTags(nearest(wanted, &labels, 5));
+        Error::new(Kind::NotFound, what).with_clue(clue)
+    })
 }
 
 impl Source for LayoutFolder {
@@ -77,29 +71,33 @@ impl Source for LayoutFolder {
 impl Origin for LayoutFolder {
     fn resolve<'a>(&'a self, name: &'a Place) -> Answer<'a, Manifest> {
         Box::pin(async move {
-            let listed = chosen(self.0.names().labels()?, name)?;
+            let listed = chosen(&self.listed()?, name)?;
             self.0.manifest(&listed.digest).await
         })
     }
 
     fn tags(&self) -> Answer<'_, Vec<String>> {
-        Box::pin(async {
-            Ok(self
-                .0
-                .names()
-                .labels()?
-                .into_iter()
-                .filter_map(|(label, _)| label)
-                .collect())
-        })
+        Box::pin(async { Ok(self.listed()?.iter().filter_map(label).map(str::to_owned).collect()) })
     }
 
     fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
-        Box::pin(self.referrers_of(subject))
+        Box::pin(async move {
+            let listed = self.listed()?.into_iter().map(|listed| listed.digest);
+            Ok(referrers_among(listed, subject, |digest| self.0.manifest_of(digest)))
+        })
     }
 }
 
-impl Destination for LayoutFolder {
+/// A layout that is written to.
+struct OwnLayout(Store);
+
+impl OwnLayout {
+    fn at(folder: &Path) -> Self {
+        Self(Store::at(folder.to_owned()))
+    }
+}
+
+impl Destination for OwnLayout {
     fn standing<'a>(&'a self, name: &'a Place) -> Answer<'a, Option<Digest>> {
         Box::pin(async move {
             let labels = self.0.names().labels()?.into_iter();
@@ -108,17 +106,8 @@ impl Destination for LayoutFolder {
         })
     }
 
-    /// A layout may hold a manifest without its layers, and looking at those costs nothing.
     fn has_manifest<'a>(&'a self, digest: &'a Digest) -> Answer<'a, bool> {
-        Box::pin(async move {
-            Ok(match self.0.manifest(digest).await.map(|manifest| manifest.body) {
-                Ok(Body::Image(image)) => {
-                    let mut blobs = image.layers.iter().chain([&image.config]);
-                    blobs.all(|blob| blob.is_foreign() || self.0.blobs().has_whole(blob))
-                }
-                Ok(Body::Index(_)) | Err(_) => false,
-            })
-        })
+        Box::pin(async { Ok(has_image(&self.0, digest)) })
     }
 
     fn has_blob<'a>(&'a self, blob: &'a Descriptor) -> Answer<'a, bool> {
@@ -126,51 +115,54 @@ impl Destination for LayoutFolder {
     }
 
     fn referrers<'a>(&'a self, subject: &'a Digest) -> Answer<'a, Vec<Descriptor>> {
-        Box::pin(self.referrers_of(subject))
+        Box::pin(async { referrers(&self.0, subject) })
     }
 
     fn begin<'a>(&'a self, _: Incoming<'a>) -> Answer<'a, Box<dyn Receiver>> {
         Box::pin(async {
-            let (store, writer) = (self.0.clone(), self.0.begin()?);
-            Ok(Box::new(IntoLayout { store, writer }) as Box<dyn Receiver>)
+            let content = Content::begin(&self.0).map_err(in_folder)?;
+            Ok(Box::new(IntoLayout(content)) as Box<dyn Receiver>)
         })
     }
 }
 
-struct IntoLayout {
-    store: Store,
-    writer: StoreWriter,
+/// What would free room in the user's store frees none here.
+fn in_folder(error: Error) -> Error {
+    match error.clue() {
+        Some(Clue::DiskFull { folder, .. }) => {
+            let folder = folder.clone();
+            error.with_clue(Clue::NoRoom { folder })
+        }
+        _ => error,
+    }
 }
+
+struct IntoLayout(Content);
 
 impl Sink for IntoLayout {
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
-        if blob.is_foreign() {
-            return Ok(Outcome::Skipped);
-        }
-        if self.store.blobs().has_whole(blob) {
-            return Ok(Outcome::AlreadyPresent);
-        }
-        self.writer.receive(blob, open).await
+        self.0.receive(blob, open).await.map_err(in_folder)
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.writer.put_manifest(manifest).await
+        self.0.put_manifest(manifest).await.map_err(in_folder)
     }
 }
 
 impl Receiver for IntoLayout {
     fn name<'a>(self: Box<Self>, manifest: &'a Manifest, name: &'a Place) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.writer.put_manifest(manifest).await?;
-            self.store.names().label(name.tag(), &manifest.descriptor)
+            self.put_manifest(manifest).await?;
+            let named = self.0.store.names().label(name.tag(), &manifest.descriptor);
+            named.map_err(in_folder)
         })
     }
 
     fn attach<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.writer.put_manifest(manifest).await?;
+            self.put_manifest(manifest).await?;
             match Referral::of(manifest) {
-                Some(referral) => self.store.names().label(None, &referral.referrer),
+                Some(referral) => self.0.store.names().label(None, &referral.referrer).map_err(in_folder),
                 None => Ok(()),
             }
         })

@@ -1,112 +1,123 @@
-//! How places are spelled and opened: plain names are on a registry, the rest has a prefix, one line each.
+//! How places are spelled and opened, one line each: plain names are on a registry, the rest has a prefix.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::archive::{ArchiveFile, UnpackedArchive};
 use super::ends::{Answer, Destination, Means, Origin};
 use super::layout::LayoutFolder;
 use super::place::{Place, Sort, Takes};
 use super::registry::OnRegistry;
+use super::store::InStore;
 use crate::error::{Error, Kind, Result};
 use crate::image::Reference;
 
 /// What stands before a path, as skopeo spells it (containers-transports(5)).
-static SORTS: [Spelling; 3] = [
-    spelling(
-        "oci:",
-        Takes::ManyImages,
-        LayoutFolder::origin,
-        LayoutFolder::destination,
-    ),
-    spelling(
-        "oci-archive:",
-        Takes::OneImage,
-        UnpackedArchive::origin,
-        ArchiveFile::destination,
-    ),
-    spelling(
-        "docker-archive:",
-        Takes::OneImage,
-        UnpackedArchive::origin,
-        ArchiveFile::destination,
-    ),
+#[rustfmt::skip]
+static SORTS: [&Spelling; 5] = [
+    &Spelling::of_paths("oci:", Takes::ManyImages, LayoutFolder::origin, LayoutFolder::destination),
+    &Spelling::of_paths("oci-archive:", Takes::OneImage, UnpackedArchive::origin, ArchiveFile::destination),
+    &Spelling::of_paths("docker-archive:", Takes::OneImage, UnpackedArchive::origin, ArchiveFile::destination),
+    &STORE,
+    &REGISTRY,
 ];
-const REGISTRY: &str = "docker://";
+static STORE: Spelling = Spelling::of_names("rdock-store:", InStore::origin, InStore::destination);
+/// Behind all others, since every text begins with nothing.
+static REGISTRY: Spelling = Spelling::of_names("", OnRegistry::origin, OnRegistry::destination);
+/// What a name on a registry may begin with.
+const SCHEME: &str = "docker://";
 /// Places that others know and rdock does not.
 const STRANGERS: [&str; 5] = ["dir:", "docker-daemon:", "containers-storage:", "ostree:", "tarball:"];
 
-type OpenOrigin = for<'a> fn(&'a Path, &'a Means<'a>) -> Answer<'a, Box<dyn Origin>>;
-type OpenDestination = fn(&Path) -> Box<dyn Destination>;
+type OpenOrigin = for<'a> fn(&'a Place, &'a Means<'a>) -> Answer<'a, Box<dyn Origin>>;
+type OpenDestination = for<'a> fn(&'a Place, &'a Means<'a>) -> Result<Box<dyn Destination>>;
 
-/// A sort of places with a path, and how they are opened.
+/// A sort of places, and how they are opened.
 struct Spelling {
     sort: Sort,
+    /// What stands behind the prefix.
+    has: Behind,
     origin: OpenOrigin,
     destination: OpenDestination,
 }
 
-const fn spelling(prefix: &'static str, takes: Takes, origin: OpenOrigin, destination: OpenDestination) -> Spelling {
-    Spelling {
-        sort: Sort { prefix, takes },
-        origin,
-        destination,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Name,
+    Path,
+}
+
+impl Spelling {
+    const fn of_paths(prefix: &'static str, takes: Takes, origin: OpenOrigin, destination: OpenDestination) -> Self {
+        Self {
+            sort: Sort { prefix, takes },
+            has: Behind::Path,
+            origin,
+            destination,
+        }
+    }
+
+    const fn of_names(prefix: &'static str, origin: OpenOrigin, destination: OpenDestination) -> Self {
+        let takes = Takes::ManyImages;
+        Self {
+            sort: Sort { prefix, takes },
+            has: Behind::Name,
+            origin,
+            destination,
+        }
     }
 }
 
 /// Reads a place as it is typed.
 pub fn parse(text: &str) -> Result<Place> {
-    for Spelling { sort, .. } in &SORTS {
-        if let Some(rest) = text.strip_prefix(sort.prefix) {
-            let (path, label) = split(sort, text, rest)?;
-            return Ok(Place::Path { sort, path, label });
-        }
-    }
     if let Some(stranger) = STRANGERS.iter().find(|prefix| text.starts_with(*prefix)) {
         let message = format!("rdock copies no {stranger} images: name a registry, oci:DIR or oci-archive:FILE");
         return Err(Error::new(Kind::Usage, message));
     }
-    let name = text.strip_prefix(REGISTRY).unwrap_or(text);
-    Reference::parse(name).map(Place::Registry)
+    let Spelling { sort, has, .. } = spelled(text);
+    let rest = &text[sort.prefix.len()..];
+    if *has == Behind::Path {
+        let (path, label) = split(sort, text, rest)?;
+        return Ok(Place::Path { sort, path, label });
+    }
+    let name = rest.strip_prefix(SCHEME).unwrap_or(rest);
+    Reference::parse(name).map(|name| Place::Named { sort, name })
+}
+
+/// A name on its registry.
+pub fn on_registry(name: Reference) -> Place {
+    let sort = &REGISTRY.sort;
+    Place::Named { sort, name }
+}
+
+/// A name in the store.
+pub fn in_store(name: Reference) -> Place {
+    let sort = &STORE.sort;
+    Place::Named { sort, name }
 }
 
 /// Whether this text means a place that takes one image and nothing that refers to it.
 pub fn is_archive(text: &str) -> bool {
-    spelled(text).is_some_and(|it| it.sort.takes == Takes::OneImage)
+    spelled(text).sort.takes == Takes::OneImage
 }
 
-/// Whether this text means a place of this file system.
-pub fn has_path(text: &str) -> bool {
-    spelled(text).is_some()
+/// Whether this text means a place of this machine.
+pub fn is_local(text: &str) -> bool {
+    !spelled(text).sort.prefix.is_empty()
 }
 
-fn spelled(text: &str) -> Option<&'static Spelling> {
-    SORTS.iter().find(|it| text.starts_with(it.sort.prefix))
+fn spelled(text: &str) -> &'static Spelling {
+    let found = SORTS.iter().find(|it| text.starts_with(it.sort.prefix));
+    found.copied().unwrap_or(&REGISTRY)
 }
 
 /// Opens a place to read from.
 pub async fn origin(place: &Place, means: &Means<'_>) -> Result<Box<dyn Origin>> {
-    match place {
-        Place::Registry(name) => Ok(Box::new(OnRegistry::origin(name, means)?)),
-        Place::Path { sort, path, .. } => match spelled(sort.prefix) {
-            Some(spelling) => (spelling.origin)(path, means).await,
-            None => Err(unknown(place)),
-        },
-    }
+    (spelled(place.sort().prefix).origin)(place, means).await
 }
 
 /// Opens a place to write to. Nothing is touched yet.
 pub fn destination(place: &Place, means: &Means<'_>) -> Result<Box<dyn Destination>> {
-    match place {
-        Place::Registry(name) => Ok(Box::new(OnRegistry::destination(name, means)?)),
-        Place::Path { sort, path, .. } => match spelled(sort.prefix) {
-            Some(spelling) => Ok((spelling.destination)(path)),
-            None => Err(unknown(place)),
-        },
-    }
-}
-
-fn unknown(place: &Place) -> Error {
-    Error::new(Kind::Usage, format!("{place} is of no known sort"))
+    (spelled(place.sort().prefix).destination)(place, means)
 }
 
 /// A path and what stands behind its first colon, as skopeo splits them: names in a layout may be whole references.
@@ -137,6 +148,7 @@ mod tests {
             ("oci-archive:x.tar", "oci-archive:x.tar"),
             ("docker-archive:x.tar:a/b:1", "docker-archive:x.tar:a/b:1"),
             ("oci:/store:127.0.0.1:5000/a:1", "oci:/store:127.0.0.1:5000/a:1"),
+            ("rdock-store:docker.io/library/nginx:1", "rdock-store:nginx:1"),
         ] {
             assert_eq!(parse(text).unwrap().to_string(), shown);
         }

@@ -22,33 +22,33 @@ pub(super) struct OnRegistry {
 }
 
 impl OnRegistry {
-    pub(super) fn origin(name: &Reference, means: &Means<'_>) -> Result<Self> {
-        Ok(Self {
-            repository: means.registries.at(name.domain())?.repository(name),
-            name: name.clone(),
-            store: means.store.clone(),
+    pub(super) fn origin<'a>(place: &'a Place, means: &'a Means<'a>) -> Answer<'a, Box<dyn Origin>> {
+        Box::pin(async {
+            let name = place.name()?;
+            let repository = means.registries.at(name.domain())?.repository(&name);
+            let store = means.store.clone();
+            Ok(Box::new(Self {
+                repository,
+                name,
+                store,
+            }) as Box<dyn Origin>)
         })
     }
 
-    pub(super) fn destination(name: &Reference, means: &Means<'_>) -> Result<Self> {
+    pub(super) fn destination(place: &Place, means: &Means<'_>) -> Result<Box<dyn Destination>> {
+        let name = place.name()?;
         let limit = means.store.notes().body_limit(name.domain());
         let registry = means.registries.at(name.domain())?.bounded_by(limit);
-        Ok(Self {
-            repository: registry.repository(name),
-            name: name.clone(),
+        Ok(Box::new(Self {
+            repository: registry.repository(&name),
             store: means.store.clone(),
-        })
+            name,
+        }))
     }
 
     fn memory(&self) -> Memory {
         self.store.notes().push_sessions(self.name.domain(), self.name.path())
     }
-}
-
-/// The name, which is of a registry.
-fn named(place: &Place) -> Result<Reference> {
-    let name = place.reference().map(|name| name.clone().or_latest());
-    name.ok_or_else(|| Error::new(Kind::Usage, format!("{place} is not on a registry")))
 }
 
 impl Source for OnRegistry {
@@ -72,7 +72,7 @@ impl Source for OnRegistry {
 impl Origin for OnRegistry {
     fn resolve<'a>(&'a self, name: &'a Place) -> Answer<'a, Manifest> {
         Box::pin(async move {
-            let name = named(name)?;
+            let name = name.name()?;
             match self.repository.resolve(name.version()).await {
                 Ok(manifest) => Ok(manifest),
                 Err(e) => Err(with_nearest_tags(e, &self.repository, &name).await),
@@ -91,7 +91,7 @@ impl Origin for OnRegistry {
 
 impl Destination for OnRegistry {
     fn standing<'a>(&'a self, name: &'a Place) -> Answer<'a, Option<Digest>> {
-        Box::pin(async move { self.repository.standing(named(name)?.version()).await })
+        Box::pin(async move { self.repository.standing(name.name()?.version()).await })
     }
 
     fn has_manifest<'a>(&'a self, digest: &'a Digest) -> Answer<'a, bool> {
@@ -107,12 +107,7 @@ impl Destination for OnRegistry {
     }
 
     fn begin<'a>(&'a self, incoming: Incoming<'a>) -> Answer<'a, Box<dyn Receiver>> {
-        let source = incoming.from.0.mounted_by(incoming.to);
-        let mounts = source.into_iter().flat_map(|path| {
-            let blobs = incoming.blobs.iter();
-            blobs.map(move |blob| (blob.digest.clone(), vec![path.to_owned()]))
-        });
-        let repository = self.repository.clone().mounting_from(mounts.collect());
+        let repository = self.repository.clone().mounting_from(incoming.mounts.clone());
         let repository = repository.remembering(self.memory());
         Box::pin(async { Ok(Box::new(IntoRepository(repository)) as Box<dyn Receiver>) })
     }
@@ -137,7 +132,7 @@ impl Sink for IntoRepository {
 impl Receiver for IntoRepository {
     fn name<'a>(self: Box<Self>, manifest: &'a Manifest, name: &'a Place) -> Answer<'a, ()> {
         Box::pin(async move {
-            let put = match named(name)?.version() {
+            let put = match name.name()?.version() {
                 Version::Tag(tag) => self.0.put_tag(manifest, tag).await,
                 Version::Digest(_) => self.0.put_manifest(manifest).await,
             };

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
+use crate::image::layout::{self, Unreadable, check_marker};
 use crate::store::files;
 use crate::store::folders::{self, Folder};
 use crate::store::half_done::{SESSION, TEMPORARY, UPLOAD, is_half_done};
@@ -22,7 +22,6 @@ use crate::store::unsynced::{Unsynced, Waiting};
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-const VERSION: &str = "1.0.0";
 const LOCK: &str = "lock";
 const INGEST: &str = "ingest";
 /// What a store that is just being made may hold before its `oci-layout`.
@@ -37,12 +36,6 @@ pub(super) struct Layout {
     lock_watch: LockWatch,
     /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
     is_unsettled: AtomicBool,
-}
-
-#[derive(Deserialize)]
-struct Marker {
-    #[serde(rename = "imageLayoutVersion")]
-    version: String,
 }
 
 impl Layout {
@@ -75,7 +68,7 @@ impl Layout {
     }
 
     pub(super) fn index(&self) -> PathBuf {
-        self.root.join("index.json")
+        self.root.join(layout::INDEX)
     }
 
     /// Held shared by jobs that add content, exclusively while blobs are freed.
@@ -135,7 +128,7 @@ impl Layout {
     }
 
     fn marker(&self) -> PathBuf {
-        self.root.join("oci-layout")
+        self.root.join(layout::MARKER)
     }
 
     /// Whether there is a store. A folder that is anything else is an error, so that nothing of it is touched.
@@ -177,15 +170,15 @@ impl Layout {
         let path = self.marker().display().to_string();
         let broken =
             |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
-        let marker: Marker = serde_json::from_slice(raw)
-            .map_err(|e| broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e))?;
-        if marker.version != VERSION {
-            return Err(broken(
+        check_marker(raw).map_err(|why| match why {
+            Unreadable::NotValid(e) => {
+                broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e)
+            }
+            Unreadable::Version { is, known } => broken(
                 Kind::Unsupported,
-                format!("{path} has layout version {:?}, not {VERSION}", marker.version),
-            ));
-        }
-        Ok(())
+                format!("{path} has layout version {is}, not {known}"),
+            ),
+        })
     }
 
     fn is_vacant(&self) -> Result<bool> {
@@ -211,8 +204,7 @@ impl Layout {
                 .create(&self.root)
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            let marker = format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}");
-            self.replace(&self.marker(), marker.as_bytes()).during(doing())?;
+            self.replace(&self.marker(), &layout::marker()).during(doing())?;
         }
         for folder in [self.ingest(), self.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
@@ -263,6 +255,12 @@ impl Layout {
         let folder = self.blob_folder(digest.algorithm());
         make_folder(&folder)?;
         fs::rename(path, self.blob(digest)).map_err(files::at(&self.blob(digest)))
+    }
+
+    /// Makes sure that a blob is on the disk by name: somebody was told that it is here.
+    pub(super) fn sync_name_of(&self, digest: &Digest) -> io::Result<()> {
+        sync_folder(&self.blob_folder(digest.algorithm()))?;
+        sync_folder(&self.blobs())
     }
 
     /// From now on what this process names is to outlast a power cut.

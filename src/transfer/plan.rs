@@ -8,14 +8,12 @@ use futures_util::stream::FuturesOrdered;
 use super::children::{Children, Places, read};
 use crate::content::Source;
 use crate::error::{Clue, Error, Kind, Result};
-use crate::image::graph::{self, Limits, Node, Walk};
+use crate::image::graph::{self, Limits, MAX_BLOBS, Node, Walk};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest};
 use crate::progress::Layer;
 
 /// How many manifests are looked for and read at once.
 const AT_ONCE: usize = 16;
-/// Blobs of one image with all its platforms, far more than any has: each costs some hundred bytes of memory.
-const MAX_BLOBS: usize = 50_000;
 
 #[derive(Debug, Default)]
 pub struct Plan {

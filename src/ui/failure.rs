@@ -81,6 +81,9 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
              between"
         ),
         Clue::DiskFull { folder, partial } => disk_full(folder, *partial, program),
+        Clue::NoRoom { folder } => {
+            format!("the disk that holds {folder} is full: make room on it, or name a place on another disk")
+        }
         Clue::BrokenFile { path } => format!("{path} was left as it is: mend it, or move it out of the way"),
         Clue::ForeignStore { root } => foreign_store(root),
         Clue::NoRegistry { host } => {
@@ -270,6 +273,12 @@ mod tests {
                 },
                 "the disk that holds /data/rdock is full: rdock system prune --partial frees 2.5MB that interrupted \
                  transfers left, rdock rmi removes images; or set RDOCK_HOME to a folder with more room",
+            ),
+            (
+                Clue::NoRoom {
+                    folder: "/backup".into(),
+                },
+                "the disk that holds /backup is full: make room on it, or name a place on another disk",
             ),
             (
                 Clue::BrokenFile {

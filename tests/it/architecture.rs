@@ -34,7 +34,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transfer", &["error", "image", "content", "progress", "backoff"]),
     (
         "server",
-        &["error", "image", "content", "registry", "store", "transfer"],
+        // What a cache fetches is named as what a job brings: by the one commit point.
+        &["error", "image", "content", "registry", "store", "transfer", "jobs"],
     ),
     ("ui", &["error", "image", "content", "progress", "units"]),
     ("places", PLACES),
@@ -117,7 +118,7 @@ const SHARED: &[&str] = &[
 const BORROWED: &[(&str, &str)] = &[];
 
 /// Modules whose files still use one another in circles. This list only shrinks.
-const CIRCULAR: &[&str] = &["archive", "image"];
+const CIRCULAR: &[&str] = &[];
 
 #[test]
 fn modules_use_only_what_is_below_them() {

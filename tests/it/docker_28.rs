@@ -169,3 +169,95 @@ fn a_tree_shows_the_platforms_of_each_image() {
         assert_eq!(refused, format!("--{name} is not yet supported with --tree\n"));
     }
 }
+
+#[test]
+fn several_platforms_of_an_image_are_saved_and_loaded() {
+    let it = Whole::pulled();
+    let [amd64, arm64, armv7, _] = it.index.children.as_slice() else {
+        panic!("three images and an attestation")
+    };
+    let archive = it.sandbox.root().join("multi.tar");
+    for platforms in [
+        "--platform linux/amd64,linux/arm64",
+        "--platform linux/amd64 --platform linux/arm64",
+    ] {
+        it.rdock(&format!("save {platforms} -o {} HOST/team/multi:1", archive.display()))
+            .ok();
+        it.rdock(&format!("copy oci-archive:{} HOST/team/part:1", archive.display()))
+            .ok();
+        let part = it.rdock("manifest inspect HOST/team/part:1").ok().stdout;
+        assert!(part.contains(&amd64.digest) && part.contains(&arm64.digest), "{part}");
+        assert!(!part.contains(&armv7.digest), "{part}");
+    }
+    // The same from an archive that has them all.
+    it.rdock(&format!("save -o {} HOST/team/multi:1", archive.display()))
+        .ok();
+    let far = Sandbox::new();
+    let load = [
+        "load",
+        "-q",
+        "--platform",
+        "linux/arm64,linux/arm/v7",
+        "-i",
+        archive.to_str().unwrap(),
+    ];
+    far.rdock(&load).ok();
+    let tree = far.rdock(&["images", "--tree"]).ok().stdout;
+    assert!(
+        tree.contains("├─ linux/arm64") && tree.contains("└─ linux/arm/v7"),
+        "{tree}"
+    );
+    assert!(!tree.contains("linux/amd64"), "{tree}");
+    let missing = it
+        .rdock("save --platform linux/amd64,linux/s390x HOST/team/multi:1")
+        .fails(1)
+        .stderr;
+    assert!(
+        missing.contains("does not provide the specified platform (linux/s390x)"),
+        "{missing}"
+    );
+    let missing = far
+        .rdock(&[
+            "load",
+            "--platform",
+            "linux/amd64,linux/s390x",
+            "-i",
+            archive.to_str().unwrap(),
+        ])
+        .fails(1);
+    assert!(missing.stderr.contains("linux/s390x"), "{missing}");
+}
+
+#[test]
+fn platforms_are_removed_one_by_one() {
+    let it = Whole::pulled();
+    let [amd64, arm64, armv7, _] = it.index.children.as_slice() else {
+        panic!("three images and an attestation")
+    };
+    it.rdock("tag HOST/team/multi:1 other:1").ok();
+    let missing = it.rdock("rmi --platform linux/s390x other:1").fails(1).stderr;
+    let words = "image with reference other:1 was found but does not provide the specified platform (linux/s390x)\n";
+    assert_eq!(missing, words);
+    let gone = it.rdock("rmi --platform linux/amd64 other:1").ok().stdout;
+    assert_eq!(gone, format!("Deleted: {}\n", amd64.digest));
+    let held = it.rdock("load --have").ok().stdout;
+    assert!(!held.contains(&amd64.digest) && held.contains(&arm64.digest), "{held}");
+    // Both names mean what is left, and nothing is left over without a name.
+    let rows = it.rdock("images").ok().stdout;
+    assert!(!rows.contains("<none>") && rows.lines().count() == 3, "{rows}");
+    it.rdock("tag other:1 HOST/team/left:1").ok();
+    it.rdock("push -q HOST/team/left:1").ok();
+    let left = it.rdock("manifest inspect HOST/team/left:1").ok().stdout;
+    assert!(left.contains(&arm64.digest) && left.contains(&armv7.digest), "{left}");
+    it.rdock("rmi --platform linux/arm64 other:1").ok();
+    let id = it.rdock("inspect -f {{.Id}} other:1").ok().stdout;
+    assert_eq!(id.trim(), armv7.config_digest);
+    // The last one takes the image with it.
+    let last = it.rdock("rmi -f --platform linux/arm/v7 other:1").ok().stdout;
+    assert!(last.starts_with("Untagged: other:1\n"), "{last}");
+    let bogus = it.rdock("rmi --platform bogus other:1").fails(1).stderr;
+    assert_eq!(
+        bogus,
+        "\"bogus\": unknown operating system or architecture: invalid argument\n"
+    );
+}

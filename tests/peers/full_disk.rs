@@ -1,6 +1,7 @@
 //! A load, a save and a push on a disk that is full.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::bench::{Bench, image, state_of};
 use crate::support::disk::Disk;
@@ -50,9 +51,22 @@ fn a_full_disk_is_said_and_nothing_is_left_of_the_load_or_the_save() {
         .rdock(&["save", "-o", target.to_str().unwrap(), "big:1"])
         .fails(1);
     assert!(
-        run.stderr.contains("writing the archive: No space left on device"),
+        run.stderr
+            .contains(&format!("writing {}: No space left on device", target.display())),
         "{run}"
     );
+    let hint = |folder: &Path| {
+        format!(
+            "\nhint: the disk that holds {} is full: make room on it",
+            folder.display()
+        )
+    };
+    assert!(run.stderr.contains(&hint(&at)), "{run}");
+    let layout = at.join("layout");
+    let to = format!("oci:{}", layout.display());
+    let run = bench.sandbox.rdock(&["copy", "rdock-store:big:1", &to]).fails(1);
+    assert!(run.stderr.contains(&hint(&layout)), "{run}");
+    fs::remove_dir_all(layout).unwrap();
     let left: Vec<_> = fs::read_dir(disk.path())
         .unwrap()
         .map(|it| it.unwrap().file_name())

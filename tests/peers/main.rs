@@ -7,6 +7,7 @@
 const REGISTRY: support::registry::Program = support::registry::Program::Distribution;
 
 mod beside_docker;
+mod ci_scripts;
 mod completion;
 #[path = "../it/config_file.rs"]
 mod config_file;

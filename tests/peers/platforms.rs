@@ -217,6 +217,45 @@ fn of_all_tags_one_for_other_machines_is_passed_over_by_name() {
 }
 
 #[test]
+fn of_all_tags_each_that_cannot_be_pulled_is_passed_over_by_name() {
+    let shop = Shop::new();
+    let image = |seed: u64| Image::new().layer(Layer::seeded(seed, 2, 500));
+    for (tag, seed) in [("a-gone", 1), ("b-schema1", 2), ("c-layergone", 3), ("z-good", 4)] {
+        let built = image(seed).write(&shop.sandbox.root().join(tag));
+        shop.registry.push("team/multi", tag, &built);
+        if tag == "c-layergone" {
+            shop.recorder.on_path("GET", &built.layers[0].digest).answer(
+                404,
+                &[],
+                r#"{"errors":[{"code":"BLOB_UNKNOWN"}]}"#,
+            );
+        }
+    }
+    shop.recorder
+        .on_path("GET", "/manifests/a-gone")
+        .answer(404, &[], r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#);
+    let old = (
+        "Content-Type",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    );
+    let schema1 = r#"{"schemaVersion":1,"name":"team/multi","tag":"x","fsLayers":[],"history":[],"signatures":[]}"#;
+    shop.recorder
+        .on_path("GET", "/manifests/b-schema1")
+        .answer(200, &[old], schema1);
+    let name = shop.name("team/multi");
+    let run = shop.sandbox.rdock(&["pull", "-a", &name]).fails(1);
+    let mut told: Vec<&str> = run.stderr.lines().collect();
+    told.sort_unstable();
+    assert_eq!(told.len(), 3, "{run}");
+    for (line, tag) in told.iter().zip(["a-gone", "b-schema1", "c-layergone"]) {
+        assert!(line.starts_with(&format!("{name}:{tag} is passed over: ")), "{run}");
+    }
+    let mut rows = shop.rows();
+    rows.sort();
+    assert_eq!(rows, [format!("{name}:latest"), format!("{name}:z-good")]);
+}
+
+#[test]
 fn several_images_are_pulled_one_after_the_other_whatever_becomes_of_one() {
     let shop = Shop::new();
     let web = Image::new()

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::shown;
-use crate::commands::{Context, RegistryArgs, Status, platform};
+use crate::commands::{Context, RegistryArgs, Status};
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::inspection::{Inspection, Known, brief};
@@ -62,7 +62,7 @@ impl RemoteArgs {
         };
         let config = transfer::read(&repository, &image.config).await?;
         if let (Some(wanted), Body::Image(_)) = (wanted, &root.body) {
-            platform::check(text, &ImageConfig::parse(&config)?.platform, wanted)?;
+            ImageConfig::parse(&config)?.platform.check_serves(wanted, text)?;
         }
         let tag = name.tag().filter(|_| name.digest().is_none()).map(|_| name.clone());
         let known = Known {

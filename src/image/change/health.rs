@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{array, wrong};
+use super::words::{array, wrong};
 use crate::error::Result;
 use crate::image::go_duration;
 

@@ -1,6 +1,6 @@
 //! Ports as EXPOSE names them (<https://github.com/docker/go-connections/blob/v0.4.0/nat/nat.go>).
 
-use super::wrong;
+use super::words::wrong;
 use crate::error::Result;
 
 /// `80`, `443/udp`, `8000-8002`; what stands before a colon is about publishing and means nothing here.

@@ -5,8 +5,17 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::wrong;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+
+/// A JSON array of strings; anything else is no exec form.
+pub(super) fn array(rest: &str) -> Option<Vec<String>> {
+    rest.starts_with('[').then(|| serde_json::from_str(rest).ok()).flatten()
+}
+
+/// The line cannot be understood.
+pub(super) fn wrong(why: impl Into<String>) -> Error {
+    Error::new(Kind::Usage, why)
+}
 
 /// Words with their quotes; blanks in quotes divide nothing.
 pub(super) fn split(text: &str) -> Vec<String> {

@@ -6,15 +6,16 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::dry_run::{DryRun, Fate};
-use super::request::{Copied, Referrers, Request, is_of_one_image};
+use super::request::{Copied, Referrers, Request};
 use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference};
-use crate::jobs::{News, commit};
-use crate::places::{self, Destination, Incoming, Origin, Place, Receiver, check_platform};
-use crate::transfer::{self, Plan};
+use crate::jobs::bring::{Listing, bring};
+use crate::jobs::{News, is_of_one_image};
+use crate::places::{self, Destination, Incoming, Origin, Place, check_platform};
+use crate::transfer::Plan;
 
 /// How many images are looked at, at once; each may ask for several manifests.
 const AT_ONCE: usize = 4;
@@ -176,7 +177,7 @@ impl<'a> Batch<'a> {
         let is_current = is_named && plan.blobs.is_empty() && plan.children.is_empty();
         self.tell(News::Copying { from, to });
         if !is_current {
-            self.bring(&root, from, to, plan).await?;
+            self.bring(&root, (from, to), Listing::Named, plan).await?;
         }
         self.tell(News::Copied { to, manifest: &root });
         let attached = match self.request.referrers {
@@ -191,51 +192,26 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Moves an image, and names it. What a registry turns out to lack, though it said to have it, is moved as well, and
-    /// the image is named again, once.
-    async fn bring(&self, root: &Manifest, from: &Place, to: &Place, plan: Plan) -> Result<()> {
-        let receiver = self.receiver(root, from, to, &plan).await?;
-        self.transfer(plan, &*receiver).await?;
-        let Err(failure) = commit::to_place(receiver, root, to).await else {
-            return Ok(());
-        };
-        let Some(plan) = Plan::for_lacking(root, &failure) else {
-            return Err(failure);
-        };
-        let receiver = self.receiver(root, from, to, &plan).await?;
-        self.move_all(&plan, &*receiver).await?;
-        commit::to_place(receiver, root, to).await
-    }
-
-    /// The end that takes in one image.
-    async fn receiver(&self, root: &Manifest, from: &Place, to: &Place, plan: &Plan) -> Result<Box<dyn Receiver>> {
-        let incoming = Incoming {
-            root,
-            from: (from, self.source()),
-            to,
-            blobs: &plan.blobs,
-        };
-        self.target.begin(incoming).await
-    }
-
-    /// Moves blobs and children. What an image before this one has brought is not asked for again.
-    async fn transfer(&self, mut plan: Plan, receiver: &dyn Receiver) -> Result<()> {
+    /// Moves an image, and lists it. What an image before this one has brought is not asked for again.
+    async fn bring(&self, root: &Manifest, ends: (&Place, &Place), listing: Listing, mut plan: Plan) -> Result<()> {
         let known = |digest: &Digest| self.known.borrow().contains(digest);
         plan.blobs.retain(|blob| !known(&blob.digest));
         plan.children.retain(|child| !known(child));
         plan.layers.retain(|layer| !known(&layer.digest));
-        self.move_all(&plan, receiver).await?;
+        let paths = self.neighbour.iter();
+        let mounts = paths.flat_map(|path| plan.blobs.iter().map(|blob| (blob.digest.clone(), vec![path.clone()])));
+        let incoming = Incoming {
+            root,
+            from: (ends.0, self.source()),
+            to: ends.1,
+            mounts: &mounts.collect(),
+        };
+        let Request { limits, reporter, .. } = self.request;
+        bring(&*self.target, incoming, listing, &plan, *limits, reporter).await?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
         let children = plan.children.iter().map(|child| child.digest.clone());
         self.known.borrow_mut().extend(blobs.chain(children));
         Ok(())
-    }
-
-    async fn move_all(&self, plan: &Plan, receiver: &dyn Receiver) -> Result<()> {
-        let progress = self.request.reporter.watch();
-        let mut limits = self.request.limits;
-        limits.streams = self.target.streams().or(limits.streams);
-        transfer::run(plan, &self.source(), &receiver, limits, &progress).await
     }
 
     /// Copies what speaks of an image or of one of its platforms, and what speaks of that in turn. How many that were.
@@ -254,13 +230,7 @@ impl<'a> Batch<'a> {
             );
             for referrer in self.missing_among(&subject, listed).await? {
                 let plan = self.plan(&referrer).await?;
-                let receiver = self.receiver(&referrer, &self.from, to, &plan).await?;
-                self.transfer(plan, &*receiver).await?;
-                if let Err(failure) = receiver.attach(&referrer).await {
-                    let plan = Plan::for_lacking(&referrer, &failure).ok_or(failure)?;
-                    self.move_all(&plan, &*receiver).await?;
-                    receiver.attach(&referrer).await?;
-                }
+                self.bring(&referrer, (&self.from, to), Listing::Attached, plan).await?;
                 attached += 1;
             }
         }
@@ -304,7 +274,8 @@ impl<'a> Batch<'a> {
         if looked.is_named {
             return Ok(0);
         }
-        self.bring(&looked.root, &from, &to, looked.plan).await?;
+        self.bring(&looked.root, (&from, &to), Listing::Named, looked.plan)
+            .await?;
         Ok(1)
     }
 

@@ -1,6 +1,5 @@
 //! What a copy is asked for.
 
-use crate::error::{Error, Kind};
 use crate::image::Platform;
 use crate::jobs::Reporter;
 use crate::places::Means;
@@ -38,12 +37,4 @@ pub struct Request<'a> {
     pub referrers: Referrers,
     pub limits: Limits,
     pub reporter: Reporter<'a>,
-}
-
-/// Whether the other images may still be copied after this failure.
-pub(super) fn is_of_one_image(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        Kind::NotFound | Kind::Unsupported | Kind::Corrupt | Kind::Conflict
-    )
 }

@@ -11,12 +11,13 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use super::{Backing, OffThread};
 use crate::error::Result;
 
-/// The most and the least time between two collections.
-const RAREST: Duration = Duration::from_mins(10);
+/// The most and the least time between two collections. What another process removes while clients are at it is left to
+/// the next one.
+const RAREST: Duration = Duration::from_mins(1);
 const OFTENEST: Duration = Duration::from_millis(250);
 /// How long the content stays held after a client has last relied on a blob. For longer its age speaks for it; other
 /// processes can free what only they know of.
-const HELD_FOR: Duration = Duration::from_mins(1);
+const HELD_FOR: Duration = Duration::from_secs(10);
 
 pub(in crate::server) struct Retention<B: Backing> {
     store: OffThread<B>,

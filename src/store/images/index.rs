@@ -7,12 +7,9 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
-
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
-use crate::image::manifest::OCI_INDEX;
+use crate::image::layout::{LayoutIndex, Rest, Unreadable};
 use crate::image::{Descriptor, Reference};
 use crate::store::files;
 use crate::store::layout::Layout;
@@ -21,10 +18,8 @@ use crate::store::lock::Lock;
 #[derive(Debug, Default)]
 pub(in crate::store) struct Index {
     pub(in crate::store) entries: Vec<IndexEntry>,
-    /// Members of `manifests` that are no descriptors rdock understands.
-    pub(in crate::store) strangers: Vec<Value>,
-    /// The members beside `manifests`.
-    rest: Map<String, Value>,
+    /// What other tools wrote beside them.
+    pub(in crate::store) rest: Rest,
 }
 
 /// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
@@ -84,12 +79,6 @@ impl IndexEntry {
     }
 }
 
-impl<'de> Deserialize<'de> for IndexEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Descriptor::deserialize(deserializer).map(Self::read)
-    }
-}
-
 /// What says which manifest it is, and nothing else.
 fn bare(manifest: &Descriptor) -> Descriptor {
     Descriptor {
@@ -112,38 +101,21 @@ impl Index {
     }
 
     fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
-        let path = || layout.index().display().to_string();
-        // Nearly always all members are descriptors; only else is each looked at by itself.
-        let members = serde_json::from_slice::<Wire<IndexEntry>>(raw).map(Members::Understood);
-        let members = members
-            .or_else(|_| serde_json::from_slice::<Wire<Value>>(raw).map(Members::Mixed))
-            .map_err(|e| {
-                let why = format!("{} is not a valid OCI index", path());
+        let path = layout.index().display().to_string();
+        let index = LayoutIndex::parse(raw).map_err(|why| match why {
+            Unreadable::NotValid(e) => {
+                let why = format!("{path} is not a valid OCI index");
                 broken(layout, Kind::Corrupt, why).caused_by(e)
-            })?;
-        let mut index = Self::default();
-        let schema_version = match members {
-            Members::Understood(wire) => {
-                index.entries = wire.manifests.unwrap_or_default();
-                index.rest = wire.rest;
-                wire.schema_version
             }
-            Members::Mixed(wire) => {
-                for member in wire.manifests.unwrap_or_default() {
-                    match IndexEntry::deserialize(&member) {
-                        Ok(entry) => index.entries.push(entry),
-                        Err(_) => index.strangers.push(member),
-                    }
-                }
-                index.rest = wire.rest;
-                wire.schema_version
+            Unreadable::Version { is, known } => {
+                let why = format!("{path} has schema version {is}, not {known}");
+                broken(layout, Kind::Unsupported, why)
             }
-        };
-        if schema_version != 2 {
-            let why = format!("{} has schema version {schema_version}, not 2", path());
-            return Err(broken(layout, Kind::Unsupported, why));
-        }
-        Ok(index)
+        })?;
+        Ok(Self {
+            entries: index.manifests.into_iter().map(IndexEntry::read).collect(),
+            rest: index.rest,
+        })
     }
 
     pub(in crate::store) fn entry(&self, name: &Reference) -> Option<&IndexEntry> {
@@ -161,39 +133,11 @@ impl Index {
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let entries = self.entries.iter().map(|entry| Member::Ours(&entry.descriptor));
-        let mut rest = self.rest.clone();
-        rest.entry("mediaType").or_insert_with(|| OCI_INDEX.into());
-        let wire = Wire {
-            schema_version: 2,
-            rest,
-            manifests: Some(entries.chain(self.strangers.iter().map(Member::Stranger)).collect()),
-        };
-        serde_json::to_vec(&wire).map_err(|e| Error::new(Kind::Io, "the index cannot be written").caused_by(e))
+        let written = self
+            .rest
+            .written_with(self.entries.iter().map(|entry| &entry.descriptor));
+        written.map_err(|e| Error::new(Kind::Io, "the index cannot be written").caused_by(e))
     }
-}
-
-/// The document, with members that are understood or not.
-#[derive(Serialize, Deserialize)]
-struct Wire<M> {
-    #[serde(rename = "schemaVersion")]
-    schema_version: u64,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-    manifests: Option<Vec<M>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Member<'a> {
-    Ours(&'a Descriptor),
-    Stranger(&'a Value),
-}
-
-/// The document as it could be read.
-enum Members {
-    Understood(Wire<IndexEntry>),
-    Mixed(Wire<Value>),
 }
 
 /// A change of the index: nobody else changes it before this is dropped.

@@ -25,6 +25,7 @@ impl<'a> Reach<'a> {
     pub(in crate::store) fn of_index(index: &Index, cache: &'a ManifestCache) -> Result<Self> {
         let mut guessed = Vec::new();
         index
+            .rest
             .strangers
             .iter()
             .for_each(|stranger| digests_in(stranger, &mut guessed));

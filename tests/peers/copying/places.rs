@@ -96,3 +96,29 @@ fn an_archive_is_written_and_read_with_every_digest_kept() {
         "{many}"
     );
 }
+
+#[test]
+fn the_store_is_a_place_like_any_other() {
+    let scene = Scene::new();
+    let run = scene.copy(&["FROM/team/app:v1", "rdock-store:kept/app:v1"]).ok();
+    let end = "Status: Copied image to rdock-store:kept/app:v1\nrdock-store:docker.io/kept/app:v1\n";
+    assert!(run.stdout.ends_with(end), "{run}");
+    let images = scene
+        .sandbox
+        .rdock(&["images", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}}"])
+        .ok();
+    assert_eq!(images.stdout, format!("kept/app:v1 {}\n", scene.index.digest));
+    let again = scene.copy(&["FROM/team/app:v1", "rdock-store:kept/app:v1"]).ok();
+    assert!(again.stdout.contains("Status: Image is up to date for"), "{again}");
+    scene.copy(&["rdock-store:kept/app:v1", "TO/back:v1"]).ok();
+    assert_eq!(remote_digest(&scene.to.host(), "back:v1"), scene.index.digest);
+    let folder = format!("oci:{}", scene.sandbox.root().join("all").display());
+    scene.copy(&["--all-tags", "rdock-store:kept/app", &folder]).ok();
+    scene.copy(&[&format!("{folder}:v1"), "TO/all:v1"]).ok();
+    assert_eq!(remote_digest(&scene.to.host(), "all:v1"), scene.index.digest);
+    let none = scene.copy(&["rdock-store:kept/app:v2", "TO/x:1"]).fails(1);
+    assert_eq!(
+        none.stderr,
+        "No such image: kept/app:v2\nhint: there is kept/app:v1; rdock images lists all\n"
+    );
+}

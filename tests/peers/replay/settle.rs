@@ -18,7 +18,14 @@ pub(crate) fn settle(text: &str, step: &Step) -> String {
     let text = settle_transfers(&text, step.exit);
     let text = settle_tables(&text, step);
     let lines = text.split_inclusive('\n').map(settle_line).map(settle_branch);
-    lines.collect()
+    let is_made = step
+        .argv
+        .starts_with(&["docker".to_owned(), "rmi".to_owned(), "--platform".to_owned()]);
+    let deleted = |line: String| match line.strip_prefix("Deleted: ") {
+        Some(_) if is_made => "Deleted: <made for the session>\n".to_owned(),
+        _ => line,
+    };
+    lines.map(deleted).collect()
 }
 
 /// The manifests of images that were made for the session have no fixed digests, which `images --tree` shows.
