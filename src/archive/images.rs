@@ -151,7 +151,7 @@ impl Reader<'_> {
                 [platform] => index.choose(platform)?.clone(),
                 several => {
                     let images = narrowed::for_platforms(index, several)?;
-                    match narrowed::keep(&manifest, &images.iter().map(|it| it.digest.clone()).collect())? {
+                    match narrowed::keep(&manifest, |digest| images.iter().any(|it| it.digest == *digest))? {
                         Narrowed::Part(part) => return Ok((part.descriptor.clone(), Some(*part))),
                         Narrowed::One(child) => child,
                         Narrowed::Whole | Narrowed::Nothing => return Ok((manifest.descriptor, None)),

@@ -73,8 +73,16 @@ impl Explainer<'_> {
                 Some(option) => self.no_value(option),
                 None => self.wrong_count(),
             },
+            ErrorKind::InvalidUtf8 => self.no_text(),
             _ => self.in_clap_s_words(),
         }
+    }
+
+    /// Nothing that rdock takes has other bytes than those of texts, but for paths.
+    fn no_text(&self) -> Mistake {
+        let is_replaced = |argument: &&&str| argument.contains(char::REPLACEMENT_CHARACTER);
+        let argument = self.arguments.iter().find(is_replaced).copied().unwrap_or_default();
+        told(format!("the argument {argument:?} is not valid UTF-8\n"), Stream::Err, 1)
     }
 
     /// Docker notes that it wants `--help`, and for its commands on standard output.

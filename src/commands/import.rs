@@ -13,6 +13,7 @@ use crate::places::ArchiveSource;
 
 /// Import the contents from a tarball to create a filesystem image
 #[derive(Debug, Args)]
+#[command(override_usage = "rdock import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]")]
 pub struct ImportArgs {
     /// Apply Dockerfile instruction to the created image
     #[arg(short, long, value_name = "list")]
@@ -25,12 +26,13 @@ pub struct ImportArgs {
     platform: Option<String>,
     #[arg(value_name = "file|URL|-", required = true)]
     source: String,
+    /// What follows the first one is passed over, as docker does.
     #[arg(value_name = "REPOSITORY[:TAG]")]
-    name: Option<String>,
+    names: Vec<String>,
 }
 
 pub async fn run(args: ImportArgs, context: &Context) -> Result<Status> {
-    let name = args.name.as_deref().map(target).transpose()?;
+    let name = args.names.first().map(|name| target(name)).transpose()?;
     let asked = args.platform.as_ref().or(context.settings.default_platform.as_ref());
     let platform = platform::given(asked.map(String::as_str))?;
     let mut config = RunConfig::default();

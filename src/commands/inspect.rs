@@ -93,6 +93,10 @@ pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let kind = args.kind.as_deref().unwrap_or_default();
     let find = |name: &str| match kind {
+        "" if name.is_empty() => Err(Error::new(
+            Kind::Usage,
+            "invalid container name or ID: value is empty",
+        )),
         "" => inspect(&store, name, None, context).map_err(|e| match e.kind() {
             Kind::NotFound | Kind::Usage => no_such_object(name, &e),
             _ => e,
@@ -108,8 +112,16 @@ pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
     Ok(status)
 }
 
+/// Docker's words for what is not there.
 fn no_such(kind: &str, name: &str) -> Error {
-    Error::new(Kind::NotFound, format!("Error: No such {kind}: {name}"))
+    let words = match kind {
+        "container" => format!("No such container: {name}"),
+        "network" => format!("network {name} not found"),
+        "volume" => format!("get {name}: no such volume"),
+        "plugin" => format!("plugin {name:?} not found"),
+        kind => format!("Error: No such {kind}: {name}"),
+    };
+    Error::new(Kind::NotFound, words)
 }
 
 /// Docker's words, with the hint of what was found out.

@@ -1,7 +1,5 @@
 //! An index without some of its images, as `save`, `load` and `rmi` with `--platform` leave it.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::{Body, Descriptor, Digest, Index, Manifest, Platform};
@@ -33,14 +31,14 @@ pub fn for_platforms<'a>(index: &'a Index, platforms: &[Platform]) -> Result<Vec
     Ok(chosen)
 }
 
-/// The index with these of its images, and with what speaks of them.
-pub fn keep(manifest: &Manifest, images: &HashSet<Digest>) -> Result<Narrowed> {
+/// The index with those of its images that are kept, and with what speaks of them.
+pub fn keep(manifest: &Manifest, is_kept: impl Fn(&Digest) -> bool) -> Result<Narrowed> {
     let Body::Index(index) = &manifest.body else {
         return Ok(Narrowed::Whole);
     };
     let stays = |child: &Descriptor| match child.annotations.get(SPEAKS_OF) {
-        Some(subject) if child.is_attestation() => images.iter().any(|image| image.as_str() == subject),
-        _ => images.contains(&child.digest),
+        Some(subject) if child.is_attestation() => Digest::parse(subject).is_ok_and(|image| is_kept(&image)),
+        _ => is_kept(&child.digest),
     };
     let places: Vec<usize> = (0..index.manifests.len())
         .filter(|place| stays(&index.manifests[*place]))
@@ -106,8 +104,8 @@ mod tests {
     }
 
     fn kept(contents: &[&str]) -> Narrowed {
-        let images = contents.iter().map(|content| Digest::of(content.as_bytes())).collect();
-        keep(&index(), &images).unwrap()
+        let images: Vec<Digest> = contents.iter().map(|content| Digest::of(content.as_bytes())).collect();
+        keep(&index(), |digest| images.contains(digest)).unwrap()
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub async fn run(store: &Store, text: &str, platforms: &[Platform]) -> Result<Re
         .filter(stays)
         .map(|it| it.digest.clone())
         .collect();
-    let left = match narrowed::keep(&whole, &kept)? {
+    let left = match narrowed::keep(&whole, |digest| kept.contains(digest))? {
         Narrowed::Nothing | Narrowed::Whole => return Ok(Removal::Everything),
         Narrowed::One(child) => store.images().manifest(&child.digest)?,
         Narrowed::Part(part) => {

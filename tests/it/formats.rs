@@ -141,8 +141,11 @@ fn inspect_shows_what_is_there_and_then_says_what_is_not() {
     );
     assert_eq!(
         say(&["inspect", "--type", "container", "HOST/hello"], 1).1,
-        format!("Error: No such container: {}/hello\n", shelf.host)
+        format!("No such container: {}/hello\n", shelf.host)
     );
+    let nothing = say(&["inspect", "nosuch", ""], 1);
+    let words = "Error: No such object: nosuch\ninvalid container name or ID: value is empty\n";
+    assert_eq!(nothing, both("[]\n", words));
     let (sized, warning) = say(&["inspect", "--type", "image", "-s", "HOST/hello"], 0);
     assert_eq!(warning, "WARNING: --size ignored for image\n");
     let json: serde_json::Value = serde_json::from_str(&sized).unwrap();

@@ -312,3 +312,24 @@ fn a_bad_reference_is_refused_in_docker_s_words() {
         );
     }
 }
+
+#[test]
+fn an_argument_that_is_no_text_is_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = Sandbox::new();
+    for line in [&["tag", "a"][..], &["pull"], &["images", "--format"], &["images"]] {
+        let mut command = sandbox.command(line);
+        command.arg(std::ffi::OsStr::from_bytes(b"x\xff"));
+        let run = crate::support::process::finish(command, b"", crate::support::sandbox::LIMIT).fails(1);
+        assert_eq!(run.stderr, "the argument \"x\u{fffd}\" is not valid UTF-8\n");
+    }
+}
+
+#[test]
+fn what_docker_passes_over_is_passed_over() {
+    let last = "See 'rdock import --help' for more information";
+    let usage = "rdock import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]";
+    assert_refused("import", 1, "rdock: 'rdock import' requires at least 1 argument", usage, last);
+    let missing = rdock("import /nosuch a:1 b:2").fails(1).stderr;
+    assert_eq!(missing, "open /nosuch: no such file or directory\n");
+}

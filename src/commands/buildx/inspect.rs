@@ -133,12 +133,12 @@ async fn data(name: &str, manifest: &Manifest, repository: &Repository) -> Resul
             }
         }
     }
-    let shown = |make: &dyn Fn(&Value) -> Value| match images.as_slice() {
-        [(_, only)] => make(only),
-        _ => {
-            let members = images.iter().map(|(platform, image)| (platform.clone(), make(image)));
-            Value::Object(members.collect())
+    let shown = |make: &dyn Fn(&Value) -> Value| {
+        if let [(_, only)] = images.as_slice() {
+            return make(only);
         }
+        let members = images.iter().map(|(platform, image)| (platform.clone(), make(image)));
+        Value::Object(members.collect())
     };
     let (image_json, image_fields) = (shown(&Value::clone), shown(&go_image));
     let manifest_json = manifest_json(manifest)?;

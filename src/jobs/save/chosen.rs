@@ -152,7 +152,7 @@ async fn planned(store: &Store, root: Manifest, platforms: &[Platform], text: &s
                 .filter(|child| store.blobs().has(&child.digest));
             images.insert(child.ok_or_else(|| wanted.missing_from(text))?.digest.clone());
         }
-        match (narrowed::keep(&root, &images)?, platforms) {
+        match (narrowed::keep(&root, |digest| images.contains(digest))?, platforms) {
             (Narrowed::Part(part), [_, _, ..]) => {
                 let plan = plan(&part).await?;
                 return Ok((*part, plan));

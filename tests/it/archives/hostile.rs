@@ -365,19 +365,7 @@ fn nothing_is_nested_or_repeated_without_an_end() {
         "index.json is not valid",
     );
     // An index in an index in an index ...
-    let mut bad = Bad::new();
-    let mut child = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
-        "digest": format!("sha256:{}", "0".repeat(64)), "platform": {"os": "linux", "architecture": "amd64"}});
-    for _ in 0..20 {
-        let kind = "application/vnd.oci.image.index.v1+json";
-        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": [child]}).to_string();
-        let digest = digest(index.as_bytes());
-        bad = bad.file(&digest.replace("sha256:", "blobs/sha256/"), index.as_bytes());
-        child = json!({"mediaType": kind, "size": index.len(), "digest": digest,
-            "platform": {"os": "linux", "architecture": "amd64"}});
-    }
-    let index = json!({"schemaVersion": 2, "manifests": [child]}).to_string();
-    target.refuses(&bad.file("index.json", index.as_bytes()).bytes(), "nested too deeply");
+    target.refuses(&nested(20, 1), "nested too deeply");
     // More entries than any archive has.
     let folder = |number: u32| header(&format!("folder-{number}/"), EntryType::Directory, 0);
     let many: Vec<u8> = (0..100_002).flat_map(|number| *folder(number).as_bytes()).collect();
@@ -387,16 +375,22 @@ fn nothing_is_nested_or_repeated_without_an_end() {
 #[test]
 fn children_that_are_listed_many_times_are_read_once() {
     let target = Target::new();
+    target.refuses(&nested(6, 30), "does not hold it");
+}
+
+/// Indexes in one another, so deep, each of so many copies of the one below. The image that they lead to is not there.
+fn nested(depth: usize, copies: usize) -> Vec<u8> {
     let mut bad = Bad::new();
     let mut child = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
-        "digest": format!("sha256:{}", "0".repeat(64))});
-    for _ in 0..6 {
+        "digest": format!("sha256:{}", "0".repeat(64)), "platform": {"os": "linux", "architecture": "amd64"}});
+    for _ in 0..depth {
         let kind = "application/vnd.oci.image.index.v1+json";
-        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": vec![child; 30]}).to_string();
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": vec![child; copies]}).to_string();
         let digest = digest(index.as_bytes());
         bad = bad.file(&digest.replace("sha256:", "blobs/sha256/"), index.as_bytes());
-        child = json!({"mediaType": kind, "size": index.len(), "digest": digest});
+        child = json!({"mediaType": kind, "size": index.len(), "digest": digest,
+            "platform": {"os": "linux", "architecture": "amd64"}});
     }
     let index = json!({"schemaVersion": 2, "manifests": [child]}).to_string();
-    target.refuses(&bad.file("index.json", index.as_bytes()).bytes(), "does not hold it");
+    bad.file("index.json", index.as_bytes()).bytes()
 }
