@@ -6,7 +6,8 @@ use std::time::Duration;
 /// A server's own `Retry-After` wins up to `max_wait`.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    tries_left: u32,
+    failures: u32,
+    most_tries: u32,
     next: Duration,
     max_wait: Duration,
 }
@@ -20,7 +21,8 @@ const MAX_WAIT: Duration = Duration::from_mins(5);
 impl Default for Backoff {
     fn default() -> Self {
         Self {
-            tries_left: TRIES,
+            failures: 0,
+            most_tries: TRIES,
             next: FIRST,
             max_wait: MAX_WAIT,
         }
@@ -30,8 +32,8 @@ impl Default for Backoff {
 impl Backoff {
     /// The wait before the next try after one that failed; `None` when there is no next try.
     pub fn after_failure(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
-        self.tries_left = self.tries_left.saturating_sub(1);
-        if self.tries_left == 0 {
+        self.failures += 1;
+        if self.failures >= self.most_tries {
             return None;
         }
         let own = self.next.mul_f64(0.75 + fastrand::f64() / 2.0);
@@ -41,6 +43,11 @@ impl Backoff {
             Some(asked) => Some(asked),
             None => Some(own),
         }
+    }
+
+    /// So many tries in all, where more would not help.
+    pub fn limit_to(&mut self, tries: u32) {
+        self.most_tries = self.most_tries.min(tries);
     }
 
     /// Forgets the failures so far, because the work has moved on since.
@@ -76,6 +83,18 @@ mod tests {
             Some(Duration::from_secs(7))
         );
         assert_eq!(backoff.after_failure(Some(Duration::from_hours(1))), None);
+    }
+
+    #[test]
+    fn fewer_tries_end_sooner() {
+        let mut backoff = Backoff::default();
+        backoff.limit_to(3);
+        let waits = std::iter::from_fn(|| backoff.after_failure(None));
+        assert_eq!(waits.count(), 2);
+        backoff.reset();
+        assert!(backoff.after_failure(None).is_some());
+        backoff.limit_to(1);
+        assert!(backoff.after_failure(None).is_none());
     }
 
     #[test]

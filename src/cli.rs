@@ -50,7 +50,7 @@ struct EngineFlags {
     /// Accepted for docker's sake: there are no contexts
     #[arg(short, long, value_name = "string")]
     context: Option<String>,
-    /// Accepted for docker's sake
+    /// Show each request to a registry on stderr
     #[arg(short = 'D', long)]
     debug: bool,
     /// Accepted for docker's sake: there is no engine to connect to
@@ -109,6 +109,11 @@ impl Cli {
             Kind::Usage,
             format!("Unable to parse logging level: {level}"),
         ))
+    }
+
+    /// Whether each request is to be shown.
+    pub fn is_debugging(&self) -> bool {
+        self.engine.debug
     }
 
     /// The tree as it is read: with docker's `help COMMAND`, and with switches that take `=true` and `=false`. Neither

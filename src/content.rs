@@ -3,6 +3,9 @@
 //! A new place for images (an archive, a mirror, another store) implements [`Source`], [`Sink`] or both, and every
 //! job can use it.
 
+mod batch;
+mod extents;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
@@ -12,6 +15,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::mpsc;
+
+pub use batch::Batch;
+pub use extents::Extents;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Manifest};
@@ -31,39 +38,55 @@ pub struct Span {
 
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
-type Opening<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+/// An answer that comes in time.
+pub type Opening<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
-/// Opens one blob of the source, as often as the sink needs to, each time at the offset the sink names.
+/// Opens one blob of the source, as often as the sink needs to: each time at the offset the sink names, or all that it
+/// lacks at once.
 pub struct Opener<'a> {
     open: Box<dyn Fn(u64) -> Opening<'a, BlobReader> + 'a>,
-    spans: Option<Spans<'a>>,
+    fill: Option<Box<dyn Fn(Wanted) -> Filling<'a> + 'a>>,
 }
 
-struct Spans<'a> {
-    open: Box<dyn Fn(Range<u64>) -> Opening<'a, Span> + 'a>,
-    width: Box<dyn Fn(u64) -> usize + 'a>,
+/// What a sink lacks of a blob.
+pub struct Wanted {
+    pub digest: Digest,
+    /// Of the whole blob, in bytes.
+    pub size: u64,
+    pub held: Extents,
+    /// A stream from the start, which is used up before another one is opened.
+    pub first: Option<ByteStream>,
+}
+
+/// The bytes that a sink lacks, in the order in which they happen to come.
+pub struct Filling<'a> {
+    /// What is to be written. The channel closes when no more comes.
+    pub batches: mpsc::Receiver<Batch>,
+    /// Lets the bytes come as long as it is polled.
+    pub coming: Opening<'a, Came>,
+}
+
+/// How the missing bytes came.
+pub enum Came {
+    All,
+    /// The source begins at the start whatever it is asked for. Here is that stream.
+    FromStart(ByteStream),
+    /// There is more than the blob should have.
+    TooMuch,
 }
 
 impl<'a> Opener<'a> {
     pub fn new(open: impl Fn(u64) -> Opening<'a, BlobReader> + 'a) -> Self {
         Self {
             open: Box::new(open),
-            spans: None,
+            fill: None,
         }
     }
 
-    /// With a second way: several spans at once. `width` says how many streams are worth it just now, of so many bytes
-    /// that are still to come.
+    /// With a second way, for a sink that writes what comes as it comes.
     #[must_use]
-    pub fn with_spans(
-        mut self,
-        open: impl Fn(Range<u64>) -> Opening<'a, Span> + 'a,
-        width: impl Fn(u64) -> usize + 'a,
-    ) -> Self {
-        self.spans = Some(Spans {
-            open: Box::new(open),
-            width: Box::new(width),
-        });
+    pub fn filling(mut self, fill: impl Fn(Wanted) -> Filling<'a> + 'a) -> Self {
+        self.fill = Some(Box::new(fill));
         self
     }
 
@@ -71,21 +94,12 @@ impl<'a> Opener<'a> {
         (self.open)(offset).await
     }
 
-    /// Whether spans can be had.
-    pub fn has_spans(&self) -> bool {
-        self.spans.is_some()
-    }
-
-    pub async fn span(&self, bytes: Range<u64>) -> Result<Span> {
-        match &self.spans {
-            Some(spans) => (spans.open)(bytes).await,
-            None => Err(Error::new(Kind::Unsupported, "this source gives no spans")),
+    /// All that is wanted, over as many streams as help.
+    pub fn fill(&self, wanted: Wanted) -> Result<Filling<'a>> {
+        match &self.fill {
+            Some(fill) => Ok(fill(wanted)),
+            None => Err(Error::new(Kind::Unsupported, "this source is read in one piece only")),
         }
-    }
-
-    /// How many streams at once are worth it just now, when so many bytes are still to come.
-    pub fn width(&self, left: u64) -> usize {
-        self.spans.as_ref().map_or(1, |spans| (spans.width)(left).max(1))
     }
 }
 

@@ -49,6 +49,14 @@ struct Warnings {
     taken: usize,
 }
 
+/// A login, and the name of the place that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLogin {
+    pub credential: Credential,
+    /// For people: `config.json auths["h:5000"]`, `docker-credential-pass (credsStore)`.
+    pub origin: String,
+}
+
 /// Where a login went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
@@ -109,19 +117,33 @@ impl Credentials {
     ///
     /// A helper that fails leaves a warning and no login. Only a helper's name that cannot be one is an error.
     pub async fn find(&self, domain: &str) -> Result<Option<Credential>> {
-        let near = |(key, login)| Some((server::nearness(key, domain)?, login));
+        Ok(self.look_up(domain).await?.map(|found| found.credential))
+    }
+
+    /// The same, with where it was found.
+    pub async fn look_up(&self, domain: &str) -> Result<Option<FoundLogin>> {
+        let near = |(key, login)| Some((server::nearness(key, domain)?, key, login));
         let given = self
             .environment
             .iter()
             .map(|(key, login)| (key.as_str(), login))
             .filter_map(near);
-        if let Some((_, login)) = given.min_by_key(|(near, _)| *near) {
-            return Ok(Some(login.clone()));
+        if let Some((_, key, login)) = given.min_by_key(|(near, ..)| *near) {
+            return Ok(Some(FoundLogin {
+                credential: login.clone(),
+                origin: format!("DOCKER_AUTH_CONFIG auths[{key:?}]"),
+            }));
         }
-        match self.chosen(&self.file, domain)? {
-            Some(chosen) => Ok(self.ask(&chosen, domain).await),
-            None => Ok(self.file.login(domain)),
+        if let Some(chosen) = self.chosen(&self.file, domain)? {
+            let origin = format!("{} ({})", chosen.helper.binary, chosen.named_by);
+            let credential = self.ask(&chosen, domain).await;
+            return Ok(credential.map(|credential| FoundLogin { credential, origin }));
         }
+        let found = self.file.login(domain);
+        Ok(found.map(|(key, credential)| FoundLogin {
+            credential,
+            origin: format!("config.json auths[{key:?}]"),
+        }))
     }
 
     /// A setting of config.json that is a text and not empty, such as `imagesFormat`.

@@ -56,8 +56,10 @@ pub enum Clue {
     Platforms(Vec<String>),
     /// The image is not in the local store; these existing names are the nearest.
     NearestNames(Vec<String>),
-    /// Nothing answered at the host.
+    /// There is nothing at the host to connect to.
     Unreachable { host: String },
+    /// The host says nothing.
+    Silent { host: String },
     /// The disk that holds this folder is full. So many bytes of it are what interrupted transfers left.
     DiskFull { folder: String, partial: u64 },
     /// The disk that holds this folder, which is no store of rdock's own, is full.
@@ -95,6 +97,7 @@ pub struct Error {
     message: String,
     clue: Option<Clue>,
     retry_after: Option<Duration>,
+    is_final: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -105,6 +108,7 @@ impl Error {
             message: message.into(),
             clue: None,
             retry_after: None,
+            is_final: false,
             source: None,
         }
     }
@@ -120,6 +124,18 @@ impl Error {
     /// How long the server asked to wait before another try.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether it was tried often enough: whoever is told must not begin again.
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// The same, after the last try.
+    #[must_use]
+    pub fn into_final(mut self) -> Self {
+        self.is_final = true;
+        self
     }
 
     #[must_use]
@@ -140,7 +156,7 @@ impl Error {
         self
     }
 
-    /// The same failure with what was being done in front; kind, clue and wait stay.
+    /// The same failure with what was being done in front; kind, clue, wait and finality stay.
     #[must_use]
     pub fn during(self, doing: impl fmt::Display) -> Self {
         Self {
@@ -148,6 +164,7 @@ impl Error {
             message: doing.to_string(),
             clue: self.clue.clone(),
             retry_after: self.retry_after,
+            is_final: self.is_final,
             source: Some(Box::new(self)),
         }
     }

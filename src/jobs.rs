@@ -50,7 +50,7 @@ pub enum News<'a> {
     NotCopied(Error),
     /// The registry does not list the tags among which cosign's signatures would be.
     SignaturesNotSought(&'a Error),
-    /// The image is at the registry, but the store could not remember it.
+    /// The image has its name, but the store could not remember that the registry has it.
     NotRemembered(&'a Error),
     /// These layers do not go into an archive, since the far side has them.
     LeftOut { layers: usize, bytes: u64 },

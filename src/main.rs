@@ -29,7 +29,8 @@ fn main() -> ExitCode {
     let screen = Screen::new(cli.command.progress());
     let settings = cli.check().and_then(|()| Settings::settle(cli.config.as_deref()));
     let code = match settings {
-        Ok(settings) => {
+        Ok(mut settings) => {
+            settings.debug |= cli.is_debugging();
             if let Some(notice) = cli.notice(&settings) {
                 screen.note(&notice);
             }

@@ -1,5 +1,7 @@
 //! What a transfer tells whoever watches. The core emits events; `ui` alone makes them visible.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::content::Outcome;
@@ -65,3 +67,43 @@ pub enum Event<'a> {
 pub trait Progress: Send + Sync {
     fn on(&self, event: Event<'_>);
 }
+
+/// What goes over the wire. Nothing in it is secret: a login has a name here, and a URL no signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WireEvent {
+    /// A request goes out: its method and URL, the name of the login that is shown, and the length of its body.
+    Asked {
+        number: u64,
+        request: String,
+        login: Option<String>,
+        bytes: u64,
+    },
+    /// The head of the answer is there: from which address, by a proxy or not, over which version of TLS.
+    Answered {
+        number: u64,
+        status: u16,
+        after: Duration,
+        from: Option<SocketAddr>,
+        is_proxied: bool,
+        tls: Option<&'static str>,
+    },
+    /// The answer is at its end, or is read no further, after so many bytes of its body.
+    Ended {
+        number: u64,
+        after: Duration,
+        bytes: u64,
+    },
+    Failed {
+        number: u64,
+        after: Duration,
+        why: String,
+    },
+    /// The last request is sent once more.
+    Again {
+        wait: Duration,
+        why: String,
+    },
+}
+
+/// Is told what goes over the wire, as it goes.
+pub type WireWatcher = Arc<dyn Fn(&WireEvent) + Send + Sync>;

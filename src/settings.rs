@@ -40,6 +40,8 @@ pub struct Settings {
     pub content_trust: bool,
     /// `NO_PROXY`: which hosts are asked without a proxy.
     pub no_proxy: Option<String>,
+    /// `RDOCK_DEBUG`, or docker's `--debug`: each request is told of.
+    pub debug: bool,
     /// `NO_COLOR`, see <https://no-color.org>.
     pub no_color: bool,
     daemon: OnceCell<DaemonFile>,
@@ -84,9 +86,9 @@ impl Settings {
             daemon: OnceCell::new(),
             daemon_files: docker_folders.iter().map(|folder| folder.join("daemon.json")).collect(),
             // Like docker: whatever is not plainly false.
-            content_trust: text_variable("DOCKER_CONTENT_TRUST")
-                .is_some_and(|value| !["0", "f", "F", "false", "FALSE", "False"].contains(&value.as_str())),
+            content_trust: text_variable("DOCKER_CONTENT_TRUST").is_some_and(|value| is_true(&value)),
             no_proxy: text_variable("NO_PROXY").or_else(|| text_variable("no_proxy")),
+            debug: text_variable("RDOCK_DEBUG").is_some_and(|value| is_true(&value)),
             no_color: variable("NO_COLOR").is_some(),
             default_platform: text_variable("DOCKER_DEFAULT_PLATFORM"),
             docker_folders,
@@ -136,6 +138,10 @@ fn dangling_links(folder: &Path) -> Vec<String> {
         )
     };
     names.into_iter().map(warning).collect()
+}
+
+fn is_true(value: &str) -> bool {
+    !["0", "f", "F", "false", "FALSE", "False"].contains(&value)
 }
 
 /// A variable that is set and not empty.

@@ -39,10 +39,11 @@ mod bounded_cache;
 mod bytes;
 mod files;
 mod folders;
+mod half_done;
 mod images;
 mod layout;
 mod lock;
-mod memory_share;
+mod lock_watch;
 mod notes;
 mod unsynced;
 mod writer;
@@ -55,7 +56,7 @@ use std::sync::Arc;
 
 pub use blobs::Blobs;
 pub use bytes::scratch::{Scratch, ScratchHolder};
-pub use bytes::uploads::{RestingUpload, Upload, Uploads};
+pub use bytes::uploads::{Mark, RestingUpload, Upload, Uploads};
 pub use images::Images;
 pub use images::catalog::Image;
 pub use images::check::{BlobFault, Checked, Repair};
@@ -64,6 +65,7 @@ pub use images::names::Names;
 pub use images::removal::{Force, Removed};
 pub use images::repositories::{Named, Repositories};
 pub use images::sweep::{Pruned, Sweep};
+pub use lock_watch::{Blocked, Holder, LockWatch};
 pub use notes::Notes;
 pub use unsynced::Recovery;
 pub use writer::StoreWriter;
@@ -93,7 +95,16 @@ pub struct Store {
 impl Store {
     /// The store under `root`. Nothing is touched yet: a store that is not there reads as an empty one.
     pub fn at(root: PathBuf) -> Self {
-        let layout = Arc::new(Layout::new(root));
+        Self::of(Layout::new(root))
+    }
+
+    /// The same for somebody who is told when a lock has to be waited for, and may not wait for ever.
+    pub fn watched(root: PathBuf, lock_watch: LockWatch) -> Self {
+        Self::of(Layout::watched(root, lock_watch))
+    }
+
+    fn of(layout: Layout) -> Self {
+        let layout = Arc::new(layout);
         let blobs = Blobs::new(Arc::clone(&layout));
         let cache = Arc::new(ManifestCache::new(blobs.clone()));
         Self {
@@ -157,7 +168,7 @@ impl Store {
     pub fn begin_afresh(&self) -> Result<StoreWriter> {
         self.layout.create()?;
         if scratch::is_there(&self.layout)
-            && let Some(_alone) = Lock::try_exclusive(&self.layout.lock())?
+            && let Some(_alone) = Lock::alone(&self.layout)?
         {
             scratch::clear(&self.layout);
         }

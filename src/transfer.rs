@@ -5,14 +5,21 @@
 
 mod children;
 mod memory;
+mod memory_share;
 mod meter;
 mod plan;
+mod ranges;
 mod run;
 mod slots;
+mod streams;
 mod throttle;
 mod width;
+
+#[cfg(test)]
+mod tests;
 
 pub use children::Children;
 pub use memory::read;
 pub use plan::Plan;
+pub use ranges::opener;
 pub use run::{Limits, name, run};

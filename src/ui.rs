@@ -23,6 +23,7 @@ mod table;
 mod tabs;
 pub mod template;
 mod terminal;
+mod wire_log;
 
 use std::io::{self, Write};
 use std::str::FromStr;

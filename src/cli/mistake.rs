@@ -82,7 +82,11 @@ impl Explainer<'_> {
     fn no_text(&self) -> Mistake {
         let is_replaced = |argument: &&&str| argument.contains(char::REPLACEMENT_CHARACTER);
         let argument = self.arguments.iter().find(is_replaced).copied().unwrap_or_default();
-        told(format!("the argument {argument:?} is not valid UTF-8\n"), Stream::Err, 1)
+        told(
+            format!("the argument {argument:?} is not valid UTF-8\n"),
+            Stream::Err,
+            1,
+        )
     }
 
     /// Docker notes that it wants `--help`, and for its commands on standard output.

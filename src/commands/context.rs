@@ -1,10 +1,10 @@
 //! What every command is given, and how it meets registries and the store.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args};
@@ -14,7 +14,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
 use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
 use crate::settings::{Setting, Settings};
-use crate::store::{Recovery, Store};
+use crate::store::{LockWatch, Recovery, Store};
 use crate::ui::failure::{self, Here};
 use crate::ui::{Screen, human};
 
@@ -75,6 +75,8 @@ pub struct Context {
     pub screen: Screen,
     credentials: OnceCell<Rc<Credentials>>,
     registries: OnceCell<Registries>,
+    /// When the user's time for the command ends.
+    until: Cell<Option<Instant>>,
 }
 
 impl Context {
@@ -84,7 +86,13 @@ impl Context {
             screen,
             credentials: OnceCell::new(),
             registries: OnceCell::new(),
+            until: Cell::default(),
         }
+    }
+
+    /// From now on nothing waits for longer than so long.
+    pub fn end_in(&self, time: Duration) {
+        self.until.set(Instant::now().checked_add(time));
     }
 
     /// Read when first needed: commands that talk to no registry touch no config.json.
@@ -147,7 +155,12 @@ impl Context {
 
     /// The user's store, after what a power cut may have damaged was looked at.
     pub fn store(&self) -> Store {
-        let store = Store::at(self.settings.store_folder.clone());
+        let screen = self.screen.clone();
+        let watch = LockWatch::new(self.until.get(), move |blocked| {
+            let path = blocked.path.display();
+            screen.note(&format!("Waiting for {blocked}, which holds {path} ..."));
+        });
+        let store = Store::watched(self.settings.store_folder.clone(), watch);
         store.recover(&|found| self.tell(found));
         store
     }
@@ -192,10 +205,8 @@ impl Context {
             certificate_folders: self.settings.certificate_folders.clone(),
             no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
         };
-        let wire = match stall_timeout {
-            Some(timeout) => Wire::with_idle_timeout(trust, timeout),
-            None => Wire::new(trust),
-        };
+        let watcher = self.settings.debug.then(|| self.screen.wire_watcher());
+        let wire = Wire::with(trust, stall_timeout, watcher);
         let made = Registries::new(wire, self.credentials().clone(), mirrors);
         Ok(self.registries.get_or_init(|| made))
     }

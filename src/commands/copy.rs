@@ -62,7 +62,7 @@ impl Which {
 }
 
 pub async fn run(args: CopyArgs, context: &Context) -> Result<Status> {
-    args.transfer.in_time(Box::pin(copy(&args, context))).await
+    args.transfer.in_time(context, Box::pin(copy(&args, context))).await
 }
 
 async fn copy(args: &CopyArgs, context: &Context) -> Result<Status> {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{Context, Status};
 use crate::error::{During as _, Error, Kind, Result};
-use crate::server::{self, Options, Server};
+use crate::server::{self, Options, Server, Users};
 
 use stage::{PASSWORD, Stage};
 
@@ -61,7 +61,10 @@ pub async fn run(_: DemoArgs, context: &Context) -> Result<Status> {
     let listener = server::bind("127.0.0.1:0").await?;
     let host = listener.local_addr()?.to_string();
     let options = Options {
-        htpasswd: Some(stage.users()),
+        users: Users {
+            htpasswd: Some(stage.users()),
+            ..Users::default()
+        },
         ..Options::default()
     };
     let server = Server::new(stage.registry(), options)?;

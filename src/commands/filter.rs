@@ -166,14 +166,20 @@ impl ImageFilter {
             && self.since.is_none_or(|since| created > since)
     }
 
-    /// Whether a name of an image fits: the familiar or the full name, or either with its tag.
+    /// Whether a name of an image fits: the familiar name alone or with its tag, or the full one where the pattern
+    /// begins with the Hub's host, so that `*/*/*` stays what has a host, as docker has it.
     pub fn fits_name(&self, name: &Reference) -> Result<bool> {
         if self.references.is_empty() {
             return Ok(true);
         }
-        let full = name.to_string();
+        let (familiar, full) = ([name.familiar_name(), name.familiar()], name.to_string());
         for pattern in &self.references {
-            for text in [name.familiar_name(), name.familiar(), name.name(), &full] {
+            let texts = if pattern.starts_with("docker.io/") {
+                [name.name(), &full]
+            } else {
+                familiar
+            };
+            for text in texts {
                 if glob::matches(pattern, text)? {
                     return Ok(true);
                 }

@@ -58,11 +58,8 @@ pub fn run(args: &HistoryArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let image = store.images().find(&args.image)?.image;
     if let Some(wanted) = &wanted {
-        store
-            .images()
-            .config_of(&image)?
-            .platform
-            .check_serves(wanted, &args.image)?;
+        let actual = store.images().config_of(&image)?.platform;
+        actual.check_serves(wanted, &args.image)?;
     }
     let mut sizes = store.images().layer_sizes(&image)?.into_iter();
     let mut rows = Vec::new();

@@ -93,10 +93,7 @@ pub async fn run(args: &InspectArgs, context: &Context) -> Result<Status> {
     let store = context.store();
     let kind = args.kind.as_deref().unwrap_or_default();
     let find = |name: &str| match kind {
-        "" if name.is_empty() => Err(Error::new(
-            Kind::Usage,
-            "invalid container name or ID: value is empty",
-        )),
+        "" if name.is_empty() => Err(Error::new(Kind::Usage, "invalid container name or ID: value is empty")),
         "" => inspect(&store, name, None, context).map_err(|e| match e.kind() {
             Kind::NotFound | Kind::Usage => no_such_object(name, &e),
             _ => e,
@@ -136,7 +133,8 @@ fn no_such_object(name: &str, why: &Error) -> Error {
 fn inspect(store: &Store, name: &str, wanted: Option<&Platform>, context: &Context) -> Result<Inspection> {
     let Found { image, root, .. } = store.images().find(name)?;
     if let Some(wanted) = wanted {
-        store.images().config_of(&image)?.platform.check_serves(wanted, name)?;
+        let actual = store.images().config_of(&image)?.platform;
+        actual.check_serves(wanted, name)?;
     }
     let size = store
         .images()

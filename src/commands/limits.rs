@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Context;
 use crate::error::{Error, Kind, Result};
 use crate::image::go_duration;
 use crate::transfer::Limits;
@@ -39,10 +40,12 @@ impl TransferArgs {
     }
 
     /// Does the work, unless the user's time for all of it ends first.
-    pub async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub async fn in_time<T>(&self, context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(time) = self.timeout else {
             return work.await;
         };
+        // Another process's lock is waited for where no timer is heard.
+        context.end_in(time);
         match tokio::time::timeout(time, work).await {
             Ok(result) => result,
             Err(_) => Err(Error::new(

@@ -43,7 +43,7 @@ pub struct PullArgs {
 /// Pulls one after the other. What goes wrong with one of several is told at once, and the others are pulled all the
 /// same.
 pub async fn run(args: PullArgs, context: &Context) -> Result<Status> {
-    args.transfer.in_time(Box::pin(pull_all(&args, context))).await
+    args.transfer.in_time(context, Box::pin(pull_all(&args, context))).await
 }
 
 async fn pull_all(args: &PullArgs, context: &Context) -> Result<Status> {
@@ -133,6 +133,11 @@ fn tell(news: &News<'_>, args: &PullArgs, context: &Context) {
             format!("{what}: Pulling from {}", name.path())
         }
         News::Digest(digest) => format!("Digest: {digest}"),
+        News::NotRemembered(why) => {
+            let words = format!("WARNING: the store could not note where the image is: {why}");
+            context.screen.note(&words);
+            return;
+        }
         News::PassedOver { name, why } => {
             context
                 .screen

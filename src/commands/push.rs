@@ -33,7 +33,7 @@ pub struct PushArgs {
 }
 
 pub async fn run(args: PushArgs, context: &Context) -> Result<Status> {
-    args.transfer.in_time(Box::pin(push(&args, context))).await
+    args.transfer.in_time(context, Box::pin(push(&args, context))).await
 }
 
 async fn push(args: &PushArgs, context: &Context) -> Result<Status> {

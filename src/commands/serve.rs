@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Context, RegistryArgs, Status};
 use crate::error::{During as _, Error, Kind, Result};
-use crate::server::{self, Identity, Options, Server};
+use crate::server::{self, Identity, Options, Server, Users};
 use crate::store::Store;
 
 const PORT: u16 = 5000;
@@ -36,6 +36,14 @@ pub struct ServeArgs {
     /// Let in only the users of this file, made by "htpasswd -B"
     #[arg(long, value_name = "file")]
     htpasswd: Option<PathBuf>,
+    /// Let each user pull and push only what this file says, in lines "USER ACTIONS PATH..."
+    ///
+    /// A line such as "alice pull,push team/" lets alice pull and push all below team/. ACTIONS are pull, push (which
+    /// holds pull) and delete. PATH/ is all below it, PATH one repository, * all, by the names that the catalog lists.
+    /// As USER, * is every user of the --htpasswd file, and anonymous everybody, also without a password, who can only be
+    /// given pull. What no line allows nobody may. A blob is shown in those repositories alone that have it.
+    #[arg(long, value_name = "file", requires = "htpasswd")]
+    rights: Option<PathBuf>,
     /// Give tokens: the URL of this registry's /token as clients reach it
     #[arg(long, value_name = "url", requires = "htpasswd")]
     token_realm: Option<String>,
@@ -76,8 +84,11 @@ pub async fn run(args: ServeArgs, context: &Context) -> Result<Status> {
     let is_quiet = args.quiet;
     let options = Options {
         is_read_only: is_read_only(&args),
-        htpasswd: args.htpasswd.clone(),
-        token_realm: args.token_realm.clone(),
+        users: Users {
+            htpasswd: args.htpasswd.clone(),
+            rights: args.rights.clone(),
+            token_realm: args.token_realm.clone(),
+        },
         upstream,
         has_metrics: args.metrics,
         kept_for: kept_for(&args),

@@ -154,11 +154,11 @@ impl ConfigFile {
         }
     }
 
-    /// The login of a registry that is kept in the file: under the nearest key that holds one.
-    pub(super) fn login(&self, domain: &str) -> Option<Credential> {
+    /// The login of a registry that is kept in the file, and the nearest key that holds one.
+    pub(super) fn login(&self, domain: &str) -> Option<(&str, Credential)> {
         self.keys(domain)
             .into_iter()
-            .find_map(|key| entry::read(self.auths.get_exact(key)?).ok()?)
+            .find_map(|key| Some((key, entry::read(self.auths.get_exact(key)?).ok()??)))
     }
 
     /// The keys in `auths` that mean this registry, the nearest first.

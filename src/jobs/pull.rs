@@ -113,9 +113,10 @@ impl Pull<'_> {
             image: brought.image,
         };
         let is_new = commit::to_store(&self.store, vec![arrival])?;
-        self.store
-            .notes()
-            .remember_location(name.domain(), name.path(), &brought.blobs)?;
+        let notes = self.store.notes();
+        if let Err(why) = notes.remember_location(name.domain(), name.path(), &brought.blobs) {
+            self.reporter.tell(News::NotRemembered(&why));
+        }
         self.reporter.tell(News::Digest(root.digest()));
         let mismatch = brought.platform.filter(|actual| !self.fits(actual));
         Ok(Pulled {

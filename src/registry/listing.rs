@@ -1,7 +1,10 @@
 //! A repository's tags, and a registry's repositories.
 
+use std::collections::HashSet;
+
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::hosts::Hosts;
 use super::pages::{List, Listed, MAX_NAMES, Names, NoList};
@@ -13,16 +16,33 @@ use crate::image::Reference;
 /// As many tags a page as ECR allows; asking for more is an error there.
 const TAGS_A_PAGE: u32 = 1000;
 
+/// A page of tags. Any other JSON may come with 200 from what is no registry, or refuses in a way of its own.
 #[derive(Deserialize)]
 struct Tags {
-    #[serde(default)]
-    tags: Names,
+    name: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "given")]
+    tags: Option<Names>,
+}
+
+impl Tags {
+    fn names(self) -> Option<Vec<String>> {
+        match (self.tags, self.name) {
+            (Some(Names(names)), _) => Some(names),
+            (None, Some(_)) => Some(Vec::new()),
+            (None, None) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Repositories {
-    #[serde(default)]
-    repositories: Names,
+    #[serde(default, deserialize_with = "given")]
+    repositories: Option<Names>,
+}
+
+/// A member that is there, be it null.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Names>, D::Error> {
+    Names::deserialize(deserializer).map(Some)
 }
 
 /// The names of all repositories, where the registry offers such a list.
@@ -39,10 +59,10 @@ pub(super) async fn catalog(hosts: &Hosts) -> Result<Listed<String>> {
     let list = of_names("list of repositories");
     let parse = |page: &[u8]| {
         let page: Repositories = serde_json::from_slice(page).ok()?;
-        Some(page.repositories.0.into_iter().filter(is_name).collect())
+        Some(page.repositories?.0.into_iter().filter(is_name).collect())
     };
     match list.read(&hosts.main, request, parse).await? {
-        Ok(listed) => Ok(listed),
+        Ok(listed) => Ok(each_once(listed)),
         Err(NoList::Refused(failure)) => Err(no_catalog(hosts, &failure)),
         Err(NoList::Unreadable) => Err(unreadable(hosts, &list)),
     }
@@ -66,7 +86,7 @@ pub(super) async fn tags(requests: &Requests) -> Result<Listed<String>> {
     let is_tag = |tag: &String| requests.name.at_tag(tag).is_ok();
     let parse = |page: &[u8]| {
         let page: Tags = serde_json::from_slice(page).ok()?;
-        Some(page.tags.0.into_iter().filter(is_tag).collect())
+        Some(page.names()?.into_iter().filter(is_tag).collect())
     };
     let paged = requests.reading(Method::GET, &format!("tags/list?n={TAGS_A_PAGE}"));
     let tags = match list.read(host, paged, parse).await? {
@@ -77,10 +97,17 @@ pub(super) async fn tags(requests: &Requests) -> Result<Listed<String>> {
         }
         result => result,
     };
-    tags.map_err(|none| match none {
+    tags.map(each_once).map_err(|none| match none {
         NoList::Refused(failure) => requests.refused_reading(&failure, None),
         NoList::Unreadable => unreadable(&requests.hosts, &list),
     })
+}
+
+/// Pages may overlap.
+fn each_once(mut listed: Listed<String>) -> Listed<String> {
+    let mut seen = HashSet::new();
+    listed.entries.retain(|name| seen.insert(name.clone()));
+    listed
 }
 
 fn of_names(what: &str) -> List<'_> {

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::hosts::Hosts;
 use super::wire::{Answer, CredentialSource, Host, Request, Scope, described, headers, kind_of};
-use crate::credentials::{Credential, Secret};
+use crate::credentials::{Credential, FoundLogin, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
 /// A credential that the registry took.
@@ -18,7 +18,11 @@ pub struct Login {
 /// Whether the registry takes this credential.
 pub(super) async fn try_out(hosts: &Hosts, credential: Credential) -> Result<Login> {
     // Proofs of an earlier login must not vouch for this one.
-    let host = Host::new(hosts.main.endpoint.clone(), CredentialSource::Given(credential));
+    let given = CredentialSource::Given(FoundLogin {
+        credential,
+        origin: "the login to be tried".to_owned(),
+    });
+    let host = Host::new(hosts.main.endpoint.clone(), given);
     let ping = Request::new(Method::GET, "/v2/");
     let answer = host.send(&ping).await?;
     if !answer.status.is_success() {

@@ -38,7 +38,7 @@ impl Manifests<'_> {
         for mirror in self.requests.hosts.mirrors() {
             match mirror.host.ask(&request).await {
                 Ok(answer) if answer.is_done() => {
-                    if let Some(digest) = headers::content_digest(&answer.headers) {
+                    if let Some(digest) = claimed(&answer, version) {
                         return Ok(Some(digest));
                     }
                 }
@@ -49,7 +49,7 @@ impl Manifests<'_> {
         let host = self.requests.main();
         let answer = host.send(&request).await?;
         if answer.is_done() {
-            return Ok(headers::content_digest(&answer.headers));
+            return Ok(claimed(&answer, version));
         }
         if may_pass(answer.status) {
             return Err(host.refusal(answer).await.first());
@@ -157,10 +157,11 @@ impl Manifests<'_> {
         if !answer.is_done() {
             return Ok(None);
         }
-        let claimed = headers::content_digest(&answer.headers);
         Ok(match version {
-            Version::Digest(digest) => claimed.or_else(|| speaks_of_manifest(&answer).then(|| digest.clone())),
-            Version::Tag(_) => claimed,
+            Version::Digest(digest) if !names_another(&answer, digest) && speaks_of_manifest(&answer) => {
+                Some(digest.clone())
+            }
+            _ => claimed(&answer, version),
         })
     }
 
@@ -199,6 +200,21 @@ impl Manifests<'_> {
             .header(name, value)
             .worded(shown)
     }
+}
+
+/// The digest that an answer names, which is the one that was asked for if any was.
+fn claimed(answer: &Answer, version: Version<'_>) -> Option<Digest> {
+    let claimed = headers::content_digest(&answer.headers)?;
+    match version {
+        Version::Digest(wanted) => (claimed == *wanted).then_some(claimed),
+        Version::Tag(_) => Some(claimed),
+    }
+}
+
+/// Whether it names another digest of the same kind.
+fn names_another(answer: &Answer, digest: &Digest) -> bool {
+    let claimed = headers::content_digest(&answer.headers);
+    claimed.is_some_and(|claimed| claimed.algorithm() == digest.algorithm() && claimed != *digest)
 }
 
 /// Whether it is about a manifest, though it does not name it.

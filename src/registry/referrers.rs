@@ -58,6 +58,8 @@ impl Referrers<'_> {
     async fn fallback_list(&self, subject: &Digest) -> Result<Option<(Manifest, Vec<Descriptor>)>> {
         let tag = fallback_tag(subject);
         match self.manifests.read(Version::Tag(&tag)).await {
+            // GitLab takes the tag for the digest that it is made of (oras-go#1396).
+            Ok(manifest) if manifest.digest() == subject => Ok(None),
             Ok(manifest) => match &manifest.body {
                 Body::Index(index) => {
                     let list = index.manifests.clone();
@@ -121,9 +123,10 @@ impl Referrers<'_> {
     }
 }
 
-/// The answers of registries without this call. The spec asks for 404; fronts have others.
+/// The answers of registries without this call. The spec asks for 404; fronts have others, Artifactory 406
+/// (go-containerregistry#1962), Harbor 2.7 a 401 that nothing helps against (regclient#389).
 fn is_unknown_call(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 404 | 405 | 406 | 501)
+    matches!(status.as_u16(), 400 | 401 | 404 | 405 | 406 | 501)
 }
 
 fn descriptors(index: &[u8]) -> Option<Vec<Descriptor>> {

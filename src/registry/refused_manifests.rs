@@ -16,7 +16,7 @@ pub(super) fn explained(host: &str, manifest: &Manifest, refusal: &Refusal) -> E
     }
     // A registry that takes no such manifests (zot has no docker types, Quay none of them in an OCI index) says so in
     // many ways, few of them clear.
-    if matches!(refusal.status.as_u16(), 400 | 406 | 415 | 422) {
+    if refusal.may_be_of_type() {
         let media_type = manifest.descriptor.media_type.clone();
         return said.with_clue(Clue::TypeRefused { media_type });
     }
@@ -44,12 +44,20 @@ pub(super) async fn of_tag(
             Kind::Denied if !uploads.may_begin(&digest).await => Err(said),
             _ => Ok(()),
         },
-        Some(digest) => Err(said.with_clue(Clue::TagStands {
+        Some(digest) if !is_of_login(&said) => Err(said.with_clue(Clue::TagStands {
             tag: tag.to_owned(),
             digest: digest.to_string(),
         })),
-        None => Err(said),
+        _ => Err(said),
     }
+}
+
+/// Whether a login may be all that is missing.
+fn is_of_login(refusal: &Error) -> bool {
+    matches!(
+        refusal.clue(),
+        Some(Clue::LoginNeeded { .. } | Clue::LoginRefused { .. } | Clue::SentOn { .. })
+    )
 }
 
 /// The digest that a tag stands for at the registry itself; none where nothing does, or it cannot be known.

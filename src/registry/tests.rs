@@ -14,7 +14,7 @@ use super::wire::CredentialSource;
 use super::wire::tests::fake::{Act, Fake, Seen};
 use super::{Mirror, Registry, Repository, Trust, Wire};
 use crate::content::{BlobReader, Opener, Source};
-use crate::credentials::{Credential, Secret};
+use crate::credentials::{Credential, FoundLogin, Secret};
 use crate::error::Result;
 use crate::image::{Descriptor, Digest, Reference};
 
@@ -24,9 +24,12 @@ const PASSWORD: &str = "s3cret-pw";
 const BASIC: &str = "Basic YWxpY2U6czNjcmV0LXB3";
 
 fn basic() -> CredentialSource {
-    CredentialSource::Given(Credential::Basic {
-        username: USER.to_owned(),
-        password: Secret::new(PASSWORD.to_owned()),
+    CredentialSource::Given(FoundLogin {
+        credential: Credential::Basic {
+            username: USER.to_owned(),
+            password: Secret::new(PASSWORD.to_owned()),
+        },
+        origin: "the test".to_owned(),
     })
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::requests::Requests;
 use super::upload_notes::UploadNotes;
 use super::wire::{Answer, Request, Scope, Wording, encrypted_again, headers};
-use crate::error::{Kind, Result};
+use crate::error::{Clue, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest};
 
@@ -147,7 +147,14 @@ impl UploadSessions {
         if !answer.status.is_success() {
             return Err(host.refusal(answer).await.first());
         }
-        self.after(answer, 0, None).await
+        let is_web_page = answer.is_web_page();
+        self.after(answer, 0, None).await.map_err(|e| {
+            if !is_web_page {
+                return e;
+            }
+            let host = self.requests.hosts.domain.clone();
+            e.with_clue(Clue::NoRegistry { host })
+        })
     }
 
     pub(super) fn request(&self, method: Method, url: Url) -> Request {

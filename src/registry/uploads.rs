@@ -256,15 +256,16 @@ impl Uploads {
         Ok(UploadSession { least_chunk, ..session })
     }
 
-    /// The session after a chunk of which the registry says that it kept less, or more. Where it cannot be asked, our own
-    /// count goes, and the closing digest decides: ECR keeps all chunks, though its `Range` stands still at the first
-    /// (containers-roadmap#2831).
+    /// The session after a chunk of which the registry says that it kept less, or more. Where it cannot be asked, or says
+    /// that nothing was kept of what it accepted, our own count goes, and the closing digest decides: ECR keeps all chunks,
+    /// though its `Range` stands still at the first (containers-roadmap#2831), Aliyun counts each by itself (regclient#627).
     async fn count_again(&self, blob: &Descriptor, session: UploadSession, before: u64) -> Result<UploadSession> {
-        match self.sessions.find(&session.url, blob.size).await? {
-            None => Ok(session),
-            Some(found) if found.offset > before && found.offset <= session.offset => Ok(found),
-            Some(_) => Err(Error::new(Kind::Unavailable, "the registry kept nothing of a chunk")),
-        }
+        let Some(found) = self.sessions.find(&session.url, blob.size).await? else {
+            return Ok(session);
+        };
+        let is_sound = found.offset > before && found.offset <= session.offset;
+        let offset = if is_sound { found.offset } else { session.offset };
+        Ok(UploadSession { offset, ..found })
     }
 
     /// The request that a part of a blob of this size goes out in.
@@ -321,7 +322,7 @@ impl Uploads {
     /// Why a body was not taken. A session that is over is forgotten, and the next try opens another.
     async fn refused_writing(&self, digest: &Digest, answer: Answer, offset: u64) -> Error {
         let failure = self.requests.main().refusal(answer).await;
-        if failure.kind() == Kind::Unavailable {
+        if matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited) {
             return failure.first();
         }
         self.sessions.notes.forget(digest);

@@ -45,16 +45,19 @@ pub(super) fn append<'a>(
         return Ok(None);
     }
     let mut file = files::open(path, OpenOptions::new().read(true).append(true).create(true))?;
-    file.lock()?;
-    let mut last = [b'\n'];
-    if file.seek(SeekFrom::End(-1)).is_ok() {
-        file.read_exact(&mut last)?;
-    }
-    if last != [b'\n'] {
-        text.insert(0, '\n');
-    }
-    file.write_all(text.as_bytes())?;
-    file.unlock()?;
+    let mut write = || {
+        file.lock()?;
+        let mut last = [b'\n'];
+        if file.seek(SeekFrom::End(-1)).is_ok() {
+            file.read_exact(&mut last)?;
+        }
+        if last != [b'\n'] {
+            text.insert(0, '\n');
+        }
+        file.write_all(text.as_bytes())?;
+        file.unlock()
+    };
+    write().map_err(files::at(path))?;
     Ok(Some(file))
 }
 

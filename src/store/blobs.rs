@@ -56,7 +56,8 @@ impl Blobs {
         if self.layout.unsynced().is_doubted(digest) {
             return Err(damaged(digest, "a power cut has cut it off"));
         }
-        let opened = files::open_read(&self.layout.blob(digest));
+        let path = self.layout.blob(digest);
+        let opened = files::open_read(&path);
         match opened.and_then(|file| file.metadata().map(|metadata| (file, metadata.len()))) {
             Ok(opened) => Ok(opened),
             Err(e) if e.kind() == io::ErrorKind::InvalidInput => Err(damaged(digest, "it is not a file")),
@@ -64,10 +65,10 @@ impl Blobs {
                 Kind::NotFound,
                 format!("blob {digest} is missing from the store: remove the image and pull it again"),
             )),
-            Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            Err(e) if files::number_of(&e) == Some(Errno::LOOP.raw_os_error()) => {
                 Err(damaged(digest, "it is a symbolic link"))
             }
-            Err(e) => Err(e).during(format!("opening blob {digest} of the store")),
+            Err(e) => Err(files::at(&path)(e)).during(format!("opening blob {digest} of the store")),
         }
     }
 
@@ -83,6 +84,7 @@ impl Blobs {
         let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         file.take(MAX_WHOLE)
             .read_to_end(&mut raw)
+            .map_err(files::at(&self.layout.blob(digest)))
             .during(format!("reading blob {digest} of the store"))?;
         let mut digester = Digester::new(digest.algorithm());
         digester.update(&raw);
@@ -99,6 +101,7 @@ impl Blobs {
         }
         let (file, _) = self.open(digest)?;
         file.set_modified(SystemTime::now())
+            .map_err(files::at(&self.layout.blob(digest)))
             .during(format!("touching blob {digest}"))?;
         Ok(true)
     }

@@ -1,10 +1,12 @@
 //! Opening the files of a store: never through a link, and nothing but plain files. A store may have come from somebody
 //! else, as an archive or a checkout; its files are not believed to be what they should be.
 
+use std::error;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -20,8 +22,9 @@ const PIECE: usize = 1 << 20;
 /// waits for the other end of one.
 pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = options.clone().custom_flags(flags.bits().cast_signed()).open(path)?;
-    if file.metadata()?.is_file() {
+    let opened = options.clone().custom_flags(flags.bits().cast_signed()).open(path);
+    let file = opened.map_err(at(path))?;
+    if file.metadata().map_err(at(path))?.is_file() {
         return Ok(file);
     }
     Err(not_plain(path))
@@ -44,12 +47,44 @@ pub(super) fn open_write(path: &Path, mode: u32) -> io::Result<File> {
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open_read(path)?;
     let mut raw = Vec::new();
-    file.take(LONGEST + 1).read_to_end(&mut raw)?;
+    file.take(LONGEST + 1).read_to_end(&mut raw).map_err(at(path))?;
     if raw.len() as u64 > LONGEST {
         let why = format!("it has more than {} MiB", LONGEST >> 20);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        return Err(at(path)(io::Error::new(io::ErrorKind::FileTooLarge, why)));
     }
     Ok(raw)
+}
+
+/// What the system says of one file. It says what is wrong, but not with which.
+#[derive(Debug)]
+struct AtPath {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for AtPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.source)
+    }
+}
+
+impl error::Error for AtPath {}
+
+/// Has an error say which file it is about, unless it does. Its kind stays.
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |source| {
+        if source.get_ref().is_some_and(|inner| inner.is::<AtPath>()) {
+            return source;
+        }
+        let path = path.to_owned();
+        io::Error::new(source.kind(), AtPath { path, source })
+    }
+}
+
+/// The number that the system gave an error, if it is the system's.
+pub(super) fn number_of(e: &io::Error) -> Option<i32> {
+    let within = e.get_ref().and_then(|inner| inner.downcast_ref::<AtPath>());
+    within.map_or(e, |within| &within.source).raw_os_error()
 }
 
 /// The digest of all that comes, and how many bytes it has.
@@ -104,5 +139,16 @@ mod tests {
         assert_eq!(fs::read(at("plain")).unwrap(), b"x");
         let why = read(Path::new("/dev/zero")).unwrap_err();
         assert!(why.to_string().contains("is not a plain file"), "{why}");
+    }
+
+    #[test]
+    fn an_error_says_which_file_it_is_about_and_keeps_its_kind_and_number() {
+        let path = Path::new("/no/such/file");
+        let error = at(Path::new("/another"))(open_read(path).unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "/no/such/file: No such file or directory (os error 2)"
+        );
+        assert_eq!((error.kind(), number_of(&error)), (io::ErrorKind::NotFound, Some(2)));
     }
 }

@@ -25,6 +25,7 @@ use crate::error::{During, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Size};
 use crate::store::blobs::Blobs;
+use crate::store::files;
 use crate::tarball::content_digest;
 use catalog::{Group, Image};
 use index::Index;
@@ -151,7 +152,9 @@ impl Images {
 
     fn unpacks_to(&self, layer: &Digest, diff_id: &Digest) -> Result<bool> {
         let (file, _) = self.blobs.open(layer)?;
-        let actual = content_digest(file, diff_id.algorithm()).during(format!("unpacking blob {layer}"))?;
+        let actual = content_digest(file, diff_id.algorithm())
+            .map_err(files::at(&self.blobs.layout().blob(layer)))
+            .during(format!("unpacking blob {layer}"))?;
         Ok(actual == *diff_id)
     }
 }

@@ -15,7 +15,8 @@ use crate::image::digest::Algorithm;
 use crate::image::layout::{self, Unreadable, check_marker};
 use crate::store::files;
 use crate::store::folders::{self, Folder};
-use crate::store::memory_share::MemoryShares;
+use crate::store::half_done::{SESSION, TEMPORARY, UPLOAD, is_half_done};
+use crate::store::lock_watch::LockWatch;
 use crate::store::unsynced::{Unsynced, Waiting};
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
@@ -25,35 +26,36 @@ const LOCK: &str = "lock";
 const INGEST: &str = "ingest";
 /// What a store that is just being made may hold before its `oci-layout`.
 const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
-const TEMPORARY: &str = "tmp-";
-const SESSION: &str = "push-";
-const UPLOAD: &str = "upload-";
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
 pub(super) struct Layout {
     root: PathBuf,
     ingest: PathBuf,
-    shares: MemoryShares,
     unsynced: Unsynced,
+    lock_watch: LockWatch,
     /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
     is_unsettled: AtomicBool,
 }
 
 impl Layout {
     pub(super) fn new(root: PathBuf) -> Self {
+        Self::watched(root, LockWatch::default())
+    }
+
+    pub(super) fn watched(root: PathBuf, lock_watch: LockWatch) -> Self {
         Self {
-            shares: MemoryShares::default(),
-            unsynced: Unsynced::new(&root),
+            unsynced: Unsynced::new(&root, lock_watch.clone()),
+            lock_watch,
             is_unsettled: AtomicBool::default(),
             ingest: root.join(INGEST),
             root,
         }
     }
 
-    /// The blobs that are on their way in or out.
-    pub(super) fn shares(&self) -> &MemoryShares {
-        &self.shares
+    /// What is done when a lock has to be waited for.
+    pub(super) fn lock_watch(&self) -> &LockWatch {
+        &self.lock_watch
     }
 
     /// The blobs that a power cut may take away.
@@ -214,7 +216,7 @@ impl Layout {
     pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let replace = || {
             let file = self.write_new(bytes)?;
-            file.as_file().sync_all()?;
+            file.as_file().sync_all().map_err(files::at(path))?;
             let parent = self.persist(file, path)?;
             sync_folder(parent)
         };
@@ -231,28 +233,28 @@ impl Layout {
         make_folder(&self.ingest)?;
         let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.ingest)?;
         file.write_all(bytes)?;
-        open_up(file.as_file())?;
+        open_up(file.as_file(), file.path())?;
         Ok(file)
     }
 
     fn persist<'a>(&'a self, file: NamedTempFile, path: &'a Path) -> io::Result<&'a Path> {
         let parent = path.parent().unwrap_or(&self.root);
         make_folder(parent)?;
-        file.persist(path).map_err(|e| e.error)?;
+        file.persist(path).map_err(|e| files::at(path)(e.error))?;
         Ok(parent)
     }
 
     /// Turns a finished file of the ingest area into the blob. That it is called so outlasts a power cut only after
     /// [`Layout::sync_blobs`]; what need not be waited for may be gone or damaged after one.
     pub(super) fn publish(&self, path: &Path, file: &File, digest: &Digest, waiting: &Waiting) -> io::Result<()> {
-        open_up(file)?;
+        open_up(file, path)?;
         if !waiting.may_skip(digest) {
-            file.sync_all()?;
+            file.sync_all().map_err(files::at(path))?;
             self.unsettle();
         }
         let folder = self.blob_folder(digest.algorithm());
         make_folder(&folder)?;
-        fs::rename(path, self.blob(digest))
+        fs::rename(path, self.blob(digest)).map_err(files::at(&self.blob(digest)))
     }
 
     /// From now on what this process names is to outlast a power cut.
@@ -267,12 +269,13 @@ impl Layout {
         }
         let sync = || {
             self.unsynced.sync_noted()?;
-            for folder in fs::read_dir(self.blobs())? {
-                sync_folder(&folder?.path())?;
+            let blobs = self.blobs();
+            for folder in fs::read_dir(&blobs).map_err(files::at(&blobs))? {
+                sync_folder(&folder.map_err(files::at(&blobs))?.path())?;
             }
-            sync_folder(&self.blobs())
+            sync_folder(&blobs)
         };
-        sync().map_err(|e: io::Error| self.failure(e).during(format!("writing {}", self.blobs().display())))
+        sync().map_err(|e: io::Error| self.failure(e).during("writing blobs to the disk"))
     }
 
     /// How many bytes lie half-done.
@@ -295,29 +298,21 @@ impl Layout {
     }
 }
 
-/// Whether a file of the ingest area bears a name that rdock gives to what is half-done.
-pub(super) fn is_half_done(name: &str) -> bool {
-    let given = [TEMPORARY, SESSION, UPLOAD].iter().find_map(|it| name.strip_prefix(it));
-    match given {
-        Some(rest) => !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
-        None => name
-            .split_once('-')
-            .is_some_and(|(algorithm, hex)| Digest::parse(&format!("{algorithm}:{hex}")).is_ok()),
-    }
-}
-
 /// Where others may not write whatever the umask says.
 fn make_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(path)
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
+    made.map_err(files::at(path))
 }
 
 /// Finished content is readable by whom the root folder lets in.
-fn open_up(file: &File) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(0o644))
+fn open_up(file: &File, path: &Path) -> io::Result<()> {
+    let mode = Permissions::from_mode(0o644);
+    file.set_permissions(mode).map_err(files::at(path))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(files::at(folder))
 }
 
 #[cfg(test)]

@@ -6,47 +6,42 @@ use std::path::Path;
 
 use crate::error::{During, Result};
 use crate::store::files;
+use crate::store::layout::Layout;
+use crate::store::lock_watch::Hold;
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "the lock lives as long as its open file")] File);
 
 impl Lock {
-    /// Waits until nobody holds the lock exclusively.
-    pub(super) fn shared(path: &Path) -> Result<Self> {
-        let lock = || {
-            let file = open(path).or_else(|e| match e.kind() {
-                // Even a store that may only be read is read under a lock.
-                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => files::open_read(path),
-                _ => Err(e),
-            })?;
-            file.lock_shared()?;
-            Ok::<_, io::Error>(Self(file))
-        };
-        lock().during(format!("locking {}", path.display()))
+    /// For a job that adds content or looks at it: waits until nobody frees blobs.
+    pub(super) fn shared(layout: &Layout) -> Result<Self> {
+        let path = layout.lock();
+        let file = open(&path).or_else(|e| match e.kind() {
+            // Even a store that may only be read is read under a lock.
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => files::open_read(&path),
+            _ => Err(e),
+        });
+        let file = file.during("locking the store")?;
+        layout.lock_watch().lock(file, &path, Hold::Shared).map(Self)
     }
 
-    /// Waits until nobody holds the lock at all.
-    pub(super) fn exclusive(path: &Path) -> Result<Self> {
-        let lock = || {
-            let file = open(path)?;
-            file.lock()?;
-            Ok::<_, io::Error>(Self(file))
-        };
-        lock().during(format!("locking {}", path.display()))
+    /// For a change of the index: waits until nobody else changes it.
+    pub(super) fn of_index(layout: &Layout) -> Result<Self> {
+        let path = layout.index_lock();
+        let file = open(&path).during("locking the store")?;
+        layout.lock_watch().lock(file, &path, Hold::Alone).map(Self)
     }
 
-    /// The exclusive lock, or `None` at once when somebody holds it.
-    pub(super) fn try_exclusive(path: &Path) -> Result<Option<Self>> {
-        let lock = || {
-            let file = open(path)?;
-            match file.try_lock() {
-                Ok(()) => Ok(Some(Self(file))),
-                Err(TryLockError::WouldBlock) => Ok(None),
-                Err(TryLockError::Error(e)) => Err(e),
-            }
-        };
-        lock().during(format!("locking {}", path.display()))
+    /// For freeing blobs: no job is under way, or `None` at once.
+    pub(super) fn alone(layout: &Layout) -> Result<Option<Self>> {
+        let path = layout.lock();
+        let file = open(&path).during("locking the store")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(files::at(&path)(e)).during("locking the store"),
+        }
     }
 }
 

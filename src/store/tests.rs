@@ -5,7 +5,6 @@ mod foreign;
 mod graphs;
 mod images;
 mod ingest;
-mod ranges;
 mod removal;
 mod sharing;
 mod unsynced;
@@ -24,6 +23,7 @@ use crate::error::{Error, Kind};
 use crate::image::Reference;
 use crate::image::manifest::OCI_MANIFEST;
 use crate::store::*;
+use crate::transfer;
 
 fn new_store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -56,7 +56,7 @@ fn stream_of(bytes: &[u8]) -> ByteStream {
 
 /// An honest source that can begin anywhere.
 fn source_of(bytes: &[u8]) -> Opener<'_> {
-    Opener::new(move |offset| {
+    transfer::opener(move |offset| {
         Box::pin(async move {
             let from = usize::try_from(offset).unwrap();
             Ok(BlobReader {

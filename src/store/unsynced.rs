@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::image::Digest;
 use crate::store::append_log;
 use crate::store::files;
+use crate::store::lock_watch::{Hold, LockWatch};
 
 /// Which boot of the machine this is (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -43,6 +44,7 @@ pub enum Recovery {
 pub(super) struct Unsynced {
     path: PathBuf,
     blobs: PathBuf,
+    lock_watch: LockWatch,
     /// What was found to be wrong and could not be removed, once it was looked at.
     doubted: OnceLock<HashSet<Digest>>,
     /// How long the note was when all that it names was synced last, in bytes.
@@ -50,8 +52,9 @@ pub(super) struct Unsynced {
 }
 
 impl Unsynced {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path, lock_watch: LockWatch) -> Self {
         Self {
+            lock_watch,
             path: root.join("unsynced"),
             blobs: root.join("blobs"),
             doubted: OnceLock::new(),
@@ -82,7 +85,10 @@ impl Unsynced {
         let Ok(note) = writable.or_else(|_| files::open_read(&self.path)) else {
             return HashSet::new();
         };
-        let _ = note.lock();
+        let Ok(note) = self.lock_watch.lock(note, &self.path, Hold::Alone) else {
+            // Nobody has looked at them in time.
+            return others(&append_log::text(&self.path), boot);
+        };
         let text = append_log::text(&self.path);
         let noted: Vec<Digest> = others(&text, boot).into_iter().collect();
         let (wrong, mut doubted) = self.verify_all(&noted, tell);
@@ -152,16 +158,16 @@ impl Unsynced {
         for digest in digests {
             let path = self.blob(digest);
             match files::open_read(&path) {
-                Ok(file) => file.sync_all()?,
+                Ok(file) => file.sync_all().map_err(files::at(&path))?,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
             }
             folders.extend(path.parent().map(Path::to_owned));
         }
         folders.iter().try_for_each(|folder| match File::open(folder) {
-            Ok(folder) => folder.sync_all(),
+            Ok(open) => open.sync_all().map_err(files::at(folder)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(e),
+            Err(e) => Err(files::at(folder)(e)),
         })
     }
 

@@ -25,7 +25,7 @@ impl StoreWriter {
         layout.create()?;
         layout.unsynced().recover(&|_| {});
         if layout.unsynced().is_ripe()
-            && let Some(_alone) = Lock::try_exclusive(&layout.lock())?
+            && let Some(_alone) = Lock::alone(layout)?
         {
             // What cannot be synced now stays noted.
             let _ = layout.unsynced().settle();
@@ -34,7 +34,7 @@ impl StoreWriter {
             layout.unsettle();
         }
         Ok(Self {
-            lock: Lock::shared(&layout.lock())?,
+            lock: Lock::shared(layout)?,
             ingest: Ingest::new(blobs.clone(), waiting.clone()),
             waiting,
             blobs: blobs.clone(),

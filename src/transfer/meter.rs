@@ -16,9 +16,20 @@ use crate::progress::{Event, Progress};
 /// What all blobs of a job count together.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    pub(super) passed: AtomicU64,
+    passed: AtomicU64,
+    streams: AtomicUsize,
+}
+
+impl Totals {
+    /// All bytes that have passed.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
     /// Streams that flow.
-    pub(super) streams: AtomicUsize,
+    pub(super) fn streams(&self) -> usize {
+        self.streams.load(Ordering::Relaxed)
+    }
 }
 
 /// Counts the bytes of one blob over all its tries.

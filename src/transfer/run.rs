@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -12,11 +11,13 @@ use tokio::sync::Semaphore;
 
 use super::Plan;
 use super::meter::{Meter, Totals};
+use super::ranges;
 use super::slots::{Slot, Slots};
+use super::streams::Streams;
 use super::throttle::Throttle;
 use super::width::{Moment, Width};
 use crate::backoff::Backoff;
-use crate::content::{Opener, Outcome, Sink, Source, Span};
+use crate::content::{BlobReader, Opener, Opening, Outcome, Sink, Source, Span};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Manifest};
 use crate::progress::{Event, Progress};
@@ -195,6 +196,9 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
                 // Once: a mirror may have lied, or bytes may have been hurt on the way.
                 is_second_chance = true;
                 continue;
+            } else if failure.is_final() {
+                // Whoever asked has tried it often enough.
+                None
             } else if failure.kind() == Kind::RateLimited {
                 self.slots.narrow();
                 backoff.after_failure(failure.retry_after())
@@ -231,23 +235,29 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     }
 
     fn opener<'b>(&'b self, meter: &'b Meter<'b>, left: &'b Cell<u64>) -> Opener<'b> {
-        let opener = Opener::new(move |from| Box::pin(meter.open(self.source, from)));
-        if !self.source.has_spans() {
-            return opener;
-        }
-        opener.with_spans(
-            move |bytes| Box::pin(self.open_span(meter, bytes, left.get())),
-            move |bytes_left| {
-                left.set(bytes_left);
-                self.width.borrow_mut().advise(Moment {
-                    now: Instant::now(),
-                    passed: self.totals.passed.load(Ordering::Relaxed),
-                    streams: self.totals.streams.load(Ordering::Relaxed),
-                    blobs: self.slots.taken(),
-                    left: bytes_left,
-                })
-            },
-        )
+        let open = move |from| -> Opening<'b, BlobReader> { Box::pin(meter.open(self.source, from)) };
+        Opener::new(open).filling(move |wanted| {
+            let mut streams = Streams::new(open);
+            if self.source.has_spans() {
+                streams = streams.with_spans(
+                    move |bytes| Box::pin(self.open_span(meter, bytes, left.get())),
+                    move |bytes_left| self.advise(left, bytes_left),
+                );
+            }
+            ranges::fill(wanted, streams, self.slots.shares())
+        })
+    }
+
+    /// How many streams a blob should have now.
+    fn advise(&self, left: &Cell<u64>, bytes_left: u64) -> usize {
+        left.set(bytes_left);
+        self.width.borrow_mut().advise(Moment {
+            now: Instant::now(),
+            passed: self.totals.passed(),
+            streams: self.totals.streams(),
+            blobs: self.slots.taken(),
+            left: bytes_left,
+        })
     }
 }
 

@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use tokio::sync::Notify;
 
+use super::memory_share::MemoryShares;
+
 /// Large blobs at once, and requests at once, when the user sets no limit.
 const LARGE: usize = 4;
 const MOST: usize = 16;
@@ -20,6 +22,7 @@ pub(super) struct Slots {
     taken: Cell<usize>,
     bytes: Cell<u64>,
     freed: Notify,
+    shares: MemoryShares,
 }
 
 /// A place, until it is dropped.
@@ -37,12 +40,18 @@ impl Slots {
             taken: Cell::new(0),
             bytes: Cell::new(0),
             freed: Notify::new(),
+            shares: MemoryShares::default(),
         }
     }
 
     /// How many blobs are under way.
     pub(super) fn taken(&self) -> usize {
         self.taken.get()
+    }
+
+    /// Of the memory that all of them may hold.
+    pub(super) fn shares(&self) -> &MemoryShares {
+        &self.shares
     }
 
     /// A place for a blob of this size, if there is one now.

@@ -76,7 +76,7 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
             listed(platforms)?
         ),
         Clue::NearestNames(names) => format!("there is {}; {program} images lists all", listed(names)?),
-        Clue::Unreachable { host } => format!(
+        Clue::Unreachable { host } | Clue::Silent { host } => format!(
             "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
              between"
         ),
@@ -285,6 +285,27 @@ mod tests {
                     path: "/h/.docker/config.json".into(),
                 },
                 "/h/.docker/config.json was left as it is: mend it, or move it out of the way",
+            ),
+            (
+                Clue::TagStands {
+                    tag: "1.0".into(),
+                    digest: "sha256:abc".into(),
+                },
+                "the tag 1.0 stands for sha256:abc there: where tags may not be moved, push under another one, or remove \
+                 the old one first",
+            ),
+            (
+                Clue::Lacking {
+                    host: host(),
+                    digests: vec!["sha256:abc".into(), "sha256:def".into()],
+                },
+                "reg.example.com:5000 does not see sha256:abc, sha256:def that it was sent: a group or a cache takes no \
+                 images, push to the repository behind it",
+            ),
+            (
+                Clue::PortLost { host: host() },
+                "only whoever runs reg.example.com:5000 can mend it: its front has to pass the port on, in nginx by \
+                 proxy_set_header Host $http_host",
             ),
             (
                 Clue::NoRegistry { host: host() },

@@ -1,5 +1,6 @@
-"""What the clients talk to: Debian's docker-registry, a bad line in front of it, a docker engine."""
+"""What the clients talk to: Debian's docker-registry, nginx with the same files, a bad line, a docker engine."""
 
+import json
 import os
 import shutil
 import socket
@@ -74,6 +75,90 @@ class Registry(Program):
     def __exit__(self, *about):
         super().__exit__(*about)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+NGINX = """daemon off; worker_processes auto; pid {folder}/pid; error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; client_body_temp_path {folder}/body;
+    server {{
+        listen 127.0.0.1:{port}{tls};
+        default_type application/octet-stream;
+        location = /v2/ {{ default_type application/json; return 200 '{{}}'; }}
+{locations}
+    }}
+}}
+"""
+CERTIFICATE = "ssl_certificate {folder}/server.crt; ssl_certificate_key {folder}/server.key"
+MANIFEST = """        location = /v2/seed/{image}/manifests/{reference} {{
+            default_type {kind}; add_header Docker-Content-Digest {digest}; alias {path}; }}"""
+BLOBS = """        location ~ ^/v2/seed/{image}/blobs/sha256:([0-9a-f]+)$ {{ alias {layout}/blobs/sha256/$1; }}"""
+
+
+class Static(Program):
+    """nginx that serves OCI layouts as files: as little work as a registry can have. With TLS it has a certificate of
+    its own authority, in the file `authority`."""
+
+    def __init__(self, folder, layouts, tls):
+        self.folder = os.path.join(folder, "nginx-tls" if tls else "nginx")
+        os.makedirs(self.folder)
+        port = free_port()
+        self.host = f"127.0.0.1:{port}"
+        self.layouts, self.authority = layouts, None
+        if tls:
+            self.make_certificate()
+        locations = [line for name, layout in layouts.items() for line in self.locations(name, layout)]
+        config = os.path.join(self.folder, "nginx.conf")
+        with open(config, "w") as file:
+            shown = {"folder": self.folder, "port": port, "locations": "\n".join(locations)}
+            file.write(NGINX.format(tls=" ssl; " + CERTIFICATE.format(folder=self.folder) if tls else "", **shown))
+        self.begin(["nginx", "-c", config, "-p", self.folder], self.folder + ".log")
+        wait_until(lambda: listens(port), "nginx", self.process)
+
+    def make_certificate(self):
+        self.authority = os.path.join(self.folder, "ca.crt")
+        path = self.folder
+        for command in [
+            f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench -keyout {path}/ca.key -out {path}/ca.crt",
+            f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=127.0.0.1 -keyout {path}/server.key -out {path}/server.csr",
+            f"x509 -req -in {path}/server.csr -CA {path}/ca.crt -CAkey {path}/ca.key -days 2 -extfile {path}/names -out {path}/server.crt",
+        ]:
+            with open(f"{path}/names", "w") as file:
+                file.write("subjectAltName=IP:127.0.0.1\n")
+            subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+
+    @staticmethod
+    def locations(image, layout):
+        with open(os.path.join(layout, "index.json")) as file:
+            todo = [("latest", json.load(file)["manifests"][0])]
+        while todo:
+            reference, descriptor = todo.pop()
+            path = os.path.join(layout, "blobs", descriptor["digest"].replace(":", "/"))
+            shown = {"image": image, "kind": descriptor["mediaType"], "digest": descriptor["digest"], "path": path}
+            yield MANIFEST.format(reference=reference, **shown)
+            if reference == "latest":
+                todo.append((descriptor["digest"], descriptor))
+            with open(path) as file:
+                todo.extend((child["digest"], child) for child in json.load(file).get("manifests", []))
+        yield BLOBS.format(image=image, layout=layout)
+
+    def blobs(self, image):
+        """The URLs and the paths of the blobs that a pull of the image for linux/amd64 brings."""
+        layout = self.layouts[image]
+
+        def read(descriptor):
+            with open(os.path.join(layout, "blobs", descriptor["digest"].replace(":", "/"))) as file:
+                return json.load(file)
+
+        with open(os.path.join(layout, "index.json")) as file:
+            manifest = read(json.load(file)["manifests"][0])
+        if "manifests" in manifest:
+            wanted = {"os": "linux", "architecture": "amd64"}
+            manifest = read(next(it for it in manifest["manifests"] if wanted.items() <= it["platform"].items()))
+        digests = [it["digest"] for it in [manifest["config"], *manifest["layers"]]]
+        scheme = "https" if self.authority else "http"
+        urls = [f"{scheme}://{self.host}/v2/seed/{image}/blobs/{digest}" for digest in digests]
+        return urls, [os.path.join(layout, "blobs", digest.replace(":", "/")) for digest in digests]
 
 
 class Line(Program):

@@ -59,6 +59,7 @@ fn images_takes_a_pattern_as_docker_does() {
         assert_eq!(shelf.rows(&[pattern]), all, "{pattern}");
     }
     assert_eq!(shelf.rows(&["nginx:1.14"]), all[2..]);
+    assert_eq!(shelf.rows(&["docker.io/library/nginx"]), all);
     assert_eq!(shelf.rows(&[""]).len(), 6);
     let below = [
         format!("HOST/team/nginx:latest {new}"),
@@ -70,7 +71,7 @@ fn images_takes_a_pattern_as_docker_does() {
     for pattern in [
         "nosuch",
         "Nginx",
-        "docker.io/library/nginx",
+        "docker.io/nginx",
         "library/nginx",
         "nginx:",
         new,

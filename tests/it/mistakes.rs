@@ -329,7 +329,13 @@ fn an_argument_that_is_no_text_is_named() {
 fn what_docker_passes_over_is_passed_over() {
     let last = "See 'rdock import --help' for more information";
     let usage = "rdock import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]";
-    assert_refused("import", 1, "rdock: 'rdock import' requires at least 1 argument", usage, last);
+    assert_refused(
+        "import",
+        1,
+        "rdock: 'rdock import' requires at least 1 argument",
+        usage,
+        last,
+    );
     let missing = rdock("import /nosuch a:1 b:2").fails(1).stderr;
     assert_eq!(missing, "open /nosuch: no such file or directory\n");
 }

@@ -7,5 +7,6 @@ mod deletion;
 mod doors;
 mod hostile;
 mod operation;
+mod rights;
 mod timeouts;
 mod upkeep;

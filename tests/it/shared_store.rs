@@ -1,5 +1,6 @@
 //! One store under many rdocks at once.
 
+use std::fs;
 use std::process::Child;
 use std::thread;
 
@@ -183,4 +184,42 @@ fn an_index_survives_any_number_of_kills() {
     }
     sandbox.rdock(&["tag", &name, "t:last"]).ok();
     sandbox.assert_holds(&image);
+}
+
+#[test]
+fn a_lock_that_is_waited_for_is_told_with_its_holder_and_timeout_ends_the_wait() {
+    let line = Line::small();
+    line.pull().ok();
+    let path = line.sandbox.store().join("index.lock");
+    let lock = fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+    fs::remove_file(line.sandbox.store().join("index.json")).unwrap();
+    let pull = ["pull", "--timeout", "2s", &line.tagged()];
+    let run = line.sandbox.rdock(&pull).fails(1);
+    let (path, process) = (path.display(), std::process::id());
+    let told = run.stderr.lines().find(|told| told.starts_with("Waiting for "));
+    let told = told.unwrap_or_else(|| panic!("{run}"));
+    assert!(told.starts_with(&format!("Waiting for process {process} (")), "{run}");
+    assert!(told.ends_with(&format!("), which holds {path} ...")), "{run}");
+    let failure = format!("{path} is still locked by process {process} (");
+    assert!(run.stderr.contains(&failure), "{run}");
+    drop(lock);
+    line.pull().ok();
+}
+
+#[test]
+fn an_image_that_is_whole_is_pulled_though_nothing_can_be_noted_of_it() {
+    let line = Line::small();
+    line.pull().ok();
+    let notes = line.sandbox.store().join("locations");
+    fs::remove_file(&notes).unwrap();
+    fs::create_dir(&notes).unwrap();
+    line.sandbox.rdock(&["rmi", &line.tagged()]).ok();
+    let run = line.pull().ok();
+    let told = "WARNING: the store could not note where the image is: ";
+    assert!(
+        run.stderr.contains(told) && run.stderr.contains(notes.to_str().unwrap()),
+        "{run}"
+    );
+    line.assert_whole();
 }

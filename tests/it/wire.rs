@@ -1,7 +1,9 @@
 //! What rdock says on the wire, and what it makes of what it hears there, however odd or hostile.
 
+mod attacks;
 mod certificates;
 mod costs;
+mod debugging;
 mod floods;
 mod lies;
 mod lists;
@@ -10,6 +12,7 @@ mod mirrors;
 mod realms;
 mod redirects;
 mod refused_manifests;
+mod reports;
 mod retries;
 mod strangers;
 mod tokens;

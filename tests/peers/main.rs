@@ -28,6 +28,7 @@ mod manifest_lists;
 mod other_users;
 mod pass;
 mod platforms;
+mod power_cuts;
 mod readme;
 mod replay;
 mod serve_clients;

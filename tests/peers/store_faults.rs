@@ -237,6 +237,32 @@ fn a_full_disk_lets_images_be_removed() {
 }
 
 #[test]
+fn a_full_disk_lets_images_be_removed_beside_another_job() {
+    for arguments in [&["rmi", "app"][..], &["image", "prune", "--all", "--force"]] {
+        let mut line = Line::new(&Image::new().layer(Layer::seeded(3, 1, 1 << 20)));
+        let disk = Disk::mount(&line.sandbox.root().join("disk"), "8m");
+        let store = disk.path().join("store");
+        line.sandbox.set_env("RDOCK_HOME", &store);
+        line.pull().ok();
+        line.sandbox.rdock(&["tag", &line.tagged(), "app"]).ok();
+        line.sandbox.rdock(&["rmi", &line.tagged()]).ok();
+        let partial = store.join(format!("ingest/sha256-{}", "0".repeat(64)));
+        fs::write(&partial, vec![1; 4 << 10]).unwrap();
+        let job = fs::File::open(store.join("lock")).unwrap();
+        job.lock_shared().unwrap();
+        fill(&disk);
+        line.sandbox.rdock(arguments).ok();
+        assert!(!partial.exists());
+        assert_eq!(line.sandbox.rdock(&["images", "-q"]).ok().stdout, "");
+        let layer = store.join("blobs").join(line.image.layers[0].digest.replace(':', "/"));
+        assert!(layer.exists(), "the job may need it");
+        drop(job);
+        line.sandbox.rdock(&["image", "prune", "--force"]).ok();
+        assert!(!layer.exists());
+    }
+}
+
+#[test]
 fn what_interrupted_transfers_left_can_be_freed_alone() {
     let line = Line::small();
     line.pull().ok();

@@ -345,30 +345,3 @@ fn json_lines_tell_of_a_mount() {
         .count();
     assert!(mounted >= line.image.layers.len(), "{pushed}");
 }
-
-#[test]
-fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
-    let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "Rate exceeded"}]}).to_string();
-    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
-    for (method, part) in [
-        ("GET", "/manifests/"),
-        ("GET", "/blobs/"),
-        ("HEAD", "/manifests/"),
-        ("GET", "/tags/"),
-        ("HEAD", "/blobs/"),
-        ("POST", "/blobs/uploads/"),
-        ("PATCH", "/blobs/uploads/"),
-        ("PUT", "/blobs/uploads/"),
-        ("PUT", "/manifests/"),
-    ] {
-        let limited = line.recorder.on_path(method, part).times(1);
-        limited.answer(429, &[], body.as_str());
-    }
-    line.pull().ok();
-    line.pull().ok();
-    line.sandbox
-        .rdock(&["tags", &format!("{}/team/app", line.recorder.host())])
-        .ok();
-    line.push().ok();
-    assert_eq!(line.recorder.count(|request| request.status == 429), 9);
-}

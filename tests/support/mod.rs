@@ -22,6 +22,7 @@ pub(crate) mod personality;
 pub(crate) mod picture;
 pub(crate) mod podman;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod recorder;
 pub(crate) mod referrer;
 pub(crate) mod registry;

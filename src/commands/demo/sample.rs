@@ -7,11 +7,12 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::archive;
-use crate::content::{BlobReader, Opener, Sink};
+use crate::content::{BlobReader, Sink};
 use crate::error::Result;
 use crate::image::manifest::{OCI_INDEX, OCI_MANIFEST};
 use crate::image::{Descriptor, Digest, Manifest, Platform, Reference};
 use crate::store::{Store, StoreWriter};
+use crate::transfer;
 
 const NAME: &str = "hello:1.0";
 /// When the image says it was made: the day of this sample's first version.
@@ -82,7 +83,7 @@ async fn put_manifest(writer: &StoreWriter, document: &Value) -> Result<Manifest
 
 async fn put_blob(writer: &StoreWriter, media_type: &str, bytes: Bytes) -> Result<Descriptor> {
     let blob = Descriptor::new(media_type, Digest::of(&bytes), bytes.len() as u64);
-    let open = Opener::new(|from| {
+    let open = transfer::opener(|from| {
         let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
         let rest = bytes.slice(from..);
         Box::pin(async move {

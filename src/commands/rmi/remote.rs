@@ -103,8 +103,13 @@ impl Affected {
             .filter(|tag| Some(tag.as_str()) != own && Some(*tag) != list.as_ref());
         let read = async |tag: &String| match repository.resolve(Version::Tag(tag)).await {
             Ok(manifest) => Ok(Some((tag.clone(), manifest))),
-            // Gone meanwhile, or nothing that could be damaged.
-            Err(e) if matches!(e.kind(), Kind::NotFound | Kind::Unsupported) => Ok(None),
+            // Gone meanwhile.
+            Err(e) if e.kind() == Kind::NotFound => Ok(None),
+            // An image of an old kind, which is no index, or a registry in trouble, which might hide one.
+            Err(e) if e.kind() == Kind::Unsupported => match repository.standing(Version::Tag(tag)).await? {
+                Some(other) if other != *digest => Ok(None),
+                _ => Err(e),
+            },
             Err(e) => Err(e),
         };
         let found: Vec<_> = stream::iter(others).map(read).buffered(AT_ONCE).try_collect().await?;

@@ -59,7 +59,7 @@ fn every_historic_key_leads_to_the_login() {
         for key in keys {
             let text =
                 format!(r#"{{"auths":{{"other":{{"auth":"eDp5"}},"{key}":{{"auth":"YWxpY2U6czNjcmV0LXB3"}}}}}}"#);
-            assert_eq!(file(&text).login(domain), Some(alice()), "{key}");
+            assert_eq!(file(&text).login(domain).unwrap().1, alice(), "{key}");
         }
     }
     for key in ["127.0.0.1", "//127.0.0.1:5102"] {
@@ -71,7 +71,7 @@ fn every_historic_key_leads_to_the_login() {
 #[test]
 fn the_nearest_key_that_holds_a_login_wins() {
     let text = r#"{"auths":{"h/ns":{"auth":"bnM6eA=="},"https://h/v1/":{"auth":"dXJsOng="},"h":{"auth":"aG9zdDp4"}}}"#;
-    let username = |text: &str| match file(text).login("h") {
+    let username = |text: &str| match file(text).login("h").map(|(_, login)| login) {
         Some(Credential::Basic { username, .. }) => username,
         other => panic!("{other:?}"),
     };
@@ -83,7 +83,7 @@ fn the_nearest_key_that_holds_a_login_wins() {
 #[test]
 fn names_are_taken_in_any_case() {
     let read = file(r#"{"AUTHS":{"h":{"Auth":"YWxpY2U6czNjcmV0LXB3"}},"CredsSTORE":"x"}"#);
-    assert_eq!(read.login("h"), Some(alice()));
+    assert_eq!(read.login("h").unwrap().1, alice());
     assert!(matches!(read.storage("h"), Storage::Helper { name, .. } if name == "x"));
 }
 
@@ -151,7 +151,8 @@ fn what_cannot_be_read_is_told_and_the_rest_is_used() {
             Some(format!("{begin}{reason}")),
             "{text}"
         );
-        assert_eq!(read.login("good"), text.contains("good").then(alice), "{text}");
+        let found = read.login("good").map(|(_, login)| login);
+        assert_eq!(found, text.contains("good").then(alice), "{text}");
     }
     for fine in ["", "{}", r#"{"auths":null}"#, r#"{"auths":{"h":{}}}"#] {
         assert_eq!(file(fine).warning(Path::new("PATH")), None, "{fine}");
@@ -260,7 +261,7 @@ fn all_of_many_logins_at_once_stay() {
     });
     let read = ConfigFile::load(&path);
     for n in 0..16 {
-        assert_eq!(read.login(&format!("h:{n}")), Some(alice()));
+        assert_eq!(read.login(&format!("h:{n}")).unwrap().1, alice());
     }
     let names: Vec<_> = fs::read_dir(path.parent().unwrap())
         .unwrap()

@@ -6,16 +6,21 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode, Url};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect_error::describe;
 use super::headers;
 use super::resolver::Resolver;
+use super::trace::Exchange;
 use crate::content::ByteStream;
 use crate::error::{Error, Kind, Result};
 
 /// The longest silence of the other side, where the user does not say otherwise.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many bytes of a document have to come each second, once the idle timeout has gone by.
+const LEAST_RATE: u64 = 1 << 10;
+/// How long the end of an answer that nobody reads is waited for: a new connection costs less.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much of a refusal is read, in bytes.
 const MAX_REFUSAL: usize = 64 << 10;
 
@@ -27,19 +32,24 @@ pub(in crate::registry) struct Answer {
     pub(in crate::registry) url: Url,
     /// Whether that is not the origin that was asked.
     pub(in crate::registry) is_elsewhere: bool,
+    /// Whether the request was sent as often as it is.
+    pub(super) is_final: bool,
     response: Response,
+    exchange: Exchange,
     resolver: Resolver,
     idle_timeout: Duration,
 }
 
 impl Answer {
-    pub(super) fn new(mut response: Response, url: Url, is_elsewhere: bool, resolver: &Resolver) -> Self {
+    pub(super) fn new(mut response: Response, url: Url, exchange: Exchange, resolver: &Resolver) -> Self {
         Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             url,
-            is_elsewhere,
+            is_elsewhere: false,
+            is_final: false,
             response,
+            exchange,
             resolver: resolver.clone(),
             idle_timeout: IDLE_TIMEOUT,
         }
@@ -54,6 +64,12 @@ impl Answer {
     pub(super) fn from_elsewhere(self) -> Self {
         let is_elsewhere = true;
         Self { is_elsewhere, ..self }
+    }
+
+    /// The same, as the answer to the last try.
+    pub(super) fn into_final(self) -> Self {
+        let is_final = true;
+        Self { is_final, ..self }
     }
 
     pub(super) fn is_redirect(&self) -> bool {
@@ -93,14 +109,20 @@ impl Answer {
 
     /// Reads to the end where that is near, so that the connection can be used again.
     pub(in crate::registry) async fn discard(self) {
-        self.read_refusal().await;
+        let _ = timeout(DISCARD_TIMEOUT, self.read_refusal()).await;
     }
 
     async fn read_start(self, limit: usize) -> Result<(Bytes, bool)> {
+        let (began, idle_timeout) = (Instant::now(), self.idle_timeout);
         let mut body = BytesMut::new();
         let mut chunks = self.stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk?;
+        loop {
+            let allowed = idle_timeout + Duration::from_secs(body.len() as u64 / LEAST_RATE);
+            let chunk = match timeout_at(began + allowed, chunks.next()).await {
+                Ok(None) => return Ok((body.freeze(), true)),
+                Ok(Some(chunk)) => chunk?,
+                Err(_) => return Err(too_slow(body.len(), allowed)),
+            };
             let room = limit - body.len();
             if chunk.len() > room {
                 body.extend_from_slice(&chunk[..room]);
@@ -108,23 +130,34 @@ impl Answer {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((body.freeze(), true))
     }
 
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
         let idle_timeout = self.idle_timeout;
-        let parts = (self.response, self.url, self.resolver);
+        let parts = (self.response, self.exchange, self.url, self.resolver);
         Box::pin(stream::unfold(Some(parts), move |parts| async move {
-            let (mut response, url, resolver) = parts?;
-            match timeout(idle_timeout, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, url, resolver)))),
-                Ok(Ok(None)) => None,
-                Ok(Err(e)) => Some((Err(describe(&e, &url, &resolver)), None)),
-                Err(_) => Some((Err(silent()), None)),
-            }
+            let (mut response, mut exchange, url, resolver) = parts?;
+            let failure = match timeout(idle_timeout, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    exchange.read(chunk.len());
+                    return Some((Ok(chunk), Some((response, exchange, url, resolver))));
+                }
+                Ok(Ok(None)) => return None,
+                Ok(Err(e)) => describe(&e, &url, &resolver),
+                Err(_) => silent(),
+            };
+            exchange.failed(&failure);
+            Some((Err(failure), None))
         }))
     }
+}
+
+/// Bytes come, and so few that there is no end in sight. Another try would fare no better.
+fn too_slow(bytes: usize, time: Duration) -> Error {
+    let seconds = time.as_secs();
+    let message = format!("only {bytes} bytes of the answer came in {seconds} s");
+    Error::new(Kind::Unavailable, message).into_final()
 }
 
 /// The other side says nothing any more.

@@ -7,10 +7,12 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 
+use super::authorization::Authorization;
 use super::challenge::{Challenge, Scope};
 use super::endpoint::Endpoint;
-use super::token::{Purpose, Realm, Tokens, basic, bearer, fetch};
-use crate::credentials::{Credential, Credentials, Secret};
+use super::realm::Realm;
+use super::token::{Purpose, Tokens, fetch};
+use crate::credentials::{Credential, Credentials, FoundLogin, Secret};
 use crate::error::{Clue, Error, Kind, Result};
 
 /// Where the credential comes from.
@@ -19,7 +21,7 @@ pub(in crate::registry) enum CredentialSource {
     /// From where the user keeps it; asked for once, and only when a host wants one.
     Stored(Rc<Credentials>),
     /// From the user, to be tried.
-    Given(Credential),
+    Given(FoundLogin),
     /// There is none.
     None,
 }
@@ -28,7 +30,7 @@ pub(in crate::registry) enum CredentialSource {
 #[derive(Debug)]
 pub(in crate::registry) struct Auth {
     source: CredentialSource,
-    found: OnceCell<Option<Credential>>,
+    found: OnceCell<Option<FoundLogin>>,
     /// Why there is no credential, or why it is not shown: told when the host insists.
     trouble: RefCell<Option<String>>,
     wanted: RefCell<Option<Wanted>>,
@@ -45,7 +47,7 @@ enum Wanted {
 /// What a request carries in `Authorization`.
 #[derive(Debug)]
 pub(super) struct Proof {
-    pub(super) header: HeaderValue,
+    pub(super) header: Authorization,
     /// What the token was asked for; nothing for a password or a token of the user's own.
     scopes: Option<Vec<Scope>>,
     is_new: bool,
@@ -91,8 +93,13 @@ impl Auth {
         scopes: &[Scope],
     ) -> Result<Option<Proof>> {
         let by_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
-        if let Some(challenge) = by_scheme("bearer") {
-            let realm = Realm::of(challenge, endpoint, base).await?;
+        let realm = match by_scheme("bearer") {
+            Some(challenge) => Some((challenge, Realm::of(challenge, endpoint, base).await)),
+            None => None,
+        };
+        // Where the token server cannot be asked, a password will do for a host that takes one as well.
+        if let Some((challenge, realm)) = realm.filter(|(_, realm)| realm.is_ok() || by_scheme("basic").is_none()) {
+            let realm = realm?;
             let scopes = Scope::merge(challenge.scopes().into_iter().chain(scopes.iter().cloned()));
             let is_spent = |last: &Proof| {
                 last.answers == Scheme::Bearer
@@ -100,7 +107,7 @@ impl Auth {
                     && last.scopes.as_ref().is_none_or(|asked| *asked == scopes)
             };
             if !last.is_some_and(is_spent) {
-                let refused = last.map(|last| &last.header);
+                let refused = last.map(|last| &last.header.value);
                 let proof = self.token(endpoint, &realm, scopes, refused).await?;
                 // Not before: where there is no token for this, other requests may do without one.
                 self.wanted.replace(Some(Wanted::Bearer(realm)));
@@ -129,7 +136,7 @@ impl Auth {
 
     /// The password for a host that has not asked for it; none where there is none.
     pub(super) async fn unasked(&self, endpoint: &Endpoint) -> Result<Option<Proof>> {
-        match self.credential(endpoint).await {
+        match self.login(endpoint).await.map(|found| &found.credential) {
             Some(Credential::Basic { .. }) => self.password(endpoint).await.map(Some),
             _ => Ok(None),
         }
@@ -137,7 +144,7 @@ impl Auth {
 
     /// Whether there is a credential, looked for now if it was not before.
     pub(super) async fn finds_credential(&self, endpoint: &Endpoint) -> bool {
-        self.credential(endpoint).await.is_some()
+        self.login(endpoint).await.is_some()
     }
 
     /// Whether a credential was found.
@@ -156,10 +163,13 @@ impl Auth {
     }
 
     async fn password(&self, endpoint: &Endpoint) -> Result<Proof> {
-        let header = match self.credential(endpoint).await {
-            Some(Credential::Basic { username, password }) => basic(username, password)?,
-            Some(Credential::RegistryToken(token)) => bearer(token)?,
-            Some(Credential::IdentityToken(_)) | None => {
+        let login = self.login(endpoint).await;
+        let header = match login.map(|found| (&found.credential, &found.origin)) {
+            Some((Credential::Basic { username, password }, origin)) => {
+                Authorization::basic(username, password, origin)?
+            }
+            Some((Credential::RegistryToken(token), origin)) => Authorization::bearer(token, origin)?,
+            Some((Credential::IdentityToken(_), _)) | None => {
                 let domain = endpoint.domain.clone();
                 let error = Error::new(Kind::Unauthorized, "no basic auth credentials")
                     .with_clue(Clue::LoginNeeded { host: domain });
@@ -184,10 +194,14 @@ impl Auth {
         scopes: Vec<Scope>,
         refused: Option<&HeaderValue>,
     ) -> Result<Proof> {
-        let credential = self.credential(endpoint).await;
-        if let Some(Credential::RegistryToken(token)) = credential {
+        let login = self.login(endpoint).await;
+        if let Some(FoundLogin {
+            credential: Credential::RegistryToken(token),
+            origin,
+        }) = login
+        {
             return Ok(Proof {
-                header: bearer(token)?,
+                header: Authorization::bearer(token, origin)?,
                 scopes: None,
                 is_new: true,
                 answers: Scheme::Bearer,
@@ -197,7 +211,7 @@ impl Auth {
             CredentialSource::Given(_) => Purpose::LogIn,
             CredentialSource::Stored(_) | CredentialSource::None => Purpose::Work,
         };
-        if credential.is_some() && !realm.shares_password {
+        if login.is_some() && !realm.shares_password {
             let why = format!(
                 "the password was not sent to {}, which names say is not of {}",
                 realm.authority(),
@@ -213,7 +227,7 @@ impl Auth {
             _ => e,
         };
         let fetched = self.tokens.take(realm, &scopes, refused, async || {
-            let shared = credential.filter(|_| realm.shares_password);
+            let shared = login.filter(|_| realm.shares_password);
             let mut token = fetch(endpoint, realm, &scopes, shared, purpose)
                 .await
                 .map_err(explained)?;
@@ -231,14 +245,14 @@ impl Auth {
         })
     }
 
-    /// The credential for a host. One that cannot be had is none, as in docker, until the host insists.
-    async fn credential(&self, endpoint: &Endpoint) -> Option<&Credential> {
+    /// The login for a host. One that cannot be had is none, as in docker, until the host insists.
+    async fn login(&self, endpoint: &Endpoint) -> Option<&FoundLogin> {
         let stored = match &self.source {
-            CredentialSource::Given(credential) => return Some(credential),
+            CredentialSource::Given(login) => return Some(login),
             CredentialSource::None => return None,
             CredentialSource::Stored(stored) => stored,
         };
-        let find = async || match stored.find(&endpoint.domain).await {
+        let find = async || match stored.look_up(&endpoint.domain).await {
             Ok(found) => found,
             Err(e) => {
                 self.trouble.replace(Some(e.to_string()));

@@ -36,6 +36,10 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         if self.entries.len() >= self.limit && !self.entries.contains_key(&key) {
             let oldest = self.entries.iter().min_by_key(|(_, (count, _))| *count);

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use reqwest::Url;
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
-use super::resolver::{LookupFailed, Resolver};
+use super::resolver::{Forbidden, LookupFailed, Resolver};
 use crate::error::{Clue, Error, Kind};
 
 /// The cause alone, without the request that met it. URLs never are part of it: their queries may be signed.
@@ -23,6 +23,9 @@ pub(super) fn describe(error: &reqwest::Error, url: &Url, resolver: &Resolver) -
     if let Some(lookup) = find::<LookupFailed>(error) {
         let clue = Clue::Unreachable { host: host() };
         return Error::new(Kind::Unavailable, format!("dial tcp: {lookup}")).with_clue(clue);
+    }
+    if let Some(forbidden) = find::<Forbidden>(error) {
+        return Error::new(Kind::Unsupported, forbidden.to_string());
     }
     let io = find::<io::Error>(error);
     let why = match io {
@@ -45,7 +48,16 @@ pub(super) fn describe(error: &reqwest::Error, url: &Url, resolver: &Resolver) -
     };
     let is_system = io.is_some_and(|io| io.raw_os_error().is_some());
     let call = if is_system { ": connect" } else { "" };
-    Error::new(Kind::Unavailable, format!("{at}{call}: {why}")).with_clue(Clue::Unreachable { host: host() })
+    let host = host();
+    if let Some(why) = proxy_words(&why) {
+        return Error::new(Kind::Unavailable, why).with_clue(Clue::Unreachable { host });
+    }
+    let clue = if error.is_timeout() {
+        Clue::Silent { host }
+    } else {
+        Clue::Unreachable { host }
+    };
+    Error::new(Kind::Unavailable, format!("{at}{call}: {why}")).with_clue(clue)
 }
 
 /// `host[:port]` as it is typed.
@@ -56,29 +68,39 @@ pub(super) fn authority(url: &Url) -> String {
 }
 
 fn describe_tls(error: &rustls::Error, host: String) -> Error {
+    let failed = |message: String| Error::new(Kind::Unsupported, message);
     match error {
         // Not a TLS record: the letters of an HTTP answer.
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            let message = "http: server gave HTTP response to HTTPS client";
-            Error::new(Kind::Unsupported, message).with_clue(Clue::PlainHttp { host })
+            failed("http: server gave HTTP response to HTTPS client".to_owned()).with_clue(Clue::PlainHttp { host })
         }
         // A bad signature: an authority of the same name is trusted, made anew since; to Go too that is unknown.
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            let message = unverified("certificate signed by unknown authority");
-            Error::new(Kind::Unsupported, message).with_clue(Clue::UnknownAuthority { host })
+            failed(format!("{UNVERIFIED}: certificate signed by unknown authority"))
+                .with_clue(Clue::UnknownAuthority { host })
         }
-        rustls::Error::InvalidCertificate(why) => Error::new(Kind::Unsupported, unverified(&certificate_words(why))),
-        rustls::Error::AlertReceived(alert) => {
-            let words = spaced(&format!("{alert:?}"));
-            Error::new(Kind::Unsupported, format!("remote error: tls: {words}"))
-        }
-        other => Error::new(Kind::Unsupported, format!("tls: {other}")),
+        rustls::Error::InvalidCertificate(why) => failed(format!("{UNVERIFIED}: {}", certificate_words(why))),
+        rustls::Error::AlertReceived(alert) => failed(format!("remote error: tls: {}", alert_words(*alert))),
+        other => failed(format!("tls: {other}")),
     }
 }
 
-/// Go's words since its version 1.20, and so those of docker since 23.
-fn unverified(why: &str) -> String {
-    format!("tls: failed to verify certificate: x509: {why}")
+/// How Go begins since 1.20, and docker since 24.
+const UNVERIFIED: &str = "tls: failed to verify certificate: x509";
+
+/// Go's words for an alert (crypto/tls/alert.go).
+fn alert_words(alert: AlertDescription) -> String {
+    let words = match alert {
+        AlertDescription::UnknownCA => "unknown certificate authority",
+        AlertDescription::CertificateExpired => "expired certificate",
+        AlertDescription::CertificateRevoked => "revoked certificate",
+        AlertDescription::DecodeError => "error decoding message",
+        AlertDescription::DecryptError => "error decrypting message",
+        AlertDescription::ProtocolVersion => "protocol version not supported",
+        AlertDescription::InsufficientSecurity => "insufficient security level",
+        other => return spaced(&format!("{other:?}")),
+    };
+    words.to_owned()
 }
 
 fn certificate_words(why: &CertificateError) -> String {
@@ -150,6 +172,16 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
+/// What a proxy said to CONNECT, as Go shows it: its words alone, which the library keeps to itself but for one status.
+fn proxy_words(why: &str) -> Option<&'static str> {
+    match why.strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some("Proxy Authentication Required"),
+        "unsuccessful" => Some("the proxy refuses to connect"),
+        "unexpected end of file" => Some("unexpected EOF"),
+        _ => None,
+    }
+}
+
 fn system_words(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return "unexpected EOF".to_owned();
@@ -214,6 +246,10 @@ mod tests {
             named("10.0.0.2", &both[..2]),
             "cannot validate certificate for 10.0.0.2 because it doesn't contain any IP SANs"
         );
-        assert_eq!(spaced("HandshakeFailure"), "handshake failure");
+        assert_eq!(alert_words(AlertDescription::HandshakeFailure), "handshake failure");
+        assert_eq!(
+            alert_words(AlertDescription::UnknownCA),
+            "unknown certificate authority"
+        );
     }
 }

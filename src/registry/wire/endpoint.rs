@@ -1,30 +1,31 @@
 //! Where a registry answers: its base URL, how it is reached, and what was learned of it.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url};
 use tokio::sync::{Mutex, OnceCell as AsyncOnceCell};
 use tokio::time::timeout;
 
-use super::answer::{Answer, IDLE_TIMEOUT};
+use super::answer::Answer;
+use super::authorization::Authorization;
 use super::body_limits::BodyLimits;
+use super::bounded_map::BoundedMap;
 use super::certificates::Certificates;
 use super::connect_error::authority;
 use super::headers;
-use super::mirror::Mirror;
-use super::origin::{Zone, same_origin};
+use super::origin::same_origin;
 use super::refusal::described;
 use super::request::Request;
-use super::resolver::Resolver;
 use super::tls::{self, Roots};
-use super::transport::{Client, UploadBody, UrlPolicy};
-use super::trust::Trust;
-use crate::error::{Error, Kind, Result};
+use super::trace::Trace;
+use super::transport::{Client, Surroundings};
+use super::trust::{Trust, are_loopback};
+use super::upload_body::UploadBody;
+use super::url_policy::{UrlPolicy, has_login};
+use super::zone::Zone;
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::reference::HUB;
 
 /// Where the Hub's registry answers.
@@ -34,61 +35,25 @@ pub(in crate::registry) const HUB_INDEX: &str = "index.docker.io";
 /// How long an insecure host may take to speak TLS before plain HTTP is tried; as long as in docker.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The process's way to all hosts: what is trusted, and what was learned so far.
-#[derive(Debug)]
-pub struct Wire {
-    shared: Rc<Shared>,
-    endpoints: RefCell<HashMap<String, Rc<Endpoint>>>,
-}
+/// How many hosts are known to have answered: a registry may lead to any number.
+const MAX_ANSWERED: usize = 128;
 
+/// What all endpoints of a process have in common.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     trust: Trust,
-    idle_timeout: Duration,
-    resolver: Resolver,
+    surroundings: Surroundings,
     roots: OnceCell<Roots>,
 }
 
-impl Wire {
-    pub fn new(trust: Trust) -> Self {
-        Self::with_idle_timeout(trust, IDLE_TIMEOUT)
-    }
-
-    /// The way out of someone who bears so long a silence of the other side.
-    pub fn with_idle_timeout(trust: Trust, idle_timeout: Duration) -> Self {
-        let shared = Shared {
-            trust,
-            idle_timeout,
-            resolver: Resolver::default(),
-            roots: OnceCell::new(),
-        };
+impl Shared {
+    pub(super) fn new(trust: Trust, surroundings: Surroundings) -> Self {
+        let roots = OnceCell::new();
         Self {
-            shared: Rc::new(shared),
-            endpoints: RefCell::default(),
+            trust,
+            surroundings,
+            roots,
         }
-    }
-
-    /// The host behind a domain, as references spell it.
-    pub(in crate::registry) fn endpoint(&self, domain: &str) -> Rc<Endpoint> {
-        self.known(domain, || Endpoint::new(domain, None, &self.shared))
-    }
-
-    pub(in crate::registry) fn mirror(&self, mirror: &Mirror) -> Rc<Endpoint> {
-        let key = mirror.to_string();
-        self.known(&key, || {
-            let domain = authority(mirror.url());
-            Endpoint::new(&domain, Some(mirror.url().clone()), &self.shared)
-        })
-    }
-
-    fn known(&self, key: &str, make: impl FnOnce() -> Endpoint) -> Rc<Endpoint> {
-        let mut endpoints = self.endpoints.borrow_mut();
-        if let Some(endpoint) = endpoints.get(key) {
-            return endpoint.clone();
-        }
-        let endpoint = Rc::new(make());
-        endpoints.insert(key.to_owned(), endpoint.clone());
-        endpoint
     }
 }
 
@@ -103,7 +68,8 @@ pub(in crate::registry) struct Endpoint {
     base: Mutex<Option<Url>>,
     /// Whether it is known to speak the scheme of its base.
     is_sure: Cell<bool>,
-    answered: Cell<bool>,
+    /// Where something has answered, here or further on: the hosts with their ports.
+    answered: RefCell<BoundedMap<String, ()>>,
     tls_failure: RefCell<Option<String>>,
     pub(in crate::registry) body_limits: BodyLimits,
 }
@@ -118,7 +84,8 @@ struct Access {
 }
 
 impl Endpoint {
-    fn new(domain: &str, given: Option<Url>, shared: &Rc<Shared>) -> Self {
+    /// The host behind a domain, as references spell it, or a mirror with its base URL.
+    pub(super) fn new(domain: &str, given: Option<Url>, shared: &Rc<Shared>) -> Self {
         Self {
             domain: domain.to_owned(),
             given,
@@ -126,20 +93,25 @@ impl Endpoint {
             access: AsyncOnceCell::new(),
             base: Mutex::default(),
             is_sure: Cell::new(false),
-            answered: Cell::new(false),
+            answered: RefCell::new(BoundedMap::new(MAX_ANSWERED)),
             tls_failure: RefCell::default(),
             body_limits: BodyLimits::default(),
         }
     }
 
-    /// Whether the registry has answered anything yet: before that, a failure is told at once.
+    /// Whether anything has answered yet: before that, a failure is told soon.
     pub(in crate::registry) fn has_answered(&self) -> bool {
-        self.answered.get()
+        !self.answered.borrow().is_empty()
     }
 
     /// The longest silence of the other side that the user bears.
     pub(in crate::registry) fn idle_timeout(&self) -> Duration {
-        self.shared.idle_timeout
+        self.shared.surroundings.idle_timeout
+    }
+
+    /// Where the requests to it are told of.
+    pub(super) fn trace(&self) -> &Trace {
+        &self.shared.surroundings.trace
     }
 
     /// Why TLS was given up for plain HTTP.
@@ -196,9 +168,9 @@ impl Endpoint {
 
     /// Sends a request. A failure is worded as docker words it: before the first answer all are failures to ask for
     /// `/v2/`.
-    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&HeaderValue>) -> Result<Answer> {
+    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&Authorization>) -> Result<Answer> {
         let access = self.access().await?;
-        let result = access.client.exchange(request, url, proof, access.policy).await;
+        let result = access.client.exchange(request, url, proof).await;
         self.note(result, &request.method, url).await
     }
 
@@ -207,11 +179,11 @@ impl Endpoint {
         &self,
         request: &Request,
         url: &Url,
-        proof: Option<&HeaderValue>,
+        proof: Option<&Authorization>,
         body: UploadBody,
     ) -> Result<Answer> {
         let access = self.access().await?;
-        let watch = body.watch();
+        let watch = body.watch.clone();
         let result = access.client.upload(request, url, proof, body).await;
         if let Some(failure) = watch.take_failure() {
             return Err(failure);
@@ -222,9 +194,13 @@ impl Endpoint {
     async fn note(&self, result: Result<Answer>, method: &Method, url: &Url) -> Result<Answer> {
         let failure = match result {
             Ok(answer) => {
-                self.answered.set(true);
+                let mut answered = self.answered.borrow_mut();
+                answered.insert(authority(url), ());
+                answered.insert(authority(&answer.url), ());
+                drop(answered);
                 return Ok(answer);
             }
+            Err(failure) if self.is_nobody(&failure) => failure.into_final(),
             Err(failure) => failure,
         };
         if self.has_answered() {
@@ -238,24 +214,28 @@ impl Endpoint {
         })
     }
 
+    /// Whether there is nothing where nothing ever was: a wrong name or port, which no patience mends.
+    fn is_nobody(&self, failure: &Error) -> bool {
+        let Some(Clue::Unreachable { host }) = failure.clue() else {
+            return false;
+        };
+        self.answered.borrow().get(host).is_none()
+    }
+
     async fn access(&self) -> Result<&Access> {
         self.access.get_or_try_init(|| self.prepare()).await
     }
 
     async fn prepare(&self) -> Result<Access> {
         let Shared {
-            trust,
-            idle_timeout,
-            resolver,
-            roots,
+            trust, surroundings, ..
         } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
             let policy = UrlPolicy {
                 insecure: false,
                 zone: Zone::Public,
             };
-            let tls = tls::verified(roots.get_or_init(Roots::load), Certificates::default())?;
-            let client = Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout)?;
+            let client = self.client(Some(Certificates::default()), policy)?;
             return Ok(Access {
                 client,
                 policy,
@@ -263,23 +243,23 @@ impl Endpoint {
             });
         }
         let url = self.url("https")?;
-        let addresses = resolver.addresses(url.host_str().unwrap_or_default()).await;
-        let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
+        let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
+        let addresses = surroundings
+            .resolver
+            .addresses(url.host_str().unwrap_or_default())
+            .await;
+        // Whoever put an authority's certificate there wants it to be asked for, on this machine too.
+        let insecure = own.authorities.is_empty() && trust.is_insecure(&self.domain, &addresses);
         let has_own_port = self.given.is_none() && url.port().is_some();
-        let is_local = has_own_port && !addresses.is_empty() && addresses.iter().all(is_loopback);
-        let insecure = trust.is_insecure(&self.domain, &addresses);
-        let mut zone = addresses.into_iter().map(Zone::of).max().unwrap_or(Zone::of_url(&url));
+        let is_local = insecure && has_own_port && are_loopback(&addresses);
+        // One of several addresses is enough to be far away.
+        let zone = addresses.into_iter().map(Zone::of).min();
+        let mut zone = zone.unwrap_or(Zone::of_url(&url));
         if insecure {
             zone = zone.max(Zone::Private);
         }
-        let tls = if insecure {
-            tls::unverified()?
-        } else {
-            let own = Certificates::read(&trust.certificate_folders, &self.domain)?;
-            tls::verified(roots.get_or_init(Roots::load), own)?
-        };
-        let client = Client::new(&tls, resolver, &trust.no_proxy, *idle_timeout)?;
         let policy = UrlPolicy { insecure, zone };
+        let client = self.client((!insecure).then_some(own), policy)?;
         Ok(Access {
             client,
             policy,
@@ -287,12 +267,24 @@ impl Endpoint {
         })
     }
 
+    /// Connections that are verified by the system's roots and these, or by nothing.
+    fn client(&self, own: Option<Certificates>, policy: UrlPolicy) -> Result<Client> {
+        let Shared {
+            surroundings, roots, ..
+        } = &*self.shared;
+        let tls = match own {
+            Some(own) => tls::verified(roots.get_or_init(Roots::load), own)?,
+            None => tls::unverified()?,
+        };
+        Client::new(&tls, policy, surroundings)
+    }
+
     /// https when a registry answers over it, whoever vouches for its certificate; else plain HTTP.
     async fn choose_scheme(&self, access: &Access) -> Result<Url> {
         let https = self.url("https")?;
         let ping = Request::new(Method::GET, "/v2/");
         let url = ping.url(&https)?;
-        let pinging = access.client.exchange(&ping, &url, None, access.policy);
+        let pinging = access.client.exchange(&ping, &url, None);
         let why = match timeout(TLS_TIMEOUT, pinging).await {
             Ok(Ok(answer)) if is_registry(&answer) => {
                 answer.discard().await;
@@ -313,7 +305,7 @@ impl Endpoint {
         };
         Url::parse(&format!("{scheme}://{host}/"))
             .ok()
-            .filter(|url| url.path() == "/" && url.username().is_empty())
+            .filter(|url| url.path() == "/" && !has_login(url))
             .filter(|url| url.query().is_none() && url.fragment().is_none())
             .ok_or_else(|| Error::new(Kind::Usage, format!("\"{host}\" is not a valid registry host")))
     }
@@ -347,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_hub_answers_elsewhere_and_nonsense_nowhere() {
-        let wire = Wire::new(Trust::default());
+        let wire = super::super::Wire::new(Trust::default());
         assert_eq!(
             wire.endpoint("docker.io").url("https").unwrap().as_str(),
             "https://registry-1.docker.io/"
@@ -356,7 +348,7 @@ mod tests {
             wire.endpoint("[::1]:5000").url("http").unwrap().as_str(),
             "http://[::1]:5000/"
         );
-        for bad in ["", "a b", "h/path", "u:p@h", "h:99999", "h?x"] {
+        for bad in ["", "a b", "h/path", "u:p@h", ":p@h", "h:99999", "h?x"] {
             assert!(wire.endpoint(bad).url("https").is_err(), "{bad}");
         }
     }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RANGE, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RANGE,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use reqwest::{StatusCode, Url};
 
 use super::challenge::Challenge;
+use super::connect_error::authority;
+use super::url_policy::has_login;
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 use crate::image::manifest::{DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1, OCI_INDEX, OCI_MANIFEST};
@@ -23,6 +25,34 @@ const LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining
 const QUOTA_WINDOW: Duration = Duration::from_hours(1);
 /// Refused after it is read, but better than a registry's "not found" for what is there.
 const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+
+/// The longest header line that is read, in bytes: servers and proxies take no longer ones themselves.
+const MAX_LINE: usize = 16 << 10;
+/// What is read here, but for Link: a list that cannot be gone on with is shown as far as it came.
+const READ: [HeaderName; 11] = [
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    LOCATION,
+    RANGE,
+    RETRY_AFTER,
+    WWW_AUTHENTICATE,
+    CONTENT_DIGEST,
+    CHUNK_MIN_LENGTH,
+    SUBJECT,
+    LIMIT_REMAINING,
+];
+
+/// Refuses an answer that has too long a line of what is read.
+pub(super) fn check_lengths(headers: &HeaderMap, url: &Url) -> Result<()> {
+    let is_read = |(name, value): &(&HeaderName, &HeaderValue)| value.len() > MAX_LINE && READ.contains(name);
+    let Some((name, value)) = headers.iter().find(is_read) else {
+        return Ok(());
+    };
+    let (host, length) = (authority(url), value.len());
+    let message = format!("{host} sends a {name} of {length} bytes, more than {MAX_LINE}: refused");
+    Err(Error::new(Kind::Unsupported, message))
+}
 
 /// Every manifest type in one line: some registries read only the first line.
 pub(in crate::registry) fn accept_manifests() -> (HeaderName, HeaderValue) {
@@ -103,7 +133,7 @@ pub(in crate::registry) fn location(headers: &HeaderMap, asked: &Url) -> Result<
     let target = target.to_str().map_err(|_| missing("an unreadable"))?;
     let target = asked.join(target).map_err(|_| missing("an unreadable"))?;
     match target.scheme() {
-        "http" | "https" if target.host_str().is_some() => Ok(target),
+        "http" | "https" if target.host_str().is_some() && !has_login(&target) => Ok(target),
         _ => Err(missing("a forbidden")),
     }
 }
@@ -219,7 +249,14 @@ mod tests {
         );
         assert_eq!(to("https://s.example/x?sig=1").unwrap(), "https://s.example/x?sig=1");
         assert_eq!(to("?digest=1").unwrap(), "https://h:5000/v2/a/blobs/uploads/?digest=1");
-        for bad in ["file:///etc/passwd", "ftp://h/x", "data:x", "https://", "http://[::"] {
+        for bad in [
+            "file:///etc/passwd",
+            "ftp://h/x",
+            "data:x",
+            "https://",
+            "http://[::",
+            "https://u:p@h/",
+        ] {
             assert!(to(bad).is_err(), "{bad}");
         }
         assert!(location(&HeaderMap::new(), &asked).is_err());

@@ -16,9 +16,9 @@ use super::endpoint::{Endpoint, asked};
 use super::headers;
 use super::origin::same_origin;
 use super::other_registries::OtherRegistries;
-use super::refusal::{Refusal, may_pass};
+use super::refusal::{Refusal, described, may_pass};
 use super::request::{Request, ShowLogin, Wording};
-use super::transport::UploadBody;
+use super::upload_body::UploadBody;
 use crate::backoff::Backoff;
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -52,31 +52,36 @@ impl Host {
         }
     }
 
-    /// Sends a request, and again after failures that may pass. Before the host's first answer ever a failure is
-    /// final: the user wants to know of a wrong name at once.
+    /// Sends a request, and again after failures that may pass. What fails in the end was tried often enough.
     pub(in crate::registry) async fn send(&self, request: &Request) -> Result<Answer> {
-        let mut backoff = Backoff::default();
+        self.send_again(request, &mut Backoff::default()).await
+    }
+
+    async fn send_again(&self, request: &Request, backoff: &mut Backoff) -> Result<Answer> {
         loop {
-            let is_known = self.endpoint.has_answered();
             let result = Box::pin(self.ask(request)).await;
+            if let Err(e) = &result
+                && !self.endpoint.has_answered()
+            {
+                backoff.limit_to(first_tries(e));
+            }
             let wait = match &result {
-                Ok(answer) => pause_after(answer, &mut backoff),
-                Err(e) if may_pass_later(e) && (is_known || self.is_busy(e)) => backoff.after_failure(e.retry_after()),
+                Ok(answer) => pause_after(answer, backoff),
+                Err(e) if may_pass_later(e) => backoff.after_failure(e.retry_after()),
                 Err(_) => None,
             };
             match wait {
-                Some(wait) => sleep(wait).await,
-                None => return result,
+                Some(wait) => {
+                    self.endpoint.trace().asks_again(wait, &briefly(&result));
+                    sleep(wait).await;
+                }
+                None => return result.map(Answer::into_final).map_err(Error::into_final),
             }
         }
     }
 
-    /// Whether the host answered and its token server did too, with a failure that may pass.
-    fn is_busy(&self, failure: &Error) -> bool {
-        self.endpoint.has_answered() && !matches!(failure.clue(), Some(Clue::Unreachable { .. }))
-    }
-
-    /// Sends a request and reads the whole answer, of at most `limit` bytes; or why there is none.
+    /// Sends a request and reads the whole answer, of at most `limit` bytes; or why there is none. Heads and bodies that
+    /// fail share their tries.
     pub(in crate::registry) async fn fetch(
         &self,
         request: &Request,
@@ -84,7 +89,7 @@ impl Host {
     ) -> Result<Result<WholeAnswer, Refusal>> {
         let mut backoff = Backoff::default();
         loop {
-            let answer = self.send(request).await?;
+            let answer = self.send_again(request, &mut backoff).await?;
             if !answer.status.is_success() {
                 return Ok(Err(self.refusal(answer).await));
             }
@@ -93,10 +98,12 @@ impl Host {
                 Ok(body) => return Ok(Ok(WholeAnswer { headers, url, body })),
                 Err(e) => e.during(asked(&request.method, &url)),
             };
-            let may_pass = failure.kind() == Kind::Unavailable;
-            match may_pass.then(|| backoff.after_failure(None)).flatten() {
-                Some(wait) => sleep(wait).await,
-                None => return Err(failure),
+            match may_pass_later(&failure).then(|| backoff.after_failure(None)).flatten() {
+                Some(wait) => {
+                    self.endpoint.trace().asks_again(wait, "the answer was cut off");
+                    sleep(wait).await;
+                }
+                None => return Err(failure.into_final()),
             }
         }
     }
@@ -131,12 +138,12 @@ impl Host {
             if sent == PROOFS || !is_own {
                 return Ok(answer);
             }
-            let better = if wants_proof(&answer) {
+            let better = if proof.is_none() && may_hide(&answer) {
+                Box::pin(self.learn(base, request)).await.map_err(worded)?
+            } else if wants_proof(&answer) {
                 self.improve(base, &answer, proof.as_ref(), request)
                     .await
                     .map_err(worded)?
-            } else if proof.is_none() && may_hide(&answer) {
-                Box::pin(self.learn(base, request)).await.map_err(worded)?
             } else {
                 None
             };
@@ -220,12 +227,14 @@ impl Host {
     /// Reads a refusal, with what is known of the credential beside it.
     pub(in crate::registry) async fn refusal(&self, answer: Answer) -> Refusal {
         let (status, headers, is_elsewhere) = (answer.status, answer.headers.clone(), answer.is_elsewhere);
+        let is_final = answer.is_final;
         // Where blobs are stored nobody asks for a login by a challenge: what does is another registry.
         let is_challenge = status == StatusCode::UNAUTHORIZED && headers.contains_key(WWW_AUTHENTICATE);
         let other =
             (is_elsewhere && is_challenge && answer.url.path().starts_with("/v2/")).then(|| authority(&answer.url));
         let body = answer.read_refusal().await;
         let mut failure = Refusal::new(status, &headers, &body);
+        failure.is_final = is_final;
         if is_elsewhere && other.is_none() {
             failure.hide_storage();
         }
@@ -257,6 +266,15 @@ impl Host {
     }
 }
 
+/// How often a request is sent to a host that has not answered anything yet: enough for a bad line (56 of 61 failures on
+/// one were this), and few enough for someone who waits to hear of a wrong name.
+fn first_tries(failure: &Error) -> u32 {
+    match failure.clue() {
+        Some(Clue::Silent { .. }) => 2,
+        _ => 3,
+    }
+}
+
 /// A 401, or a 403 that names the scope it misses.
 fn wants_proof(answer: &Answer) -> bool {
     let misses_scope = |challenge: &Challenge| challenge.parameter("error") == Some("insufficient_scope");
@@ -271,12 +289,21 @@ fn wants_proof(answer: &Answer) -> bool {
 /// Whether it may be there for others: refused without a word of what would help.
 fn may_hide(answer: &Answer) -> bool {
     !answer.is_elsewhere
-        && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
+        && matches!(answer.status.as_u16(), 401 | 403 | 404)
         && headers::challenges(&answer.headers).is_empty()
 }
 
+/// What went wrong, without the server's words: they may repeat a secret.
+fn briefly(result: &Result<Answer>) -> String {
+    match result {
+        Ok(answer) => described(answer.status),
+        Err(e) if e.kind() == Kind::RateLimited => "too many requests".to_owned(),
+        Err(_) => "it failed".to_owned(),
+    }
+}
+
 fn may_pass_later(failure: &Error) -> bool {
-    matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited)
+    matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited) && !failure.is_final()
 }
 
 /// The wait before the same request is sent again; none when this answer is the last word.

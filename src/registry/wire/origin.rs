@@ -1,39 +1,8 @@
-//! Where a registry may send us: which addresses it may name, and with whom a password may be shared.
+//! What two URLs have in common: an origin, and an owner with whom a password may be shared.
 
 use std::net::IpAddr;
 
 use reqwest::Url;
-
-/// How far away an address is. A registry may name addresses no nearer than its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Zone {
-    Public,
-    /// Of this network or this machine.
-    Private,
-    /// Where clouds keep the secrets of their machines (169.254.169.254).
-    LinkLocal,
-}
-
-impl Zone {
-    pub(super) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(a) if a.is_link_local() => Self::LinkLocal,
-            IpAddr::V4(a) if a.is_private() || a.is_loopback() || a.is_unspecified() => Self::Private,
-            IpAddr::V6(a) if a.is_unicast_link_local() => Self::LinkLocal,
-            IpAddr::V6(a) if a.is_unique_local() || a.is_loopback() || a.is_unspecified() => Self::Private,
-            _ => Self::Public,
-        }
-    }
-
-    /// What the host of a URL says by itself, without asking for its addresses.
-    pub(super) fn of_url(url: &Url) -> Self {
-        match literal(url) {
-            Some(address) => Self::of(address),
-            None if is_localhost(host(url)) => Self::Private,
-            None => Self::Public,
-        }
-    }
-}
 
 /// Whether both are the same scheme, host and port.
 pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
@@ -42,39 +11,36 @@ pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
 
 /// Whether requests to this URL stay on this machine, where no proxy is asked.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    literal(url).map_or_else(|| is_localhost(host(url)), |a| a.to_canonical().is_loopback())
+    literal(url).map_or_else(|| is_localhost(url), |a| a.to_canonical().is_loopback())
 }
 
-/// Whether the owner of one host is, as far as names tell, the owner of the other.
-pub(super) fn same_owner(a: &Url, b: &Url) -> bool {
-    if host(a) == host(b) || (is_loopback(a) && is_loopback(b)) {
+/// Whether the owner of a registry is, as far as names tell, the owner of a token server. What tenants of one provider
+/// have in common is no owner (<https://publicsuffix.org>).
+pub(super) fn same_owner(token_server: &Url, registry: &Url) -> bool {
+    let (a, b) = (host(token_server), host(registry));
+    if a == b || (is_loopback(token_server) && is_loopback(registry)) {
         return true;
     }
-    if literal(a).is_some() || literal(b).is_some() {
+    if literal(token_server).is_some() || literal(registry).is_some() {
         return false;
     }
-    let (a, b) = (registrable(host(a)), registrable(host(b)));
     // Two bare names live in the same private network (docker compose).
-    a == b || !(a.contains('.') || b.contains('.')) || PARTNERS.contains(&(a, b))
+    if !a.contains('.') && !b.contains('.') {
+        return true;
+    }
+    are_partners(b, a) || psl::domain_str(a).is_some_and(|domain| psl::domain_str(b) == Some(domain))
 }
 
-/// Registries whose token server lives under another domain of the same owner.
-const PARTNERS: [(&str, &str); 1] = [
-    ("scw.cloud", "scaleway.com"), // rg.*.scw.cloud
+/// Registries whose token server has a name of its own: how the registry's begins and ends, and the token server's.
+const PARTNERS: [(&str, &str, &str); 1] = [
+    ("rg.", ".scw.cloud", "api.scaleway.com"), // Scaleway's registries of each region
 ];
 
-/// Second-level labels under which countries let people register (`example.co.uk`).
-const SHARED_SECOND_LEVELS: [&str; 7] = ["ac", "co", "com", "edu", "gov", "net", "org"];
-
-/// The part of a host name that its owner registered, near enough without a list of all suffixes.
-fn registrable(host: &str) -> &str {
-    let labels: Vec<&str> = host.rsplit('.').collect();
-    let count = match labels.as_slice() {
-        [country, second, _, ..] if country.len() == 2 && SHARED_SECOND_LEVELS.contains(second) => 3,
-        _ => 2,
+fn are_partners(registry: &str, token_server: &str) -> bool {
+    let is_pair = |(start, end, known): &(&str, &str, &str)| {
+        registry.starts_with(start) && registry.ends_with(end) && token_server == *known
     };
-    let length = labels.iter().take(count).map(|label| label.len() + 1).sum::<usize>() - 1;
-    &host[host.len() - length..]
+    PARTNERS.iter().any(is_pair)
 }
 
 /// An address of the host that was asked, over TLS as it was asked: registries behind a proxy that ends TLS name themselves
@@ -99,11 +65,14 @@ fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_end_matches('.')
 }
 
-fn literal(url: &Url) -> Option<IpAddr> {
+/// The address that stands in a URL in place of a name.
+pub(super) fn literal(url: &Url) -> Option<IpAddr> {
     host(url).trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-fn is_localhost(host: &str) -> bool {
+/// Whether it is a name of this machine's own (RFC 6761).
+pub(super) fn is_localhost(url: &Url) -> bool {
+    let host = host(url);
     host == "localhost" || host.ends_with(".localhost")
 }
 
@@ -141,26 +110,6 @@ mod tests {
     }
 
     #[test]
-    fn addresses_have_a_reach() {
-        for (text, zone) in [
-            ("http://169.254.169.254/", Zone::LinkLocal),
-            ("http://[fe80::1]/", Zone::LinkLocal),
-            ("http://[::ffff:169.254.169.254]/", Zone::LinkLocal),
-            ("http://2852039166/", Zone::LinkLocal),
-            ("http://10.0.0.1/", Zone::Private),
-            ("http://0x7f000001/", Zone::Private),
-            ("http://[fd00::1]/", Zone::Private),
-            ("http://0.0.0.0/", Zone::Private),
-            ("http://localhost/", Zone::Private),
-            ("http://x.localhost./", Zone::Private),
-            ("http://192.0.2.1/", Zone::Public),
-            ("http://example.com/", Zone::Public),
-        ] {
-            assert_eq!(Zone::of_url(&url(text)), zone, "{text}");
-        }
-    }
-
-    #[test]
     fn passwords_stay_with_the_owner() {
         for (a, b) in [
             ("https://registry-1.docker.io", "https://auth.docker.io"),
@@ -168,7 +117,8 @@ mod tests {
             ("https://h:5000", "https://h:5001"),
             ("http://127.0.0.1:5000", "http://localhost:5001"),
             ("http://127.0.0.1:5000", "http://[::1]:5001"),
-            ("https://rg.fr-par.scw.cloud", "https://api.scaleway.com"),
+            ("https://gitlab.example.com", "https://registry.example.com"),
+            ("https://api.scaleway.com", "https://rg.fr-par.scw.cloud"),
             ("http://registry:5000", "http://auth:5001"),
             ("https://registry.example.co.uk", "https://auth.example.co.uk"),
         ] {
@@ -182,6 +132,12 @@ mod tests {
             ("https://registry.example.co.uk", "https://evil.co.uk"),
             ("https://registry.example.com", "https://auth"),
             ("https://com", "https://example.com"),
+            ("https://github.io", "https://tenant.github.io"),
+            ("https://evil.github.io", "https://tenant.github.io"),
+            ("https://evil.s3.amazonaws.com", "https://tenant.s3.amazonaws.com"),
+            ("https://evil.web.app", "https://tenant.web.app"),
+            ("https://rg.fr-par.scw.cloud", "https://api.scaleway.com"),
+            ("https://api.scaleway.com", "https://evil.scw.cloud.test"),
         ] {
             assert!(!same_owner(&url(a), &url(b)), "{a} {b}");
         }

@@ -28,8 +28,8 @@ const CODES: [(&str, &str); 19] = [
     ("TAG_INVALID", "manifest tag did not match URI"),
     (NAME_UNKNOWN, "repository name not known to registry"),
     (MANIFEST_UNKNOWN, "manifest unknown"),
-    ("MANIFEST_INVALID", "manifest invalid"),
-    ("MANIFEST_UNVERIFIED", "manifest failed signature verification"),
+    (MANIFEST_INVALID, "manifest invalid"),
+    (MANIFEST_UNVERIFIED, "manifest failed signature verification"),
     (MANIFEST_BLOB_UNKNOWN, "blob unknown to registry"),
     (BLOB_UNKNOWN, "blob unknown to registry"),
     ("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
@@ -44,6 +44,8 @@ pub(in crate::registry) const DIGEST_INVALID: &str = "DIGEST_INVALID";
 const SIZE_INVALID: &str = "SIZE_INVALID";
 pub(in crate::registry) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
 pub(in crate::registry) const MANIFEST_UNKNOWN: &str = "MANIFEST_UNKNOWN";
+const MANIFEST_INVALID: &str = "MANIFEST_INVALID";
+const MANIFEST_UNVERIFIED: &str = "MANIFEST_UNVERIFIED";
 const MANIFEST_BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 const BLOB_UNKNOWN: &str = "BLOB_UNKNOWN";
 
@@ -60,6 +62,8 @@ pub(in crate::registry) struct Refusal {
     is_guessed: bool,
     /// Whether asking the registry again leads elsewhere: a signed URL has ended.
     is_stale: bool,
+    /// Whether it was asked for often enough.
+    pub(super) is_final: bool,
     /// What is known of the login beside it.
     pub(super) clue: Option<Clue>,
     /// What kept a login from being used.
@@ -104,6 +108,7 @@ impl Refusal {
             wait: headers::requested_wait(status, headers),
             is_guessed,
             is_stale: false,
+            is_final: false,
             clue: None,
             trouble: None,
         }
@@ -134,6 +139,19 @@ impl Refusal {
         let codes = [MANIFEST_BLOB_UNKNOWN, BLOB_UNKNOWN, MANIFEST_UNKNOWN];
         let lacking = self.reasons.iter().filter(move |reason| codes.contains(&reason.code));
         lacking.flat_map(|reason| &reason.digests)
+    }
+
+    /// Whether it may be the type of what was sent that is refused.
+    pub(in crate::registry) fn may_be_of_type(&self) -> bool {
+        let says_little = matches!(
+            self.code(),
+            None | Some(UNKNOWN | UNSUPPORTED | MANIFEST_INVALID | MANIFEST_UNVERIFIED)
+        );
+        match self.status.as_u16() {
+            406 | 415 => true,
+            400 | 422 => says_little,
+            _ => false,
+        }
     }
 
     /// Whether the registry cannot do such a thing at all.
@@ -196,6 +214,9 @@ impl Refusal {
         let mut error = Error::new(self.kind(), message).with_retry_after(self.wait);
         if let Some(clue) = &self.clue {
             error = error.with_clue(clue.clone());
+        }
+        if self.is_final {
+            error = error.into_final();
         }
         match &self.trouble {
             Some(trouble) => error.caused_by(trouble.as_str()),

@@ -1,5 +1,7 @@
 //! A small request that can be sent again.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
@@ -18,6 +20,8 @@ pub(in crate::registry) struct Request {
     pub(in crate::registry) scopes: Vec<Scope>,
     pub(super) wording: Wording,
     pub(super) login: ShowLogin,
+    /// The name of the login that stands in the body.
+    pub(super) holds: Option<Rc<str>>,
 }
 
 /// When a stored login is shown.
@@ -65,6 +69,7 @@ impl Request {
             scopes: Vec::new(),
             wording: Wording::AsSent,
             login: ShowLogin::WhenAsked,
+            holds: None,
         }
     }
 
@@ -76,6 +81,12 @@ impl Request {
     pub(in crate::registry) fn body(mut self, media_type: HeaderValue, body: Bytes) -> Self {
         self.body = body;
         self.header(CONTENT_TYPE, media_type)
+    }
+
+    /// With a login of this name in its body.
+    pub(super) fn holding(mut self, login: &str) -> Self {
+        self.holds = Some(login.into());
+        self
     }
 
     pub(in crate::registry) fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::bounded_map::BoundedMap;
+use super::zone::Zone;
 
 /// How long an answer serves: the look-up that judges a host also serves the connection made right after.
 const LIFETIME: Duration = Duration::from_secs(30);
@@ -33,6 +34,21 @@ struct Found {
     dialled: bool,
 }
 
+/// A resolver that gives no address nearer than a zone: what a registry leads to is judged by where it really is, just
+/// before it is connected to.
+#[derive(Debug, Clone)]
+pub(super) struct GuardedResolver {
+    resolver: Resolver,
+    nearest: Zone,
+}
+
+/// A name that leads to where the registry that named it must not lead.
+#[derive(Debug)]
+pub(super) struct Forbidden {
+    host: String,
+    address: IpAddr,
+}
+
 /// The system knows no address of this name.
 #[derive(Debug)]
 pub(super) struct LookupFailed {
@@ -41,6 +57,12 @@ pub(super) struct LookupFailed {
 }
 
 impl Resolver {
+    /// The same, for the hosts that a registry of this zone leads to.
+    pub(super) fn guarded(&self, nearest: Zone) -> GuardedResolver {
+        let resolver = self.clone();
+        GuardedResolver { resolver, nearest }
+    }
+
     /// The addresses of a host; port 0 stands for the one of the scheme.
     async fn look_up(&self, host: &str) -> Result<Vec<SocketAddr>, LookupFailed> {
         if let Some(found) = self.known(host).filter(|found| found.at.elapsed() < LIFETIME) {
@@ -97,18 +119,55 @@ impl Resolver {
     }
 }
 
+impl Resolver {
+    /// The addresses of a host that is about to be connected to.
+    async fn dial(&self, host: &str) -> Result<Vec<SocketAddr>, LookupFailed> {
+        let addresses = self.look_up(host).await?;
+        if let Some(found) = self.lock().get_mut(host) {
+            found.dialled = true;
+        }
+        Ok(addresses)
+    }
+}
+
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let addresses = resolver.look_up(name.as_str()).await?;
-            if let Some(found) = resolver.lock().get_mut(name.as_str()) {
-                found.dialled = true;
-            }
+            let addresses = resolver.dial(name.as_str()).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let Self { resolver, nearest } = self.clone();
+        Box::pin(async move {
+            let addresses = resolver.dial(name.as_str()).await?;
+            let (fine, forbidden): (Vec<_>, Vec<_>) = addresses
+                .into_iter()
+                .partition(|address| Zone::of(address.ip()) <= nearest);
+            match forbidden.first() {
+                Some(address) if fine.is_empty() => Err(Forbidden {
+                    host: name.as_str().to_owned(),
+                    address: address.ip(),
+                }
+                .into()),
+                _ => Ok(Box::new(fine.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, address } = self;
+        write!(f, "{host} is {address}, an address inside the network: refused")
+    }
+}
+
+impl std::error::Error for Forbidden {}
 
 impl fmt::Display for LookupFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,6 +206,19 @@ mod tests {
         assert_eq!(resolver.dialled("localhost"), None);
         resolver.resolve("localhost".parse().unwrap()).await.map(drop).unwrap();
         assert!(resolver.dialled("localhost").is_some_and(|a| a.is_loopback()));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_by_its_address() {
+        let resolve = async |nearest| {
+            let resolver = Resolver::default().guarded(nearest);
+            resolver.resolve("localhost".parse().unwrap()).await.map(drop)
+        };
+        for nearest in [Zone::Public, Zone::Private] {
+            let error = resolve(nearest).await.unwrap_err().to_string();
+            assert!(error.ends_with(", an address inside the network: refused"), "{error}");
+        }
+        assert!(resolve(Zone::Loopback).await.is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How the other side of a TLS connection is verified, and what it is shown of ours.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -11,6 +11,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::bounded_map::BoundedMap;
 use super::certificates::Certificates;
 use crate::error::{Error, Kind, Result};
 
@@ -34,8 +35,61 @@ impl Roots {
     }
 }
 
+/// A set-up, and the versions that it led to.
+#[derive(Debug)]
+pub(super) struct Tls {
+    pub(super) config: ClientConfig,
+    pub(super) versions: Versions,
+}
+
+/// Which version of TLS each host was met with last. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Versions(Arc<Mutex<Met>>);
+
+#[derive(Debug)]
+struct Met {
+    /// Whose certificate was looked at last: its signature is, next, in the same step of the handshake.
+    host: String,
+    versions: BoundedMap<String, &'static str>,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Met {
+            host: String::new(),
+            versions: BoundedMap::new(MAX_HOSTS),
+        })))
+    }
+}
+
+impl Versions {
+    /// For a host as it stands in a URL.
+    pub(super) fn of(&self, host: &str) -> Option<&'static str> {
+        self.lock().versions.get(host.trim_matches(['[', ']'])).copied()
+    }
+
+    fn meet(&self, host: &ServerName<'_>) {
+        self.lock().host = host.to_str().into_owned();
+    }
+
+    fn speak(&self, version: &'static str) {
+        let mut met = self.lock();
+        let host = met.host.clone();
+        met.versions.insert(host, version);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Met> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many hosts are remembered with their version.
+const MAX_HOSTS: usize = 128;
+const TLS12: &str = "TLS 1.2";
+const TLS13: &str = "TLS 1.3";
+
 /// A set-up that verifies hosts by the system's roots and the host's own folder.
-pub(super) fn verified(roots: &Roots, own: Certificates) -> Result<ClientConfig> {
+pub(super) fn verified(roots: &Roots, own: Certificates) -> Result<Tls> {
     let mut anchors = roots.anchors.clone();
     anchors.add_parsable_certificates(own.authorities.iter().cloned());
     let mut trusted = roots.certificates.clone();
@@ -56,12 +110,21 @@ pub(super) fn verified(roots: &Roots, own: Certificates) -> Result<ClientConfig>
                 })
         })
         .collect::<Result<Vec<_>>>()?;
-    set_up(Arc::new(Verifier { by_chain, trusted }), ClientCertificates(clients))
+    let versions = Versions::default();
+    let verifier = Verifier {
+        by_chain,
+        trusted,
+        versions: versions.clone(),
+    };
+    let config = set_up(Arc::new(verifier), ClientCertificates(clients))?;
+    Ok(Tls { config, versions })
 }
 
 /// A set-up that takes any certificate, for hosts marked insecure. It shows no certificate of ours.
-pub(super) fn unverified() -> Result<ClientConfig> {
-    set_up(Arc::new(AcceptAny), ClientCertificates(Vec::new()))
+pub(super) fn unverified() -> Result<Tls> {
+    let versions = Versions::default();
+    let config = set_up(Arc::new(AcceptAny(versions.clone())), ClientCertificates(Vec::new()))?;
+    Ok(Tls { config, versions })
 }
 
 fn set_up(verifier: Arc<dyn ServerCertVerifier>, clients: ClientCertificates) -> Result<ClientConfig> {
@@ -86,6 +149,7 @@ fn provider() -> Arc<CryptoProvider> {
 struct Verifier {
     by_chain: Arc<WebPkiServerVerifier>,
     trusted: Vec<CertificateDer<'static>>,
+    versions: Versions,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -97,6 +161,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        self.versions.meet(server_name);
         let verdict = self
             .by_chain
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
@@ -119,6 +184,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.versions.speak(TLS12);
         self.by_chain.verify_tls12_signature(message, cert, dss)
     }
 
@@ -128,6 +194,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.versions.speak(TLS13);
         self.by_chain.verify_tls13_signature(message, cert, dss)
     }
 
@@ -144,17 +211,18 @@ fn is_authority_as_server(error: &rustls::Error) -> bool {
 
 /// Believes every certificate, even those of the first X.509 version, which webpki cannot read.
 #[derive(Debug)]
-struct AcceptAny;
+struct AcceptAny(Versions);
 
 impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        server_name: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0.meet(server_name);
         Ok(ServerCertVerified::assertion())
     }
 
@@ -164,6 +232,7 @@ impl ServerCertVerifier for AcceptAny {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.speak(TLS12);
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -173,6 +242,7 @@ impl ServerCertVerifier for AcceptAny {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.speak(TLS13);
         Ok(HandshakeSignatureValid::assertion())
     }
 

@@ -2,112 +2,107 @@
 //!
 //! Nothing here repeats a request; what may be repeated is decided where its meaning is known.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
-use reqwest::{Method, Url, redirect};
-use rustls::ClientConfig;
-use tokio::time::{Instant, timeout, timeout_at};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
+use reqwest::{Method, Response, Url, redirect};
+use tokio::time::{timeout, timeout_at};
 
 use super::answer::{Answer, silent};
+use super::authorization::Authorization;
 use super::connect_error::{authority, describe};
 use super::headers;
 use super::no_proxy::NoProxy;
-use super::origin::{Zone, is_loopback, same_origin};
+use super::origin::{is_loopback, same_origin};
 use super::request::Request;
 use super::resolver::Resolver;
-use crate::content::ByteStream;
+use super::tls::{Tls, Versions};
+use super::trace::{Exchange, Trace};
+use super::upload_body::UploadBody;
+use super::url_policy::{UrlPolicy, check_length};
 use crate::error::{Clue, Error, Kind, Result};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest wait for a connection, TLS included: four tries of TCP.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest wait for the answer to an upload: a registry may have to copy the whole blob first.
 const COMMIT_TIMEOUT: Duration = Duration::from_mins(5);
 const MAX_REDIRECTS: usize = 10;
 
-/// Where a registry may lead us.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::registry) struct UrlPolicy {
-    /// Whether plain HTTP will do after https.
-    pub(super) insecure: bool,
-    /// The nearest addresses that it may name.
-    pub(super) zone: Zone,
-}
-
-impl UrlPolicy {
-    /// Refuses plain HTTP after https, and addresses that a registry that far away has no business to name.
-    pub(in crate::registry) fn check(self, from: &Url, to: &Url) -> Result<()> {
-        let refused = |why: &str| {
-            let (from, to) = (authority(from), authority(to));
-            Error::new(Kind::Unsupported, format!("{from} points to {to}, {why}"))
-        };
-        if from.scheme() == "https" && to.scheme() != "https" && !self.insecure {
-            return Err(refused("without encryption: refused"));
-        }
-        if Zone::of_url(to) > self.zone {
-            return Err(refused("an address inside the network: refused"));
-        }
-        Ok(())
-    }
+/// What all connections of a process have in common.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) resolver: Resolver,
+    pub(super) no_proxy: NoProxy,
+    /// The longest silence of the other side.
+    pub(super) idle_timeout: Duration,
+    pub(super) trace: Trace,
 }
 
 /// The connections to one host and to where it leads.
 #[derive(Debug)]
 pub(super) struct Client {
     proxied: reqwest::Client,
+    /// Connects to no address that is nearer than the host's own.
     direct: reqwest::Client,
+    proxies: Matcher,
     resolver: Resolver,
     no_proxy: NoProxy,
+    policy: UrlPolicy,
+    tls_versions: Versions,
+    trace: Trace,
     /// The longest silence of the other side.
     idle_timeout: Duration,
 }
 
 impl Client {
-    pub(super) fn new(
-        tls: &ClientConfig,
-        resolver: &Resolver,
-        no_proxy: &NoProxy,
-        idle_timeout: Duration,
-    ) -> Result<Self> {
+    pub(super) fn new(tls: &Tls, policy: UrlPolicy, surroundings: &Surroundings) -> Result<Self> {
+        let Surroundings {
+            resolver,
+            no_proxy,
+            idle_timeout,
+            trace,
+        } = surroundings;
         let builder = || {
             reqwest::Client::builder()
-                .tls_backend_preconfigured(tls.clone())
+                .tls_backend_preconfigured(tls.config.clone())
                 .user_agent(concat!("rdock/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT.min(idle_timeout))
-                .dns_resolver(resolver.clone())
+                .connect_timeout(CONNECT_TIMEOUT.min(*idle_timeout))
         };
+        let guarded = resolver.guarded(policy.zone);
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
         Ok(Self {
-            proxied: builder().build().map_err(failed)?,
-            direct: builder().no_proxy().build().map_err(failed)?,
+            // It knows the names of proxies alone; theirs are the addresses of the rest.
+            proxied: builder().dns_resolver(resolver.clone()).build().map_err(failed)?,
+            direct: builder().no_proxy().dns_resolver(guarded).build().map_err(failed)?,
+            proxies: Matcher::from_system(),
             resolver: resolver.clone(),
             no_proxy: no_proxy.clone(),
-            idle_timeout,
+            policy,
+            tls_versions: tls.versions.clone(),
+            trace: trace.clone(),
+            idle_timeout: *idle_timeout,
         })
     }
 
     /// Sends a request and follows where it is sent on to. The proof goes to the origin it is meant for only.
-    pub(super) async fn exchange(
-        &self,
-        request: &Request,
-        url: &Url,
-        proof: Option<&HeaderValue>,
-        policy: UrlPolicy,
-    ) -> Result<Answer> {
+    pub(super) async fn exchange(&self, request: &Request, url: &Url, proof: Option<&Authorization>) -> Result<Answer> {
         let mut at = url.clone();
         let mut method = request.method.clone();
         for _ in 0..=MAX_REDIRECTS {
             let is_elsewhere = !same_origin(&at, url);
             let keeps_body = method == request.method;
-            let mut sending = self.begin(&method, &at).headers(request.headers.clone());
-            if let Some(proof) = proof.filter(|_| !is_elsewhere) {
-                sending = sending.header(AUTHORIZATION, proof);
+            let mut sending = self.begin(&method, &at)?.headers(request.headers.clone());
+            let proof = proof.filter(|_| !is_elsewhere);
+            if let Some(proof) = proof {
+                sending = sending.header(AUTHORIZATION, proof.value.clone());
             }
+            let mut length = 0;
             if keeps_body && takes_body(&method) {
+                length = request.body.len() as u64;
                 sending = sending
                     .header(CONTENT_LENGTH, request.body.len())
                     .body(request.body.clone());
@@ -117,12 +112,11 @@ impl Client {
             } else {
                 self.idle_timeout
             };
-            let response = match timeout(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout, sending.send()).await {
-                Ok(sent) => sent.map_err(|e| describe(&e, &at, &self.resolver))?,
-                Err(_) => return Err(silent()),
-            };
-            let answer =
-                Answer::new(response, at.clone(), is_elsewhere, &self.resolver).with_idle_timeout(self.idle_timeout);
+            let login = proof.map(|proof| &*proof.name).or(request.holds.as_deref());
+            let exchange = self.trace.asks(&method, &at, login, length);
+            let sent = timeout(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout, sending.send()).await;
+            let mut answer = self.answer(sent.ok(), &at, exchange)?;
+            answer.is_elsewhere = is_elsewhere;
             if !answer.is_redirect() {
                 return Ok(answer);
             }
@@ -131,7 +125,7 @@ impl Client {
             if writes(&method) && !(is_repeated && same_origin(&next, url)) {
                 return Err(sent_on(&method, url, &next));
             }
-            policy.check(&at, &next)?;
+            self.policy.check(&at, &next)?;
             if !is_repeated && method != Method::HEAD {
                 method = Method::GET;
             }
@@ -147,7 +141,7 @@ impl Client {
         &self,
         request: &Request,
         url: &Url,
-        proof: Option<&HeaderValue>,
+        proof: Option<&Authorization>,
         body: UploadBody,
     ) -> Result<Answer> {
         let UploadBody { stream, length, watch } = body;
@@ -160,38 +154,65 @@ impl Client {
             watching.saw(if left == 0 { COMMIT_TIMEOUT } else { idle_timeout }, item)
         });
         let mut sending = self
-            .begin(&request.method, url)
+            .begin(&request.method, url)?
             .headers(request.headers.clone())
             // Without it the body would go out in chunked encoding, which several registries refuse.
             .header(CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap_stream(watched));
         if let Some(proof) = proof {
-            sending = sending.header(AUTHORIZATION, proof);
+            sending = sending.header(AUTHORIZATION, proof.value.clone());
         }
+        let login = proof.map(|proof| &*proof.name);
+        let exchange = self.trace.asks(&request.method, url, login, length);
         let mut sending = std::pin::pin!(sending.send());
-        loop {
+        let sent = loop {
             let deadline = watch.deadline();
             match timeout_at(deadline, sending.as_mut()).await {
-                Ok(Ok(response)) => {
-                    return Ok(
-                        Answer::new(response, url.clone(), false, &self.resolver).with_idle_timeout(idle_timeout)
-                    );
-                }
-                Ok(Err(e)) => return Err(describe(&e, url, &self.resolver)),
+                Ok(sent) => break Some(sent),
                 Err(_) if watch.deadline() > deadline => {}
-                Err(_) => return Err(silent()),
+                Err(_) => break None,
             }
-        }
+        };
+        self.answer(sent, url, exchange)
     }
 
-    fn begin(&self, method: &Method, url: &Url) -> reqwest::RequestBuilder {
-        let client = if is_loopback(url) || self.no_proxy.covers(url) {
-            &self.direct
-        } else {
-            &self.proxied
+    /// What came of a request; nothing where nothing came in time.
+    fn answer(&self, sent: Option<reqwest::Result<Response>>, url: &Url, mut exchange: Exchange) -> Result<Answer> {
+        let response = match sent {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(e)) => Err(describe(&e, url, &self.resolver)),
+            None => Err(unanswered(url)),
         };
-        client.request(method.clone(), url.clone())
+        let response = response.inspect_err(|e| exchange.failed(e))?;
+        let tls = url.host_str().filter(|_| url.scheme() == "https");
+        let tls = tls.and_then(|host| self.tls_versions.of(host));
+        let status = response.status().as_u16();
+        exchange.answered(status, response.remote_addr(), self.has_proxy(url), tls);
+        let answer = Answer::new(response, url.clone(), exchange, &self.resolver);
+        headers::check_lengths(&answer.headers, url)?;
+        Ok(answer.with_idle_timeout(self.idle_timeout))
     }
+
+    fn begin(&self, method: &Method, url: &Url) -> Result<reqwest::RequestBuilder> {
+        check_length(url)?;
+        let client = if self.has_proxy(url) {
+            &self.proxied
+        } else {
+            &self.direct
+        };
+        Ok(client.request(method.clone(), url.clone()))
+    }
+
+    fn has_proxy(&self, url: &Url) -> bool {
+        let is_direct = is_loopback(url) || self.no_proxy.covers(url);
+        let is_matched = |uri| self.proxies.intercept(&uri).is_some();
+        !is_direct && url.as_str().parse().is_ok_and(is_matched)
+    }
+}
+
+fn unanswered(url: &Url) -> Error {
+    let host = authority(url);
+    silent().with_clue(Clue::Silent { host })
 }
 
 /// A request that changes something is done only when the registry that was asked says so. What comes of a redirect is
@@ -209,69 +230,4 @@ fn writes(method: &Method) -> bool {
 
 fn takes_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-}
-
-/// Bytes that can be sent once.
-pub(in crate::registry) struct UploadBody {
-    stream: ByteStream,
-    length: u64,
-    watch: UploadWatch,
-}
-
-impl UploadBody {
-    pub(in crate::registry) fn new(stream: ByteStream, length: u64) -> Self {
-        let watch = UploadWatch::default();
-        Self { stream, length, watch }
-    }
-
-    pub(super) fn watch(&self) -> UploadWatch {
-        self.watch.clone()
-    }
-}
-
-/// Watches an upload: while bytes are taken it lives, and a failure of their source is kept to be told as such.
-#[derive(Debug, Clone)]
-pub(super) struct UploadWatch(Arc<Mutex<WatchState>>);
-
-#[derive(Debug)]
-struct WatchState {
-    deadline: Instant,
-    failure: Option<Error>,
-}
-
-impl Default for UploadWatch {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(WatchState {
-            deadline: Instant::now(),
-            failure: None,
-        })))
-    }
-}
-
-impl UploadWatch {
-    fn begin(&self, limit: Duration) {
-        self.state().deadline = Instant::now() + limit;
-    }
-
-    fn saw(&self, limit: Duration, item: Result<Bytes>) -> Result<Bytes, &'static str> {
-        let mut state = self.state();
-        state.deadline = Instant::now() + limit;
-        item.map_err(|e| {
-            state.failure = Some(e);
-            "the source of the upload failed"
-        })
-    }
-
-    fn deadline(&self) -> Instant {
-        self.state().deadline
-    }
-
-    /// Why the source of the bytes failed, if it did.
-    pub(super) fn take_failure(&self) -> Option<Error> {
-        self.state().failure.take()
-    }
-
-    fn state(&self) -> MutexGuard<'_, WatchState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

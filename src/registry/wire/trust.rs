@@ -25,7 +25,7 @@ pub struct Trust {
 pub enum Insecure {
     /// `host[:port]`, exactly as references spell it.
     Host(String),
-    /// All hosts with an address in this block, whatever their port.
+    /// All hosts with no address outside of this block, whatever their port.
     Network { address: IpAddr, prefix: u8 },
 }
 
@@ -72,7 +72,10 @@ impl Insecure {
     fn covers(&self, domain: &str, addresses: &[IpAddr]) -> bool {
         match self {
             Self::Host(host) => host.eq_ignore_ascii_case(domain),
-            Self::Network { address, prefix } => addresses.iter().any(|a| in_network(*a, *address, *prefix)),
+            // A name is not trusted for one of its addresses when another may answer for it.
+            Self::Network { address, prefix } => {
+                !addresses.is_empty() && addresses.iter().all(|a| in_network(*a, *address, *prefix))
+            }
         }
     }
 }
@@ -81,9 +84,14 @@ impl Trust {
     /// Whether a host may go without a valid certificate. Loopback always may, as with docker.
     pub(super) fn is_insecure(&self, domain: &str, addresses: &[IpAddr]) -> bool {
         self.insecure_everywhere
-            || addresses.iter().any(|a| a.to_canonical().is_loopback())
+            || are_loopback(addresses)
             || self.insecure.iter().any(|entry| entry.covers(domain, addresses))
     }
+}
+
+/// Whether a host with these addresses is on this machine, and nowhere else.
+pub(super) fn are_loopback(addresses: &[IpAddr]) -> bool {
+    !addresses.is_empty() && addresses.iter().all(|a| a.to_canonical().is_loopback())
 }
 
 fn in_network(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
@@ -158,6 +166,16 @@ mod tests {
             assert!(Trust::default().is_insecure("h", &ip(yes)), "{yes}");
         }
         assert!(!Trust::default().is_insecure("h", &ip("10.0.0.1")));
+    }
+
+    #[test]
+    fn one_address_elsewhere_is_enough_to_be_verified() {
+        let [local, inside, outside]: [IpAddr; 3] = ["127.0.0.1", "10.0.0.5", "192.0.2.1"].map(|a| a.parse().unwrap());
+        assert!(!Trust::default().is_insecure("h", &[local, outside]));
+        assert!(!Trust::default().is_insecure("h", &[]));
+        let trust = trust(&["10.0.0.0/8"]);
+        assert!(trust.is_insecure("h", &[inside]));
+        assert!(!trust.is_insecure("h", &[inside, outside]));
     }
 
     #[test]

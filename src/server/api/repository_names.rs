@@ -34,6 +34,11 @@ impl RepositoryNames {
         name.map_err(|e| invalid(&e.to_string()))
     }
 
+    /// The path under which the catalog lists the repository that a client means by this one.
+    pub(in crate::server) fn canonical(&self, path: &str) -> Option<String> {
+        self.path(&self.repository(path).ok()?)
+    }
+
     /// The path under which a repository is served, as docker shows its name: `nginx`, `quay.io/a/b`. None for one
     /// that cannot be: its host has a port, or is not the one behind the cache.
     pub(in crate::server) fn path(&self, name: &Reference) -> Option<String> {

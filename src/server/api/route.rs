@@ -5,7 +5,7 @@ use std::fmt;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode, Uri};
 
-use super::super::auth::access::Need;
+use super::super::auth::need::{Action, Need};
 use super::super::http::query::{Query, decode};
 use super::super::http::refusal::{Code, Refusal};
 use super::repository_names::RepositoryNames;
@@ -15,11 +15,30 @@ use crate::image::{Digest, Reference};
 #[derive(Debug, Clone)]
 pub(in crate::server) struct Name {
     pub(in crate::server) path: String,
+    /// As the catalog lists it.
+    pub(in crate::server) listed: String,
     pub(in crate::server) repository: Reference,
 }
 
+impl Name {
+    pub(in crate::server) fn parse(path: &str, names: &RepositoryNames) -> Result<Self, Refusal> {
+        let repository = names.repository(path)?;
+        let listed = names.path(&repository).unwrap_or_else(|| path.to_owned());
+        Ok(Self {
+            path: path.to_owned(),
+            listed,
+            repository,
+        })
+    }
+
+    fn need(&self, actions: &'static [Action]) -> Need<'_> {
+        let (asked, name) = (&self.path, &self.listed);
+        Need::Repository { asked, name, actions }
+    }
+}
+
 /// A tag or a digest in the place of a manifest's name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::server) enum At {
     Tag(String),
     Digest(Digest),
@@ -93,6 +112,18 @@ impl Route {
         )
     }
 
+    /// Whether what the client sends beside the head matters.
+    pub(in crate::server) fn has_body(&self) -> bool {
+        matches!(
+            self,
+            Route::PutManifest { .. }
+                | Route::StartUpload { .. }
+                | Route::PatchUpload { .. }
+                | Route::FinishUpload { .. }
+                | Route::Token
+        )
+    }
+
     /// What it must be allowed.
     pub(in crate::server) fn need(&self) -> Need<'_> {
         match self {
@@ -100,17 +131,15 @@ impl Route {
             Route::Tags { name, .. }
             | Route::Referrers { name, .. }
             | Route::Manifest { name, .. }
-            | Route::Blob { name, .. } => Need::Scope("repository", &name.path, "pull"),
-            Route::DeleteManifest { name, .. } | Route::DeleteBlob { name, .. } => {
-                Need::Scope("repository", &name.path, "delete")
-            }
+            | Route::Blob { name, .. } => name.need(&[Action::Pull]),
+            Route::DeleteManifest { name, .. } | Route::DeleteBlob { name, .. } => name.need(&[Action::Delete]),
             Route::PutManifest { name, .. }
             | Route::StartUpload { name, .. }
             | Route::UploadStatus { name, .. }
             | Route::PatchUpload { name, .. }
             | Route::FinishUpload { name, .. }
-            | Route::CancelUpload { name, .. } => Need::Scope("repository", &name.path, "pull,push"),
-            Route::Catalog { .. } | Route::Search { .. } => Need::Scope("registry", "catalog", "*"),
+            | Route::CancelUpload { name, .. } => name.need(&[Action::Pull, Action::Push]),
+            Route::Catalog { .. } | Route::Search { .. } => Need::Catalog,
             Route::Welcome | Route::Metrics | Route::OldPing | Route::Ping => Need::Login,
         }
     }
@@ -132,7 +161,7 @@ fn beside_v2(method: &Method, path: &str, query: Query) -> Result<Route, Refusal
 
 /// A repository may itself have a part that is called `blobs` or `tags`: what counts is the end of the path.
 fn below_v2(method: &Method, path: &str, query: Query, names: &RepositoryNames) -> Result<Route, Refusal> {
-    let parse = |path: &str| parse(path, names);
+    let parse = |path: &str| Name::parse(path, names);
     if path == "_catalog" {
         return reading(method, Route::Catalog { query });
     }
@@ -203,12 +232,6 @@ fn upload(method: &Method, name: Name, id: &str, query: Query) -> Result<Route, 
         Method::DELETE => Ok(Route::CancelUpload { name, id }),
         _ => Err(not_allowed("GET, PATCH, PUT, DELETE")),
     }
-}
-
-fn parse(path: &str, names: &RepositoryNames) -> Result<Name, Refusal> {
-    let repository = names.repository(path)?;
-    let path = path.to_owned();
-    Ok(Name { path, repository })
 }
 
 pub(in crate::server) fn digest_of(text: &str) -> Result<Digest, Refusal> {

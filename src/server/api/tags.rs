@@ -2,42 +2,41 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags>
 
-use hyper::header::{HeaderValue, LINK};
 use serde_json::json;
 
-use super::super::Server;
+use super::super::auth::caller::Caller;
+use super::super::backing::Backing;
 use super::super::http::query::{Query, encode};
 use super::super::http::refusal::{Code, Refusal};
-use super::super::http::reply::{Answer, Reply, json as json_reply};
+use super::super::http::reply::{Answer, json as json_reply, with_next};
 use super::route::Name;
+use super::state::State;
+use crate::store::Named;
 
-impl Server {
-    pub(in crate::server) async fn tags(&self, name: &Name, query: &Query) -> Answer {
-        if let Some(upstream) = &self.upstream
-            && let Some(tags) = upstream.tags(name).await
-        {
-            return tags_page(name, tags, query);
-        }
-        let repositories = self.store.names().repositories()?;
-        let is_emptied = || self.emptied.borrow().contains(name.repository.name());
-        let named = match repositories.of(&name.repository) {
-            Some(named) => named,
-            None if is_emptied() => &[],
-            None => return Err(Refusal::no_repository(&name.path)),
-        };
-        let tags = named.iter().filter_map(|it| it.name.tag()).map(str::to_owned).collect();
-        tags_page(name, tags, query)
+pub(in crate::server) async fn list<B: Backing>(state: &State<B>, name: &Name, query: &Query) -> Answer {
+    if let Some(upstream) = &state.upstream
+        && let Some(tags) = upstream.tags(name).await
+    {
+        return tags_page(name, tags, query);
     }
+    let repository = name.repository.clone();
+    let tags = state.store.run(move |store| {
+        let repositories = store.repositories()?;
+        let tags = |named: &[Named]| named.iter().filter_map(|it| it.name.tag()).map(str::to_owned).collect();
+        Ok(repositories.of(&repository).map(tags))
+    });
+    match tags.await? {
+        Some(tags) => tags_page(name, tags, query),
+        None if state.links.is_emptied(name.repository.name()) => tags_page(name, Vec::new(), query),
+        None => Err(Refusal::no_repository(&name.path)),
+    }
+}
 
-    pub(in crate::server) fn catalog(&self, query: &Query) -> Answer {
-        let repositories = self.store.names().repositories()?;
-        let paths = repositories
-            .each()
-            .filter_map(|named| self.names.path(&named.first()?.name));
-        let (paths, next) = page(paths.collect(), query)?;
-        let reply = json_reply(json!({ "repositories": paths }).to_string());
-        Ok(with_next(reply, "/v2/_catalog", next))
-    }
+/// The repositories that the caller may pull from.
+pub(in crate::server) async fn catalog<B: Backing>(state: &State<B>, caller: &Caller, query: &Query) -> Answer {
+    let (paths, next) = page(state.paths(caller).await?, query)?;
+    let reply = json_reply(json!({ "repositories": paths }).to_string());
+    Ok(with_next(reply, "/v2/_catalog", next))
 }
 
 fn tags_page(name: &Name, tags: Vec<String>, query: &Query) -> Answer {
@@ -76,15 +75,6 @@ fn page(mut list: Vec<String>, query: &Query) -> Result<(Vec<String>, Next), Ref
         next = list.last().map(|last| format!("n={n}&last={}", encode(last)));
     }
     Ok((list, next))
-}
-
-fn with_next(mut reply: Reply, path: &str, next: Next) -> Reply {
-    if let Some(next) = next
-        && let Ok(value) = HeaderValue::try_from(format!("<{path}?{next}>; rel=\"next\""))
-    {
-        reply.headers_mut().insert(LINK, value);
-    }
-    reply
 }
 
 #[cfg(test)]

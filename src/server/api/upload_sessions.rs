@@ -1,4 +1,4 @@
-//! Upload sessions: one file each, one writer at a time, found again after a restart.
+//! Upload sessions: one writer at a time, found again after a restart.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,19 +10,17 @@ use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use tokio::sync::{Mutex, MutexGuard, watch};
-use tokio::task::spawn_blocking;
 
 use super::super::auth::random::{ID_LEN, random_id};
+use super::super::backing::{Backing, OffThread, Piece, Start, Upload, off_thread};
 use super::super::http::body::{self, drain};
 use super::super::http::connection::Peer;
 use super::super::http::refusal::{Code, Refusal};
 use super::super::http::timeouts::Pace;
-use super::super::retention::off_thread;
 use super::route::Name;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::image::Digest;
 use crate::image::digest::Algorithm;
-use crate::store::{RestingUpload, Store, Upload};
 
 /// Sessions in memory; beyond that the one that was left alone for the longest stays a file only, from which it can be
 /// taken up again.
@@ -34,19 +32,19 @@ const BATCH: usize = 512 << 10;
 /// How long a session that nobody writes to stays in memory; from its file it can be taken up again.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-pub(in crate::server) struct UploadSessions {
-    store: Store,
+pub(in crate::server) struct UploadSessions<B: Backing> {
+    store: OffThread<B>,
     remembered: Duration,
     silence: Duration,
     /// By the name of the file.
-    open: RefCell<HashMap<String, Rc<UploadSession>>>,
+    open: RefCell<HashMap<String, Rc<UploadSession<B::Upload>>>>,
 }
 
 /// What one client sends to one repository.
-pub(in crate::server) struct UploadSession {
+pub(in crate::server) struct UploadSession<U> {
     pub(in crate::server) id: String,
     file: String,
-    upload: Mutex<Option<RestingUpload>>,
+    upload: Mutex<Option<U>>,
     /// Counts those who want to write; the newest one gets to.
     claims: watch::Sender<u64>,
     silence: Duration,
@@ -57,9 +55,9 @@ pub(in crate::server) struct UploadSession {
 
 /// The right to write, until somebody newer wants it: a client whose connection broke comes back before the registry
 /// has noticed.
-pub(in crate::server) struct Claim<'a> {
-    session: &'a UploadSession,
-    upload: MutexGuard<'a, Option<RestingUpload>>,
+pub(in crate::server) struct Claim<'a, U> {
+    session: &'a UploadSession<U>,
+    upload: MutexGuard<'a, Option<U>>,
     newer: watch::Receiver<u64>,
 }
 
@@ -73,9 +71,9 @@ pub(in crate::server) enum Ended {
     Silent,
 }
 
-impl UploadSessions {
+impl<B: Backing> UploadSessions<B> {
     /// Clients may send nothing for as long as `silence`.
-    pub(in crate::server) fn new(store: Store, kept_for: Duration, silence: Duration) -> Self {
+    pub(in crate::server) fn new(store: OffThread<B>, kept_for: Duration, silence: Duration) -> Self {
         Self {
             store,
             silence,
@@ -89,8 +87,8 @@ impl UploadSessions {
         name: &Name,
         algorithm: Algorithm,
         peer: Option<Peer>,
-    ) -> Result<Rc<UploadSession>, Refusal> {
-        let of_peer = |session: &&Rc<UploadSession>| peer.is_some() && session.peer == peer;
+    ) -> Result<Rc<UploadSession<B::Upload>>, Refusal> {
+        let of_peer = |session: &&Rc<UploadSession<B::Upload>>| peer.is_some() && session.peer == peer;
         if self.open.borrow().values().filter(of_peer).count() >= SHARE {
             let refusal = Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -101,13 +99,16 @@ impl UploadSessions {
         }
         let id = random_id()?;
         let file = file_of(name, &id);
-        let (store, path) = (self.store.clone(), file.clone());
-        let upload = off_thread(move || Ok(store.uploads().begin(&path, algorithm)?.rest())).await?;
+        let name = file.clone();
+        let upload = self
+            .store
+            .run(move |store| store.begin_upload(&name, algorithm))
+            .await?;
         Ok(self.insert(id, file, upload, peer))
     }
 
     /// The session of this ID in this repository: under another one's name there is none.
-    pub(in crate::server) async fn find(&self, name: &Name, id: &str) -> Result<Rc<UploadSession>, Refusal> {
+    pub(in crate::server) async fn find(&self, name: &Name, id: &str) -> Result<Rc<UploadSession<B::Upload>>, Refusal> {
         if !is_id(id) {
             return Err(Refusal::no_upload());
         }
@@ -115,9 +116,8 @@ impl UploadSessions {
         if let Some(session) = self.open.borrow().get(&file) {
             return Ok(Rc::clone(session));
         }
-        let (store, path) = (self.store.clone(), file.clone());
-        // Which algorithm it was begun with is forgotten; if it was another, the file is hashed again at the end.
-        let left = off_thread(move || Ok(store.uploads().left(&path, Algorithm::Sha256)?.map(Upload::rest))).await?;
+        let wanted = file.clone();
+        let left = self.store.run(move |store| store.left_upload(&wanted)).await?;
         // Two requests may have looked at once.
         if let Some(session) = self.open.borrow().get(&file) {
             return Ok(Rc::clone(session));
@@ -126,7 +126,7 @@ impl UploadSessions {
             .ok_or_else(Refusal::no_upload)
     }
 
-    fn insert(&self, id: String, file: String, upload: RestingUpload, peer: Option<Peer>) -> Rc<UploadSession> {
+    fn insert(&self, id: String, file: String, upload: B::Upload, peer: Option<Peer>) -> Rc<UploadSession<B::Upload>> {
         self.make_room();
         let session = Rc::new(UploadSession {
             id,
@@ -153,13 +153,13 @@ impl UploadSessions {
         }
     }
 
-    pub(in crate::server) fn forget(&self, session: &UploadSession) {
+    pub(in crate::server) fn forget(&self, session: &UploadSession<B::Upload>) {
         self.open.borrow_mut().remove(&session.file);
     }
 
     /// Forgets those that nobody has written to for too long; a sweep of the store removes their files in the end.
     pub(in crate::server) fn expire(&self) {
-        let is_fresh = |session: &UploadSession| session.touched.get().elapsed() < self.remembered;
+        let is_fresh = |session: &UploadSession<B::Upload>| session.touched.get().elapsed() < self.remembered;
         self.open
             .borrow_mut()
             .retain(|_, session| is_fresh(session) || session.upload.try_lock().is_err());
@@ -176,9 +176,9 @@ impl UploadSessions {
     }
 }
 
-impl UploadSession {
+impl<U: Upload> UploadSession<U> {
     /// Waits for whoever writes to it, who is told to stop.
-    pub(in crate::server) async fn claim(&self) -> Claim<'_> {
+    pub(in crate::server) async fn claim(&self) -> Claim<'_, U> {
         self.claims.send_modify(|count| *count += 1);
         let newer = self.claims.subscribe();
         let upload = self.upload.lock().await;
@@ -190,50 +190,70 @@ impl UploadSession {
     }
 }
 
-impl Claim<'_> {
+impl<U: Upload> Claim<'_, U> {
     /// How many bytes have arrived; an error when another request has ended it.
     pub(in crate::server) fn len(&self) -> Result<u64, Refusal> {
-        self.upload.as_ref().map(RestingUpload::len).ok_or_else(ended)
+        self.upload.as_ref().map(U::len).ok_or_else(ended)
     }
 
-    pub(in crate::server) fn take(&mut self) -> Result<RestingUpload, Refusal> {
+    /// How many of them the client knows of.
+    pub(in crate::server) fn told(&self) -> Result<u64, Refusal> {
+        self.upload.as_ref().map(U::told).ok_or_else(ended)
+    }
+
+    /// How many bytes have arrived, for the client to know.
+    pub(in crate::server) fn tell(&mut self) -> Result<u64, Refusal> {
+        let upload = self.upload.as_mut().ok_or_else(ended)?;
+        upload.tell();
+        Ok(upload.len())
+    }
+
+    pub(in crate::server) fn take(&mut self) -> Result<U, Refusal> {
         self.upload.take().ok_or_else(ended)
     }
 
     /// Adds the body, which should have so many bytes where that is known: if it has not, it is taken back. How it ended,
     /// and how many bytes came. Must not be cancelled: the upload travels to the threads that write.
-    pub(in crate::server) async fn fill(&mut self, body: Incoming, size: Option<u64>) -> Result<(Ended, u64), Refusal> {
-        let resting = self.take()?;
-        let mut upload = match off_thread(move || resting.resume()).await {
+    pub(in crate::server) async fn fill(
+        &mut self,
+        at: Start,
+        body: Incoming,
+        size: Option<u64>,
+    ) -> Result<(Ended, u64), Refusal> {
+        let mut upload = self.take()?;
+        let opened = off_thread(move || upload.open(at).map(|()| upload)).await;
+        let upload = match opened {
             Err(e) if e.kind() == Kind::NotFound => return Err(ended()),
             upload => upload?,
         };
-        let (start, mark) = (upload.len(), upload.mark());
-        let how;
-        (upload, how) = self.write(upload, body).await?;
+        let start = upload.len();
+        let (mut upload, how) = self.write(upload, body).await?;
         let sent = upload.len() - start;
-        let is_wrong = size.is_some_and(|size| size != sent) && matches!(how, Ok(Ended::Whole));
-        let (resting, cut) = spawn_blocking(move || {
-            let cut = if is_wrong { upload.go_back(mark) } else { Ok(()) };
-            (upload.rest(), cut)
-        })
-        .await
-        .map_err(lost)?;
-        self.upload.replace(resting);
-        cut?;
+        let piece = match how {
+            Ok(Ended::Whole) if size.is_some_and(|size| size != sent) => Piece::TakenBack,
+            Ok(Ended::Whole) => Piece::Told,
+            _ => Piece::Untold,
+        };
+        let closing = off_thread(move || {
+            let closed = upload.close(piece);
+            Ok((upload, closed))
+        });
+        let (upload, closed) = closing.await?;
+        self.upload.replace(upload);
+        closed?;
         Ok((how?, sent))
     }
 
     /// The upload comes back however the body ended.
-    async fn write(&mut self, mut upload: Upload, mut body: Incoming) -> Result<(Upload, Result<Ended>), Refusal> {
+    async fn write(&mut self, mut upload: U, mut body: Incoming) -> Result<(U, Result<Ended>), Refusal> {
         let mut pace = Pace::new(self.session.silence);
         let mut batch = Vec::new();
         let mut ended = None;
         loop {
             let is_last = ended.is_some();
-            let writing = spawn_blocking(move || {
+            let writing = off_thread(move || {
                 let written = upload.append(&batch);
-                (upload, written)
+                Ok((upload, written))
             });
             let next = async {
                 if is_last {
@@ -243,7 +263,7 @@ impl Claim<'_> {
             };
             let (task, next) = tokio::join!(writing, next);
             let written;
-            (upload, written) = task.map_err(lost)?;
+            (upload, written) = task?;
             self.session.touched.set(Instant::now());
             if let Err(e) = written {
                 drain(body).await;
@@ -288,10 +308,6 @@ fn ended() -> Refusal {
         Code::BlobUploadUnknown,
         "another request has ended this upload",
     )
-}
-
-fn lost(e: tokio::task::JoinError) -> Error {
-    Error::new(Kind::Io, "the thread that writes an upload was lost").caused_by(e)
 }
 
 /// The name of a session's file: it holds the repository too, so that an ID is worth nothing under another one's name.

@@ -17,19 +17,20 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::super::backing::{Backing, OffThread};
 use super::super::http::access_log::Log;
 use super::super::http::body::Body;
 use super::super::http::refusal::Refusal;
 use super::super::http::reply::Answer;
-use super::super::retention::off_thread;
-use super::blobs::blob_reply;
+use super::describe::blob_reply;
+use super::facts::roots;
 use super::route::{At, Name};
-use crate::content::{BlobReader, ByteStream, Opener, Sink as _, Source as _};
+use crate::content::{BlobReader, ByteStream, Source as _};
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
 use crate::registry::{Registry, Repository};
-use crate::store::Store;
+use crate::transfer;
 
 /// How long a tag counts as looked up: a pull asks for it twice.
 const FRESH: Duration = Duration::from_secs(30);
@@ -42,9 +43,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Tags whose last look is remembered.
 const MOST: usize = 10_000;
 
-pub(in crate::server) struct Upstream {
+pub(in crate::server) struct Upstream<B> {
     registry: Registry,
-    store: Store,
+    store: OffThread<B>,
     log: Log,
     looked: RefCell<HashMap<Reference, Instant>>,
     fetching: Rc<RefCell<HashMap<Digest, Fetch>>>,
@@ -53,8 +54,8 @@ pub(in crate::server) struct Upstream {
 /// Tells when a fetch has ended: whether the blob is here.
 type Fetch = watch::Receiver<Option<bool>>;
 
-impl Upstream {
-    pub(in crate::server) fn new(registry: Registry, store: Store, log: Log) -> Self {
+impl<B: Backing> Upstream<B> {
+    pub(in crate::server) fn new(registry: Registry, store: OffThread<B>, log: Log) -> Self {
         Self {
             registry,
             store,
@@ -83,11 +84,7 @@ impl Upstream {
             At::Tag(tag) => {
                 let tagged = name.repository.at_tag(tag)?;
                 let known = self.looked.borrow().get(&tagged).is_some_and(|at| at.elapsed() < FRESH);
-                let local = self
-                    .store
-                    .names()
-                    .target(&tagged)?
-                    .filter(|it| self.store.blobs().has(&it.digest));
+                let local = self.local(&tagged).await?;
                 if known && local.is_some() {
                     return Ok(());
                 }
@@ -107,6 +104,19 @@ impl Upstream {
         }
     }
 
+    /// What is here under this name, whole.
+    async fn local(&self, tagged: &Reference) -> Result<Option<Descriptor>> {
+        let tagged = tagged.clone();
+        let local = self.store.run(move |store| {
+            let repositories = store.repositories()?;
+            let named = repositories.of(&tagged).unwrap_or_default();
+            let found = named.iter().find(|it| it.name.tag() == tagged.tag());
+            let found = found.map(|it| it.manifest.clone());
+            Ok(found.filter(|manifest| store.size(&manifest.digest).is_some()))
+        });
+        local.await
+    }
+
     async fn look(&self, name: &Name, tagged: &Reference, local: Option<&Descriptor>) -> Result<()> {
         let repository = self.repository(name);
         if let Some(local) = local
@@ -121,7 +131,8 @@ impl Upstream {
 
     /// A manifest by digest: it never changes, so it is asked for once.
     async fn bring(&self, name: &Name, digest: &Digest) -> Result<(), Refusal> {
-        if self.store.blobs().has(digest) {
+        let of = digest.clone();
+        if self.store.run(move |store| Ok(store.size(&of).is_some())).await? {
             return Ok(());
         }
         let manifest = match self.repository(name).resolve(Version::Digest(digest)).await {
@@ -132,8 +143,7 @@ impl Upstream {
     }
 
     async fn keep(&self, manifest: Manifest, names: Vec<Reference>) -> Result<()> {
-        let store = self.store.clone();
-        off_thread(move || store.names().put(&manifest, &names, &[])).await
+        self.store.run(move |store| store.put(&manifest, &names, &[])).await
     }
 
     /// The tags over there; none when it does not tell.
@@ -175,9 +185,9 @@ impl Upstream {
             let why = format!("blob {digest} could not be fetched");
             return Err(Error::new(Kind::Unavailable, why).into());
         }
-        let (file, size) = self.store.blobs().open(digest)?;
-        let body = Body::file(file, 0..size).map_err(Error::from)?;
-        Ok(blob_reply(digest, size, body))
+        let of = digest.clone();
+        let reader = self.store.run(move |store| store.open(&of, 0)).await?;
+        Ok(blob_reply(digest, blob.size, Body::blob(reader, blob.size)))
     }
 
     fn under_way(&self, digest: &Digest) -> Option<Fetch> {
@@ -186,14 +196,12 @@ impl Upstream {
 
     /// What the manifests that are here say of a blob: without one of them nobody can want it.
     async fn describe(&self, name: &Name, digest: &Digest) -> Result<Option<Descriptor>> {
-        let repositories = self.store.names().repositories()?;
-        let named = repositories.of(&name.repository).unwrap_or_default();
-        let roots: Vec<Digest> = super::referrers::documents(named).cloned().collect();
-        let (store, digest) = (self.store.clone(), digest.clone());
-        off_thread(move || {
-            let mut walk = Walk::of_digests(roots, Limits::NONE)?;
+        let (repository, digest) = (name.repository.clone(), digest.clone());
+        let described = self.store.run(move |store| {
+            let repositories = store.repositories()?;
+            let mut walk = Walk::of_digests(roots(repositories.of(&repository)), Limits::NONE)?;
             while let Some(node) = walk.next_unread() {
-                let read = store.blobs().read(&node.digest);
+                let read = store.document(&node.digest);
                 let Ok(manifest) = read.and_then(|raw| Manifest::parse(raw, None, Some(&node.digest))) else {
                     continue;
                 };
@@ -203,8 +211,8 @@ impl Upstream {
                 walk.answer(&node, graph::children(&manifest))?;
             }
             Ok(None)
-        })
-        .await
+        });
+        described.await
     }
 
     /// Begins to fetch; the fetch goes on when the client goes away.
@@ -250,10 +258,13 @@ fn refuses(e: &Error) -> bool {
     matches!(e.kind(), Kind::Denied | Kind::Unauthorized)
 }
 
-async fn receive(repository: &Repository, store: &Store, blob: &Descriptor, tee: &Tee) -> Result<()> {
-    let from = store.clone();
-    let session = off_thread(move || from.begin()).await?;
-    let open = Opener::new(|offset| {
+async fn receive<B: Backing>(
+    repository: &Repository,
+    store: &OffThread<B>,
+    blob: &Descriptor,
+    tee: &Tee,
+) -> Result<()> {
+    let open = transfer::opener(|offset| {
         let opening: Pin<Box<dyn Future<Output = Result<BlobReader>>>> = Box::pin(async move {
             let reader = repository.open(blob, offset).await?;
             Ok(tee.split(reader))
@@ -262,8 +273,8 @@ async fn receive(repository: &Repository, store: &Store, blob: &Descriptor, tee:
     });
     let mut tries = 1;
     loop {
-        match session.receive(blob, &open).await {
-            Ok(_) => return Ok(()),
+        match store.receive(blob, &open).await {
+            Ok(()) => return Ok(()),
             Err(e) if e.kind() == Kind::Unavailable && tries < TRIES => tries += 1,
             Err(e) => return Err(e),
         }

@@ -1,16 +1,15 @@
 //! Users and their bcrypt hashes, in the file that `htpasswd -B` writes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::super::http::access_log::Log;
-use crate::error::{Error, Kind, Result};
+use super::watched_file::{WatchedFile, lines, wrong};
+use crate::error::Result;
 use crate::image::Digest;
 
 /// Hashes that are computed at once: each takes a core for a tenth of a second.
@@ -20,114 +19,76 @@ const REMEMBERED: usize = 1000;
 /// bcrypt looks at no more bytes: two passwords that begin alike would both be right.
 const LONGEST: usize = 72;
 
-/// Which file it is, and as of when: its inode, its size, and its times in seconds and nanoseconds.
-type Stamp = (u64, u64, [i64; 4]);
-
 pub(in crate::server) struct Htpasswd {
-    path: PathBuf,
-    read: Cell<Option<Stamp>>,
-    /// Why the file cannot be used, as the log was told.
-    broken: RefCell<String>,
-    log: Log,
-    users: RefCell<HashMap<String, String>>,
-    known: RefCell<HashSet<Digest>>,
+    file: WatchedFile<Users>,
     /// So that the hashes that are remembered are worth nothing elsewhere.
     salt: String,
     slots: Semaphore,
 }
 
-impl Htpasswd {
-    pub(in crate::server) fn open(path: PathBuf, log: Log) -> Result<Self> {
-        let file = Self {
-            path,
-            read: Cell::default(),
-            broken: RefCell::default(),
-            log,
-            users: RefCell::default(),
+/// The users of the file, and who has shown his password since it was read.
+struct Users {
+    hashes: HashMap<String, String>,
+    known: RefCell<HashSet<Digest>>,
+}
+
+impl Users {
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let hashes = lines(text).map(|(number, line)| {
+            let (user, hash) = line
+                .split_once(':')
+                .ok_or_else(|| wrong(path, number, "not of the form USER:HASH"))?;
+            if !["$2a$", "$2b$", "$2y$"].iter().any(|kind| hash.starts_with(kind)) {
+                let why = "the hash is no bcrypt hash: make it with htpasswd -B";
+                return Err(wrong(path, number, why));
+            }
+            Ok((user.to_owned(), hash.to_owned()))
+        });
+        Ok(Self {
+            hashes: hashes.collect::<Result<_>>()?,
             known: RefCell::default(),
-            salt: super::random::random_id()?,
-            slots: Semaphore::new(AT_ONCE),
-        };
-        file.read()?;
-        Ok(file)
-    }
-
-    /// Reads the file if it has changed.
-    fn read(&self) -> Result<()> {
-        let failed = |e| Error::from(e).during(format!("reading {}", self.path.display()));
-        let it = fs::metadata(&self.path).map_err(failed)?;
-        let times = [it.mtime(), it.mtime_nsec(), it.ctime(), it.ctime_nsec()];
-        let stamp = (it.ino(), it.len(), times);
-        if self.read.get() == Some(stamp) {
-            return Ok(());
-        }
-        self.read.set(None);
-        let text = fs::read_to_string(&self.path).map_err(failed)?;
-        self.users.replace(self.parse(&text)?);
-        self.known.borrow_mut().clear();
-        self.read.set(Some(stamp));
-        Ok(())
-    }
-
-    fn parse(&self, text: &str) -> Result<HashMap<String, String>> {
-        let lines = text.lines().map(str::trim).enumerate();
-        let users = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        users
-            .map(|(number, line)| {
-                let wrong = |why: &str| {
-                    let place = format!("{}, line {}", self.path.display(), number + 1);
-                    Error::new(Kind::Usage, format!("{place}: {why}"))
-                };
-                let (user, hash) = line.split_once(':').ok_or_else(|| wrong("not of the form USER:HASH"))?;
-                if !["$2a$", "$2b$", "$2y$"].iter().any(|kind| hash.starts_with(kind)) {
-                    return Err(wrong("the hash is no bcrypt hash: make it with htpasswd -B"));
-                }
-                Ok((user.to_owned(), hash.to_owned()))
-            })
-            .collect()
-    }
-
-    /// Whether the file can be used: as it was it may let in whom it should keep out. The log is told once why not.
-    fn is_readable(&self) -> bool {
-        let why = self.read().err().map_or_else(String::new, |e| e.to_string());
-        let is_readable = why.is_empty();
-        if !is_readable && *self.broken.borrow() != why {
-            (self.log)(&format!("error: nobody is let in: {why}"));
-        }
-        self.broken.replace(why);
-        is_readable
+        })
     }
 
     /// A hash of nothing in particular, as costly as the costliest of the file.
     fn nobody(&self) -> String {
-        let users = self.users.borrow();
-        let costs = users.values().filter_map(|hash| hash.get(4..6));
+        let costs = self.hashes.values().filter_map(|hash| hash.get(4..6));
         let cost = costs.max().unwrap_or("05");
         format!("$2y${cost}$abcdefghijklmnopqrstuuCkPmFpHCBuRkUwrTqDxHzsD.YfgJbKu")
+    }
+}
+
+impl Htpasswd {
+    pub(in crate::server) fn open(path: PathBuf, log: Log) -> Result<Self> {
+        Ok(Self {
+            file: WatchedFile::open(path, Users::parse, log)?,
+            salt: super::random::random_id()?,
+            slots: Semaphore::new(AT_ONCE),
+        })
     }
 
     /// Whether this is the user's password.
     pub(in crate::server) async fn knows(&self, user: &str, password: &str) -> bool {
-        if !self.is_readable() {
+        let Some(users) = self.file.current().await else {
             return false;
-        }
+        };
         let proof = Digest::of(format!("{}\0{user}\0{password}", self.salt).as_bytes());
-        if self.known.borrow().contains(&proof) {
+        if users.known.borrow().contains(&proof) {
             return true;
         }
-        let hash = self.users.borrow().get(user).cloned();
         let Ok(_slot) = self.slots.acquire().await else {
             return false;
         };
+        let hash = users.hashes.get(user);
         // For somebody who is not in the file the work is done all the same: the time tells nothing.
         let is_user = hash.is_some() && password.len() <= LONGEST;
-        let hash = hash.unwrap_or_else(|| self.nobody());
+        let hash = hash.cloned().unwrap_or_else(|| users.nobody());
         let password = password.to_owned();
         let is_right = spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false)).await;
         if !is_user || !is_right.unwrap_or(false) {
             return false;
         }
-        let mut known = self.known.borrow_mut();
+        let mut known = users.known.borrow_mut();
         if known.len() >= REMEMBERED {
             known.clear();
         }
@@ -138,6 +99,7 @@ impl Htpasswd {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::rc::Rc;
 
     use super::*;
@@ -191,7 +153,8 @@ mod tests {
         let path = folder.path().join("htpasswd");
         let hash = |cost| bcrypt::hash("x", cost).unwrap();
         fs::write(&path, format!("a:{}\nb:{}\n", hash(4), hash(6))).unwrap();
-        assert!(open(path).unwrap().nobody().starts_with("$2y$06$"));
+        let users = wait(open(path).unwrap().file.current()).unwrap();
+        assert!(users.nobody().starts_with("$2y$06$"));
     }
 
     fn wait<T>(future: impl Future<Output = T>) -> T {

@@ -1,15 +1,13 @@
-//! Bodies on their way out: a few bytes, a part of a blob's file, or a stream. And those on their way in that nobody
-//! wants.
+//! Bodies on their way out: a few bytes, what a reader gives, or a stream. And those on their way in that nobody wants.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::ops::Range;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use hyper::Response;
 use hyper::body::{Body as HyperBody, Frame, Incoming, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -18,18 +16,21 @@ use super::timeouts::Pace;
 use crate::content::ByteStream;
 use crate::error::Error;
 
-/// How much of a file is read at once. One such piece is read ahead while another is sent: more costs memory for each
+/// How much of a blob is read at once. One such piece is read ahead while another is sent: more costs memory for each
 /// client and measured no faster.
 const PIECE: u64 = 128 << 10;
 /// How much of an unwanted body is read, and for how long, before the answer.
 const DRAINED: usize = 16 << 20;
 const DRAINING: Duration = Duration::from_secs(2);
 
+/// An answer.
+pub(in crate::server) type Reply = Response<Body>;
+
 pub(in crate::server) struct Body(Kind);
 
 enum Kind {
     Whole(Bytes),
-    File(FileBody),
+    Blob(BlobBody),
     Stream { stream: ByteStream, left: u64 },
 }
 
@@ -38,16 +39,14 @@ impl Body {
         Self(Kind::Whole(bytes.into()))
     }
 
-    /// This part of the file.
-    pub(in crate::server) fn file(file: File, part: Range<u64>) -> io::Result<Self> {
-        let mut file = file;
-        file.seek(SeekFrom::Start(part.start))?;
-        Ok(Self(Kind::File(FileBody {
-            unread: part.end - part.start,
-            unsent: part.end - part.start,
+    /// The next `len` bytes of a blob.
+    pub(in crate::server) fn blob(reader: Box<dyn Read + Send>, len: u64) -> Self {
+        Self(Kind::Blob(BlobBody {
+            unread: len,
+            unsent: len,
             next: None,
-            file: Some(file),
-        })))
+            reader: Some(reader),
+        }))
     }
 
     /// A stream that has `left` bytes.
@@ -56,29 +55,32 @@ impl Body {
     }
 }
 
-/// What is left of a file. No thread waits for a slow client: each piece is read when the one before is taken.
-struct FileBody {
+/// What is left of a blob. No thread waits for a slow client: each piece is read when the one before is taken.
+struct BlobBody {
     unread: u64,
     unsent: u64,
-    next: Option<JoinHandle<io::Result<(File, Bytes)>>>,
-    file: Option<File>,
+    next: Option<JoinHandle<io::Result<ReadPiece>>>,
+    reader: Option<Box<dyn Read + Send>>,
 }
 
-impl FileBody {
+/// A piece, and the reader of what follows.
+type ReadPiece = (Box<dyn Read + Send>, Bytes);
+
+impl BlobBody {
     fn read_ahead(&mut self) {
         if self.unread == 0 {
             return;
         }
-        if let Some(mut file) = self.file.take() {
+        if let Some(mut reader) = self.reader.take() {
             let wanted = self.unread.min(PIECE);
             self.unread -= wanted;
             self.next = Some(spawn_blocking(move || {
                 let mut piece = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
-                let read = (&mut file).take(wanted).read_to_end(&mut piece)?;
+                let read = (&mut reader).take(wanted).read_to_end(&mut piece)?;
                 if (read as u64) < wanted {
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the blob became shorter"));
                 }
-                Ok((file, piece.into()))
+                Ok((reader, piece.into()))
             }));
         }
     }
@@ -93,8 +95,8 @@ impl FileBody {
         let read = ready!(Pin::new(next).poll(cx)).map_err(io::Error::other).flatten();
         self.next = None;
         match read {
-            Ok((file, piece)) => {
-                self.file = Some(file);
+            Ok((reader, piece)) => {
+                self.reader = Some(reader);
                 self.unsent -= piece.len() as u64;
                 self.read_ahead();
                 Poll::Ready(Some(Ok(piece)))
@@ -115,8 +117,8 @@ impl HyperBody for Body {
         match &mut self.get_mut().0 {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::File(file) => {
-                let piece = ready!(file.poll(cx));
+            Kind::Blob(blob) => {
+                let piece = ready!(blob.poll(cx));
                 Poll::Ready(piece.map(|piece| piece.map(Frame::data).map_err(Error::from)))
             }
             Kind::Stream { stream, left } => {
@@ -136,7 +138,7 @@ impl HyperBody for Body {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match &self.0 {
             Kind::Whole(bytes) => bytes.len() as u64,
-            Kind::File(file) => file.unsent,
+            Kind::Blob(blob) => blob.unsent,
             Kind::Stream { left, .. } => *left,
         })
     }

@@ -1,17 +1,29 @@
 //! Whether a browser's page of somebody else is behind a request: it must not reach a registry that asks for no password.
 
-use hyper::StatusCode;
-use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::header::{HOST, HeaderName, ORIGIN};
+use hyper::http::uri::Authority;
+use hyper::{Request, StatusCode, Version};
 
 use super::refusal::{Code, Refusal};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Refuses a request that names no host or several (<https://www.rfc-editor.org/rfc/rfc9112.html#section-3.2>).
+pub(in crate::server) fn check_host<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let count = request.headers().get_all(HOST).iter().count();
+    if count > 1 || (count == 0 && request.version() > Version::HTTP_10) {
+        return Err(Refusal::bad(Code::Unknown, "a request has one Host"));
+    }
+    Ok(())
+}
+
 /// Refuses what a page of another site sends, such as a form, and on loopback names that only look like this machine
 /// (<https://en.wikipedia.org/wiki/DNS_rebinding>).
-pub(in crate::server) fn check(headers: &HeaderMap, is_loopback: bool) -> Result<(), Refusal> {
+pub(in crate::server) fn check<B>(request: &Request<B>, is_loopback: bool) -> Result<(), Refusal> {
+    let headers = request.headers();
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = text(HOST);
+    // What stands in the request line counts before the header.
+    let host = request.uri().authority().map(Authority::as_str).or_else(|| text(HOST));
     if is_loopback && host.is_some_and(|host| !is_own(host)) {
         let why = "this registry is for this machine: ask localhost or 127.0.0.1";
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, Code::Denied, why));
@@ -48,14 +60,30 @@ fn is_own(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn status(headers: &[(&str, &str)], is_loopback: bool) -> Option<u16> {
-        let headers = headers
+    fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let request = Request::builder().uri(uri);
+        let request = headers
             .iter()
-            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
-            .collect();
-        check(&headers, is_loopback)
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap()
+    }
+
+    fn status(headers: &[(&str, &str)], is_loopback: bool) -> Option<u16> {
+        check(&request("/v2/", headers), is_loopback)
             .err()
             .map(|refusal| refusal.status().as_u16())
+    }
+
+    #[test]
+    fn the_host_of_the_request_line_counts_and_there_is_one() {
+        let foreign = request("http://evil.example/v2/", &[("host", "localhost")]);
+        assert!(check(&foreign, true).is_err() && check(&foreign, false).is_ok());
+        assert!(check_host(&request("/v2/", &[("host", "a")])).is_ok());
+        assert!(check_host(&request("/v2/", &[("host", "a"), ("host", "a")])).is_err());
+        assert!(check_host(&request("/v2/", &[])).is_err());
+        let mut old = request("/v2/", &[]);
+        *old.version_mut() = Version::HTTP_10;
+        assert!(check_host(&old).is_ok());
     }
 
     #[test]

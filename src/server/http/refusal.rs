@@ -6,8 +6,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::body::Body;
-use super::reply::Reply;
+use super::body::{Body, Reply};
 use crate::error::{Error, Kind};
 
 /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes>, and docker's

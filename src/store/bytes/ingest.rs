@@ -1,25 +1,22 @@
 //! Takes in one blob: resumes what is there, verifies as it arrives, publishes when whole.
 //!
-//! The bytes go from the reactor through a bounded channel to one blocking thread a blob, which hashes and writes them
-//! in large pieces: memory stays flat, and a slow disk slows the stream down.
+//! The bytes come through a bounded channel to one blocking thread a blob, which hashes and writes them: a slow disk slows
+//! the stream down. How they come is not decided here.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hint;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future;
-use tokio::sync::mpsc;
 use tokio::{task, time};
 
-use crate::content::{BlobReader, Opener, Outcome};
+use crate::content::{ByteStream, Came, Filling, Opener, Outcome, Wanted};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 use crate::store::blobs::Blobs;
 use crate::store::bytes::partial::{Partial, Progress};
-use crate::store::bytes::ranges::{Came, QUEUE, Ranges};
 use crate::store::bytes::writeback::Writeback;
+use crate::store::lock_watch::TOLD_AFTER;
 use crate::store::unsynced::Waiting;
 
 /// How often to look whether another process has finished the same blob.
@@ -72,6 +69,7 @@ impl Ingest {
     /// The blob's partial file for this task alone, or `None` when the blob is there or has come meanwhile.
     async fn claim(&self, blob: &Descriptor) -> Result<Option<Partial>> {
         let is_present = || self.blobs.has_whole(blob);
+        let mut untold_until = Some(Instant::now() + TOLD_AFTER);
         let partial = loop {
             if is_present() {
                 return Ok(None);
@@ -80,7 +78,13 @@ impl Ingest {
                 .map_err(|e| self.blobs.layout().failure(e))?
             {
                 Some(partial) => break partial,
-                None => time::sleep(POLL).await,
+                None => {
+                    if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
+                        let layout = self.blobs.layout();
+                        layout.lock_watch().tell(&layout.partial(&blob.digest));
+                    }
+                    time::sleep(POLL).await;
+                }
             }
         };
         if is_present() {
@@ -111,23 +115,13 @@ impl Ingest {
         if partial.is_whole() {
             return Ok((partial, kept));
         }
-        let (partial, came) = self.fetch(partial, open).await?;
+        let (partial, came) = self.fetch(partial, open, None).await?;
         let Came::FromStart(stream) = came else {
             return Ok((partial, kept));
         };
         // What is there is of no use to a source that begins at the start: the stream that it gave is used up first.
-        let stream = RefCell::new(Some(stream));
-        let again = Opener::new(|offset| {
-            let stream = stream.take().filter(|_| offset == 0);
-            Box::pin(async move {
-                match stream {
-                    Some(stream) => Ok(BlobReader { offset, stream }),
-                    None => open.at(offset).await,
-                }
-            })
-        });
         let partial = self.restart(partial).await?;
-        match self.fetch(partial, &again).await? {
+        match self.fetch(partial, open, Some(stream)).await? {
             (partial, Came::All) => Ok((partial, 0)),
             (partial, _) => Err(Error::new(
                 Kind::Unavailable,
@@ -137,21 +131,24 @@ impl Ingest {
     }
 
     /// Lets the bytes come, and writes them on a thread of its own.
-    async fn fetch(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, Came)> {
-        let (digest, size, held) = (partial.digest().clone(), partial.size, partial.held().clone());
-        let memory = self.blobs.layout().shares().join(size);
-        keep_freed_memory();
-        let (sender, mut receiver) = mpsc::channel(QUEUE);
+    async fn fetch(&self, partial: Partial, open: &Opener<'_>, first: Option<ByteStream>) -> Result<(Partial, Came)> {
+        let (digest, size) = (partial.digest().clone(), partial.size);
+        let wanted = Wanted {
+            digest: digest.clone(),
+            size,
+            held: partial.held().clone(),
+            first,
+        };
+        let Filling { mut batches, coming } = open.fill(wanted)?;
         let writing = async {
             task::spawn_blocking(move || {
                 let mut partial = partial;
-                let written = partial.take(&mut receiver);
+                let written = partial.take(&mut batches);
                 (partial, written)
             })
             .await
         };
         // The bytes are asked for before the thread for them is made, which takes longer than to ask.
-        let coming = Ranges::new(&digest, size, &held, open, sender, &memory).run();
         let (came, written) = future::join(coming, writing).await;
         let (partial, written) = written.map_err(lost)?;
         written.map_err(|e| said(self.blobs.layout().failure(e), &format!("storing blob {digest}")))?;
@@ -195,15 +192,6 @@ impl Ingest {
             .map_err(lost)?
             .map_err(|e| self.blobs.layout().failure(e))
     }
-}
-
-/// Lets the buffers of the wire come from memory that was used before. glibc gives what is freed back to the system, which
-/// has to clear it again for the next buffer, unless a large block has come and gone (`M_MMAP_THRESHOLD` in mallopt(3)).
-/// This one is never touched, so it costs no memory. Uploads need none of it: their buffers come back by themselves.
-fn keep_freed_memory() {
-    // Blocks of 32 MiB and more do not count.
-    const LARGE: usize = 31 << 20;
-    drop(hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 /// The failure of the local disk with what was being done; other failures tell that themselves.

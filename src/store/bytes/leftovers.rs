@@ -10,7 +10,8 @@ use crate::image::Digest;
 use crate::image::digest::Algorithm;
 use crate::store::bytes::scratch;
 use crate::store::folders::{FileInFolder, Folder};
-use crate::store::layout::{self, KEPT_FOR, Layout};
+use crate::store::half_done;
+use crate::store::layout::{KEPT_FOR, Layout};
 
 /// Removes blobs that are not `reached` and what interrupted jobs left, where nobody has touched it for `age`; says how
 /// many bytes were freed. The caller holds the store's lock alone.
@@ -41,15 +42,23 @@ pub(in crate::store) fn remove_half_done(layout: &Layout, age: Duration) -> Resu
 /// Removes what lies half-done and was not touched for `age`, unless somebody is at it; says how many bytes were freed.
 /// What cannot be removed stays.
 fn remove_idle(layout: &Layout, age: Duration) -> Result<u64> {
+    remove_those(layout, |file| {
+        half_done::is_half_done(&file.name.to_string_lossy()) && file.age() >= age
+    })
+}
+
+/// Removes blobs that have come in part and that nobody fetches; says how many bytes were freed. Each has a lock of its
+/// own, so other jobs may be under way.
+pub(in crate::store) fn remove_partials(layout: &Layout) -> Result<u64> {
+    remove_those(layout, |file| half_done::is_partial(&file.name.to_string_lossy()))
+}
+
+fn remove_those(layout: &Layout, is_unwanted: impl Fn(&FileInFolder) -> bool) -> Result<u64> {
     let path = layout.ingest();
     let Some(folder) = open(&path)? else { return Ok(0) };
     let mut freed: u64 = 0;
     for file in files(&folder, &path)? {
-        if layout::is_half_done(&file.name.to_string_lossy())
-            && file.age() >= age
-            && is_idle(&folder, &file.name)
-            && folder.remove(&file.name).is_ok()
-        {
+        if is_unwanted(&file) && is_idle(&folder, &file.name) && folder.remove(&file.name).is_ok() {
             freed = freed.saturating_add(file.size);
         }
     }

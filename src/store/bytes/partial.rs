@@ -3,13 +3,15 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
+use crate::content::{Batch, Extents};
 use crate::image::{Descriptor, Digest, Digester};
-use crate::store::bytes::extents::{Extents, MAP_LEN};
+use crate::store::bytes::partial_map::{self, MAP_LEN};
 use crate::store::bytes::writeback::Writeback;
 use crate::store::files;
 use crate::store::layout::Layout;
@@ -20,58 +22,10 @@ const PIECE: usize = 256 << 10;
 /// Half of what Linux takes in one call.
 const MOST_SLICES: usize = 512;
 
-/// Bytes of a blob, and where in it they belong.
-#[derive(Debug)]
-pub(in crate::store) struct Batch {
-    pub(in crate::store) offset: u64,
-    pub(in crate::store) length: usize,
-    chunks: Vec<Bytes>,
-    /// Given back when the bytes are written.
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Batch {
-    pub(in crate::store) fn at(offset: u64) -> Self {
-        Self {
-            offset,
-            length: 0,
-            chunks: Vec::new(),
-            _place: None,
-        }
-    }
-
-    pub(in crate::store) fn placed(self, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { _place: place, ..self }
-    }
-
-    pub(in crate::store) fn push(&mut self, chunk: Bytes) {
-        self.length += chunk.len();
-        self.chunks.push(chunk);
-    }
-
-    /// Cuts it where in the blob the last multiple of `step` bytes is, and answers what comes after. Where its last
-    /// chunk reaches over no such multiple, nothing is cut off.
-    pub(in crate::store) fn cut(&mut self, step: u64) -> Self {
-        let over = usize::try_from(self.end() % step).unwrap_or(usize::MAX);
-        let mut rest = Self::at(self.end());
-        if let Some(last) = self.chunks.last_mut().filter(|last| last.len() > over)
-            && over > 0
-        {
-            rest.offset -= over as u64;
-            rest.push(last.split_off(last.len() - over));
-            self.length -= over;
-        }
-        rest
-    }
-
-    pub(in crate::store) fn end(&self) -> u64 {
-        self.offset + self.length as u64
-    }
-}
-
 /// A partial file that this process alone writes to. All methods block.
 pub(in crate::store) struct Partial {
     layout: Arc<Layout>,
+    path: PathBuf,
     file: File,
     digest: Digest,
     /// What the whole blob will have, in bytes.
@@ -114,14 +68,15 @@ impl Partial {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(e)) => return Err(e),
+                Err(TryLockError::Error(e)) => return Err(files::at(&path)(e)),
             }
             // Whoever held the lock before may have moved the file away meanwhile.
-            let ours = file.metadata()?;
+            let ours = file.metadata().map_err(files::at(&path))?;
             let there = fs::symlink_metadata(&path);
             if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
                 return Ok(Some(Self {
                     layout: Arc::clone(layout),
+                    path,
                     file,
                     digest: blob.digest.clone(),
                     size: blob.size,
@@ -136,17 +91,24 @@ impl Partial {
 
     /// Whether no earlier try left anything.
     pub(in crate::store) fn is_new(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.len() == 0)
+        Ok(self.length()? == 0)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let metadata = self.file.metadata().map_err(files::at(&self.path))?;
+        Ok(metadata.len())
     }
 
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(in crate::store) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
-        let len = self.file.metadata()?.len();
+        let len = self.length()?;
         self.is_mapped = len == self.size.saturating_add(MAP_LEN as u64);
         let held = if self.is_mapped {
             let mut map = vec![0; MAP_LEN];
-            self.file.read_exact_at(&mut map, self.size)?;
-            Extents::of_map(&map, self.size)
+            self.file
+                .read_exact_at(&mut map, self.size)
+                .map_err(files::at(&self.path))?;
+            partial_map::read(&map, self.size)
         } else {
             let mut held = Extents::default();
             held.add(0..len);
@@ -164,7 +126,7 @@ impl Partial {
 
     /// Forgets all bytes.
     pub(in crate::store) fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
+        self.file.set_len(0).map_err(files::at(&self.path))?;
         self.is_mapped = false;
         self.progress = Progress::none(&self.digest);
         Ok(())
@@ -202,18 +164,20 @@ impl Partial {
         let is_next = offset == self.progress.held.front() && self.progress.held.is_one();
         if !is_next && !self.is_mapped {
             // First, or a file that is cut off here would seem to be whole up to these bytes.
-            let mut map = self.progress.held.to_map();
+            let mut map = partial_map::write(&self.progress.held);
             map.resize(MAP_LEN, 0);
-            self.file.write_all_at(&map, self.size)?;
+            self.file.write_all_at(&map, self.size).map_err(files::at(&self.path))?;
             self.is_mapped = true;
         }
-        write_all(&self.file, chunks, offset)?;
+        write_all(&self.file, chunks, offset).map_err(files::at(&self.path))?;
         if let Some(writeback) = &mut self.writeback {
             writeback.wrote(offset..end, &self.file);
         }
         self.progress.held.add(offset..end);
         if self.is_mapped {
-            self.file.write_all_at(&self.progress.held.to_map(), self.size)?;
+            self.file
+                .write_all_at(&partial_map::write(&self.progress.held), self.size)
+                .map_err(files::at(&self.path))?;
         }
         if self.progress.hashed == offset {
             for chunk in chunks {
@@ -239,7 +203,9 @@ impl Partial {
         while self.progress.hashed < end {
             let left = usize::try_from(end - self.progress.hashed).unwrap_or(PIECE);
             let piece = &mut buffer[..left.min(PIECE)];
-            self.file.read_exact_at(piece, self.progress.hashed)?;
+            self.file
+                .read_exact_at(piece, self.progress.hashed)
+                .map_err(files::at(&self.path))?;
             self.progress.digester.update(piece);
             self.progress.hashed += piece.len() as u64;
         }
@@ -268,15 +234,14 @@ impl Partial {
     /// Makes the whole and right partial file the blob.
     pub(in crate::store) fn publish(self, waiting: &Waiting) -> io::Result<()> {
         if self.is_mapped {
-            self.file.set_len(self.size)?;
+            self.file.set_len(self.size).map_err(files::at(&self.path))?;
         }
-        let path = self.layout.partial(&self.digest);
-        self.layout.publish(&path, &self.file, &self.digest, waiting)
+        self.layout.publish(&self.path, &self.file, &self.digest, waiting)
     }
 
     /// Removes the file.
     pub(in crate::store) fn discard(self) -> io::Result<()> {
-        fs::remove_file(self.layout.partial(&self.digest))
+        fs::remove_file(&self.path).map_err(files::at(&self.path))
     }
 }
 
@@ -306,34 +271,12 @@ mod tests {
     use crate::error::{Clue, Kind};
 
     #[test]
-    fn a_batch_is_cut_at_a_whole_block_of_the_file() {
-        let cut = |offset: u64, lengths: &[usize]| {
-            let mut batch = Batch::at(offset);
-            for &length in lengths {
-                batch.push(Bytes::from(vec![0; length]));
-            }
-            let rest = batch.cut(100);
-            for part in [&batch, &rest] {
-                assert_eq!(part.chunks.iter().map(Bytes::len).sum::<usize>(), part.length);
-            }
-            assert_eq!(batch.end(), rest.offset);
-            (batch.length, rest.length)
-        };
-        assert_eq!(cut(0, &[250]), (200, 50));
-        assert_eq!(cut(130, &[40, 240]), (270, 10));
-        assert_eq!(cut(0, &[200]), (200, 0));
-        assert_eq!(cut(110, &[20]), (20, 0), "no multiple within");
-        assert_eq!(cut(0, &[120, 10]), (130, 0), "not within the last chunk");
-        assert_eq!(cut(0, &[100, 10]), (110, 0), "nothing would be left of the last chunk");
-        assert_eq!(cut(7, &[]), (0, 0));
-    }
-
-    #[test]
     fn a_full_disk_is_said_with_its_folder() {
         let layout = Arc::new(Layout::new("/store".into()));
         let digest = Digest::of(b"x");
         let mut partial = Partial {
             layout: Arc::clone(&layout),
+            path: "/store/ingest/sha256-x".into(),
             file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
             size: 1,
             progress: Progress::none(&digest),
@@ -349,6 +292,7 @@ mod tests {
         drop(sender);
         let error = layout.failure(partial.take(&mut batches).unwrap_err());
         assert_eq!(error.kind(), Kind::NoSpace);
+        assert!(error.to_string().starts_with("/store/ingest/sha256-x: "), "{error}");
         assert_eq!(
             error.clue(),
             Some(&Clue::DiskFull {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::mem;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -14,12 +15,10 @@ use crate::content::BlobReader;
 use crate::error::{During, Error, Kind, Result};
 use crate::image::{Descriptor, Digest};
 use crate::store::blobs::{self, Blobs};
-use crate::store::layout::Layout;
-use crate::store::memory_share::MemoryShare;
+use crate::store::files;
 
-/// Chunks of 256 KiB measured best for uploads, as long as they are few.
-const CHUNK: usize = 256 << 10;
-const LEAST_CHUNK: usize = 64 << 10;
+/// Larger ones are no quicker, and sixteen blobs may be on their way out at once.
+const CHUNK: usize = 128 << 10;
 /// Chunks that wait for the reactor.
 const QUEUE: usize = 4;
 /// Chunks that may be there at once. Besides those in the queue the HTTP library holds some, as many as it likes.
@@ -32,11 +31,11 @@ pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> R
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file(blobs.layout(), file, blob, from)
+    stream_file((file, blobs.layout().blob(&blob.digest)), blob, from)
 }
 
 /// The same of a file that is known to hold the blob.
-pub(in crate::store) fn stream_file(layout: &Layout, file: File, blob: &Descriptor, from: u64) -> Result<BlobReader> {
+pub(in crate::store) fn stream_file(file: (File, PathBuf), blob: &Descriptor, from: u64) -> Result<BlobReader> {
     let size = blob.size;
     if from > size {
         return Err(Error::new(
@@ -45,9 +44,9 @@ pub(in crate::store) fn stream_file(layout: &Layout, file: File, blob: &Descript
         ));
     }
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let (digest, memory) = (blob.digest.clone(), layout.shares().join(size));
+    let digest = blob.digest.clone();
     task::spawn_blocking(move || {
-        if let Err(e) = send(file, from..size, &sender, &digest, &memory) {
+        if let Err(e) = send(file, from..size, &sender, &digest) {
             // Nobody listens any more when this fails, so nobody misses it.
             let _ = sender.blocking_send(Err(e));
         }
@@ -62,25 +61,24 @@ pub(in crate::store) fn stream_file(layout: &Layout, file: File, blob: &Descript
 }
 
 fn send(
-    mut file: File,
+    (mut file, path): (File, PathBuf),
     span: std::ops::Range<u64>,
     sender: &mpsc::Sender<Result<Bytes>>,
     digest: &Digest,
-    memory: &MemoryShare,
 ) -> Result<()> {
     let doing = || format!("reading blob {digest} of the store");
-    file.seek(SeekFrom::Start(span.start)).during(doing())?;
+    let sought = file.seek(SeekFrom::Start(span.start));
+    sought.map_err(files::at(&path)).during(doing())?;
     let mut left = span.end - span.start;
     let buffers = Arc::<Buffers>::default();
     while left > 0 {
-        let size = memory.part(CHUNK, LEAST_CHUNK);
-        let mut buffer = buffers.take(size, MOST * size);
-        buffer.truncate(usize::try_from(left).unwrap_or(size));
+        let mut buffer = buffers.take(CHUNK, MOST * CHUNK);
+        buffer.truncate(usize::try_from(left).unwrap_or(CHUNK));
         match (&file).read_exact(&mut buffer) {
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(blobs::damaged(digest, "it became shorter while it was read"));
             }
-            read => read.during(doing())?,
+            read => read.map_err(files::at(&path)).during(doing())?,
         }
         left -= buffer.len() as u64;
         if sender.blocking_send(Ok(buffers.lend(buffer))).is_err() {
@@ -110,7 +108,7 @@ impl Buffers {
     fn take(&self, size: usize, most: usize) -> Vec<u8> {
         let stock = self.returned.wait_while(self.stock(), |stock| stock.lent >= most);
         let mut stock = stock.unwrap_or_else(PoisonError::into_inner);
-        // Of another size when more or fewer blobs are under way than before.
+        // The last one was cut to what was left.
         while let Some(spare) = stock.spare.pop() {
             if spare.len() == size {
                 return spare;

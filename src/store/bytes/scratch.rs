@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
 use std::ops::Deref;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +20,7 @@ use crate::image::size::total;
 use crate::image::{Descriptor, Digester, Size};
 use crate::store::bytes::reader;
 use crate::store::bytes::unpacked;
+use crate::store::files;
 use crate::store::layout::Layout;
 use crate::store::unsynced::Waiting;
 
@@ -82,7 +83,7 @@ impl Scratch {
             .create_new(true)
             .mode(0o600)
             .open(&path)
-            .map_err(|e| self.failure(e))?;
+            .map_err(|e| self.failure(&path, e))?;
         let mut digester = Digester::new(algorithm);
         let mut buffer = vec![0; piece(expected)];
         let mut size = 0;
@@ -92,7 +93,7 @@ impl Scratch {
             if n == 0 {
                 break;
             }
-            file.write_all(&buffer[..n]).map_err(|e| self.failure(e))?;
+            file.write_all(&buffer[..n]).map_err(|e| self.failure(&path, e))?;
             digester.update(&buffer[..n]);
             size += n as u64;
         }
@@ -106,7 +107,7 @@ impl Scratch {
     /// What a layer that was kept unpacks to, in bytes; an error where it is no tar archive, or not all of one.
     pub fn unpacked_size(&self, layer: &Kept) -> Result<Size> {
         let refused = |why: String| Error::new(Kind::Corrupt, why);
-        let file = File::open(&layer.path).map_err(|e| self.failure(e))?;
+        let file = File::open(&layer.path).map_err(|e| self.failure(&layer.path, e))?;
         match unpacked::size(file) {
             Ok(Some(size)) => Ok(size),
             Ok(None) => Err(refused("it is no tar archive".to_owned())),
@@ -116,24 +117,28 @@ impl Scratch {
 
     /// The bytes of what was taken in, from offset `from` on.
     pub fn open(&self, kept: &Kept, from: u64) -> Result<BlobReader> {
-        let file = File::open(&kept.path).map_err(|e| self.failure(e))?;
+        let file = File::open(&kept.path).map_err(|e| self.failure(&kept.path, e))?;
         let blob = Descriptor::new("", kept.digest.clone(), kept.size);
-        reader::stream_file(&self.layout, file, &blob, from)
+        reader::stream_file((file, kept.path.clone()), &blob, from)
     }
 
     /// An archive that claims more than there is room for is refused before the disk is full.
     fn check_room(&self, expected: u64) -> Result<()> {
-        let room = rustix::fs::statvfs(self.folder.path()).map_err(|e| self.failure(e.into()))?;
+        let folder = self.folder.path();
+        let room = rustix::fs::statvfs(folder).map_err(|e| self.failure(folder, e.into()))?;
         let free = room.f_bavail.saturating_mul(room.f_frsize);
         if expected <= free {
             return Ok(());
         }
-        let full = self.layout.failure(io::ErrorKind::StorageFull.into());
+        let full = io::ErrorKind::StorageFull.into();
+        let full = self.layout.failure(files::at(folder)(full));
         Err(full.during(format!("storing {expected} bytes of the archive where {free} are left")))
     }
 
-    fn failure(&self, e: io::Error) -> Error {
-        self.layout.failure(e).during("storing a part of the archive")
+    fn failure(&self, path: &Path, e: io::Error) -> Error {
+        self.layout
+            .failure(files::at(path)(e))
+            .during("storing a part of the archive")
     }
 }
 
@@ -162,7 +167,7 @@ fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> Result<usize> {
 /// Makes what was kept the blob of its digest.
 pub(in crate::store) fn publish(layout: &Layout, kept: &Kept) -> Result<()> {
     let doing = || format!("storing blob {}", kept.digest);
-    let file = File::open(&kept.path).during(doing())?;
+    let file = File::open(&kept.path).map_err(files::at(&kept.path)).during(doing())?;
     layout
         .publish(&kept.path, &file, &kept.digest, &Waiting::ForTheBlob)
         .map_err(|e| layout.failure(e).during(doing()))

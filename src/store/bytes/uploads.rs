@@ -73,7 +73,9 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
 impl Upload {
     /// Reads and hashes what an earlier process left.
     fn new(layout: &Arc<Layout>, path: PathBuf, mut file: File, algorithm: Algorithm) -> Result<Self> {
-        let (digester, len) = hash(&mut file, algorithm).during("reading an upload")?;
+        let (digester, len) = hash(&mut file, algorithm)
+            .map_err(files::at(&path))
+            .during("reading an upload")?;
         Ok(Self {
             layout: Arc::clone(layout),
             path,
@@ -112,7 +114,10 @@ impl Upload {
                 // The offset that the client was told last holds; a file that cannot be cut is read anew by the next.
                 let _ = self.file.set_len(self.len);
                 let _ = self.file.seek(SeekFrom::Start(self.len));
-                return Err(self.layout.failure(e).during("storing an upload"));
+                return Err(self
+                    .layout
+                    .failure(files::at(&self.path)(e))
+                    .during("storing an upload"));
             }
             written += piece.len() as u64;
         }
@@ -133,8 +138,10 @@ impl Upload {
 
     /// Forgets what came after the mark.
     pub fn go_back(&mut self, mark: Mark) -> Result<()> {
-        self.file.set_len(mark.len).during("cutting an upload")?;
-        self.file.seek(SeekFrom::Start(mark.len)).during("cutting an upload")?;
+        let cut = self.file.set_len(mark.len);
+        cut.and_then(|()| self.file.seek(SeekFrom::Start(mark.len)))
+            .map_err(files::at(&self.path))
+            .during("cutting an upload")?;
         self.len = mark.len;
         self.digester = mark.digester;
         Ok(())
@@ -144,7 +151,9 @@ impl Upload {
     pub fn finish(mut self, digest: &Digest) -> Result<()> {
         if digest.algorithm() != self.algorithm {
             // Said at the end only: the bytes are hashed once more.
-            let (digester, _) = hash(&mut self.file, digest.algorithm()).during("reading an upload")?;
+            let (digester, _) = hash(&mut self.file, digest.algorithm())
+                .map_err(files::at(&self.path))
+                .during("reading an upload")?;
             self.digester = digester;
         }
         let actual = self.digester.clone().finish();
@@ -165,7 +174,9 @@ impl Upload {
 
     /// Removes it.
     pub fn discard(&self) -> Result<()> {
-        fs::remove_file(&self.path).during("removing an upload")
+        fs::remove_file(&self.path)
+            .map_err(files::at(&self.path))
+            .during("removing an upload")
     }
 }
 
@@ -196,7 +207,8 @@ impl RestingUpload {
             io::ErrorKind::NotFound => Error::new(Kind::NotFound, "the upload is gone"),
             _ => Error::from(e).during(doing),
         })?;
-        if file.seek(SeekFrom::End(0)).during(doing)? != self.len {
+        let end = file.seek(SeekFrom::End(0)).map_err(files::at(&self.path));
+        if end.during(doing)? != self.len {
             return Upload::new(&self.layout, self.path, file, self.algorithm);
         }
         Ok(Upload {
@@ -211,7 +223,9 @@ impl RestingUpload {
 
     /// Removes it.
     pub fn discard(self) -> Result<()> {
-        fs::remove_file(&self.path).during("removing an upload")
+        fs::remove_file(&self.path)
+            .map_err(files::at(&self.path))
+            .during("removing an upload")
     }
 }
 
@@ -219,6 +233,17 @@ impl RestingUpload {
 pub struct Mark {
     len: u64,
     digester: Digester,
+}
+
+impl Mark {
+    /// How many bytes are before it.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
 }
 
 /// The hash and the length of the file, which is left at its end.

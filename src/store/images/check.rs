@@ -2,7 +2,8 @@
 //! are those that its config speaks of.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -57,10 +58,9 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     if !layout.exists()? {
         return Ok(Checked::default());
     }
-    let lock = layout.lock();
     let _lock = match repair {
-        Repair::No => Lock::shared(&lock)?,
-        Repair::Yes => Lock::try_exclusive(&lock)?.ok_or_else(|| {
+        Repair::No => Lock::shared(layout)?,
+        Repair::Yes => Lock::alone(layout)?.ok_or_else(|| {
             let root = layout.root().display();
             Error::new(
                 Kind::Conflict,
@@ -110,20 +110,23 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
 }
 
 fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
-    let read = |folder: &std::path::Path| fs::read_dir(folder).during(format!("reading {}", folder.display()));
+    let read = |folder: &Path| -> Result<Vec<DirEntry>> {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect);
+        entries.map_err(files::at(folder)).during("looking through the store")
+    };
     let mut all = Vec::new();
     let blobs = layout.blobs();
     if !blobs.is_dir() {
         return Ok(all);
     }
     for folder in read(&blobs)? {
-        let folder = folder?.path();
+        let folder = folder.path();
         let algorithm = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !folder.is_dir() {
             continue;
         }
         for file in read(&folder)? {
-            let name = file?.file_name();
+            let name = file.file_name();
             all.extend(Digest::parse(&format!("{algorithm}:{}", name.to_string_lossy())));
         }
     }
@@ -145,7 +148,9 @@ fn hash_all(all: &[Digest], blobs: &Blobs) -> Result<(u64, HashSet<Digest>)> {
 
 fn hash(digest: &Digest, blobs: &Blobs) -> Result<(Digest, u64)> {
     let (file, _) = blobs.open(digest)?;
-    files::hash(file, digest.algorithm()).during(format!("reading blob {digest} of the store"))
+    files::hash(file, digest.algorithm())
+        .map_err(files::at(&blobs.layout().blob(digest)))
+        .during(format!("reading blob {digest} of the store"))
 }
 
 /// A layer, and what an image says that it unpacks to.
@@ -166,7 +171,9 @@ fn unpack_all<'a>(layers: &[Labelled<'a>], blobs: &Blobs) -> Result<HashMap<Labe
             Ok(Some(actual)) if actual == **diff_id => Ok(Verdict::Right),
             Ok(None) => Ok(Verdict::TooLarge),
             // What the disk says; all else is about the layer, which does not unpack.
-            Err(e) if e.raw_os_error().is_some() => Err(e).during(format!("unpacking blob {layer} of the store")),
+            Err(e) if files::number_of(&e).is_some() => {
+                Err(files::at(&blobs.layout().blob(layer))(e)).during(format!("unpacking blob {layer} of the store"))
+            }
             Ok(Some(_)) | Err(_) => Ok(Verdict::Wrong),
         }
     })?;

@@ -152,7 +152,7 @@ pub(in crate::store) struct Edit {
 impl Edit {
     /// Waits for others who change the index. The store must exist.
     pub(in crate::store) fn begin(layout: &Arc<Layout>) -> Result<Self> {
-        let lock = Lock::exclusive(&layout.index_lock())?;
+        let lock = Lock::of_index(layout)?;
         layout.exists()?;
         let before = read_raw(layout)?;
         Ok(Self {

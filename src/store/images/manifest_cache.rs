@@ -1,5 +1,6 @@
 //! The manifests and configs of the store, each read and parsed once; what is remembered of most is enough.
 
+use std::fs;
 use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
@@ -120,6 +121,12 @@ impl ManifestCache {
     /// Lets other processes know what this one has read.
     pub(in crate::store) fn keep_summaries(&self) {
         self.summaries.keep(self.blobs.layout());
+    }
+
+    /// Frees the room of what is remembered: it is read again.
+    pub(in crate::store) fn forget_summaries(&self) {
+        // What cannot be freed is no worse than before.
+        let _ = fs::remove_file(self.blobs.layout().summaries());
     }
 
     /// Drops what is remembered of manifests that are not `live` any more.

@@ -66,7 +66,7 @@ impl Names {
     /// step: the commit of a job.
     pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<()> {
         self.layout().create()?;
-        let _lock = Lock::shared(&self.layout().lock())?;
+        let _lock = Lock::shared(self.layout())?;
         let mut edit = Edit::begin(self.layout())?;
         if let Some((name, _)) = names.iter().find(|(_, manifest)| !self.blobs.has(&manifest.digest)) {
             let name = name.familiar();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use serde_json::Value;
 
 use crate::error::{Kind, Result};
@@ -119,6 +120,19 @@ fn digests_in(value: &Value, found: &mut Vec<Digest>) {
             members.values().for_each(|member| digests_in(member, found));
         }
         _ => {}
+    }
+}
+
+/// Has these blobs count as old, so that the next sweep frees them unless somebody leads to them or touches them again.
+pub(in crate::store) fn mark<'a>(blobs: &Blobs, digests: impl IntoIterator<Item = &'a Digest>) {
+    let long_ago = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let times = Timestamps {
+        last_access: long_ago,
+        last_modification: long_ago,
+    };
+    for digest in digests {
+        // One that cannot be marked grows old by itself.
+        let _ = utimensat(CWD, blobs.layout().blob(digest), &times, AtFlags::SYMLINK_NOFOLLOW);
     }
 }
 

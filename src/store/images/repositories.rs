@@ -41,6 +41,16 @@ impl Repositories {
     }
 }
 
+impl FromIterator<Named> for Repositories {
+    fn from_iter<T: IntoIterator<Item = Named>>(each: T) -> Self {
+        let mut named = BTreeMap::<String, Vec<Named>>::new();
+        for it in each {
+            named.entry(it.name.name().to_owned()).or_default().push(it);
+        }
+        Self { named }
+    }
+}
+
 /// Which index.json it is: it is only ever replaced as a whole.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 struct Stamp(u64, u64, i64, i64);
@@ -61,17 +71,12 @@ impl Cache {
         {
             return Ok(Arc::clone(repositories));
         }
-        let mut repositories = Repositories::default();
-        for entry in Index::read(layout)?.entries {
-            if let Some(name) = entry.name {
-                let manifest = entry.descriptor;
-                repositories
-                    .named
-                    .entry(name.name().to_owned())
-                    .or_default()
-                    .push(Named { name, manifest });
-            }
-        }
+        let entries = Index::read(layout)?.entries.into_iter();
+        let named = entries.filter_map(|entry| {
+            let manifest = entry.descriptor;
+            entry.name.map(|name| Named { name, manifest })
+        });
+        let repositories: Repositories = named.collect();
         let repositories = Arc::new(repositories);
         // Read after its stamp was taken, it is at least as new.
         *known() = stamp.map(|stamp| (stamp, Arc::clone(&repositories)));

@@ -26,6 +26,15 @@ pub struct Pruned {
     pub freed: Option<u64>,
 }
 
+/// What goes with an image.
+#[derive(Debug, Default)]
+struct Going {
+    /// What the others lead to, once that was looked at.
+    needed: Option<HashSet<Digest>>,
+    /// What it alone led to.
+    unneeded: HashSet<Digest>,
+}
+
 /// Takes images away from one store, and frees its blobs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Sweep {
@@ -62,11 +71,11 @@ impl Sweep {
             Ok(removed)
         };
         let removed = texts.map(&mut remove).collect();
-        self.commit_without(&edit, &gone)?;
-        if !gone.is_empty() {
-            // The names are gone. That blobs could not be freed changes nothing about it: a later sweep finds them.
-            let _ = self.free(&edit.index, &gone);
+        if gone.is_empty() {
+            return Ok(removed);
         }
+        // That blobs could not be freed changes nothing about the names, which are gone: a later sweep finds them.
+        let _ = self.commit_without(&edit, &gone, KEPT_FOR)?;
         Ok(removed)
     }
 
@@ -77,7 +86,7 @@ impl Sweep {
             return Ok(Some(0));
         }
         let edit = Edit::begin(self.layout())?;
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+        let Some(_alone) = Lock::alone(self.layout())? else {
             return Ok(None);
         };
         let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
@@ -99,28 +108,19 @@ impl Sweep {
         let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
         let going: HashSet<Digest> = going.map(|image| image.id).collect();
         let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.cache);
-        self.commit_without(&edit, &gone)?;
-        let freed = match Lock::try_exclusive(&self.layout().lock())? {
-            None => None,
-            Some(_alone) => {
-                let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
-                let candidates = Reach::of_entries(&gone, &self.cache)?.into_digests();
-                let freed = reach::free(&self.blobs, candidates.difference(&reached));
-                self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
-                Some(freed.saturating_add(leftovers::remove(self.layout(), &reached, age)?))
-            }
-        };
-        self.cache.keep_summaries();
+        let freed = self.commit_without(&edit, &gone, age)??;
         Ok(Pruned { removed, freed })
     }
 
-    /// Frees what interrupted transfers left, and nothing else; `None` where another job is under way.
+    /// Frees what interrupted transfers left, and nothing else; `None` where another job is under way, which may need
+    /// all but the blobs that nobody fetches.
     pub fn partial(&self) -> Result<Option<u64>> {
         if !self.layout().exists()? {
             return Ok(Some(0));
         }
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
-            return Ok(None);
+        let Some(_alone) = Lock::alone(self.layout())? else {
+            let freed = leftovers::remove_partials(self.layout())?;
+            return Ok((freed > 0).then_some(freed));
         };
         leftovers::remove_half_done(self.layout(), Duration::ZERO).map(Some)
     }
@@ -131,7 +131,7 @@ impl Sweep {
             return Ok(false);
         }
         let edit = Edit::begin(self.layout())?;
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
+        let Some(_alone) = Lock::alone(self.layout())? else {
             return Ok(false);
         };
         let reached = Reach::of_index(&edit.index, &self.cache)?.into_digests();
@@ -141,36 +141,68 @@ impl Sweep {
         reach::free(&self.blobs, [digest]);
         Ok(true)
     }
-    /// Writes the index without the entries that are `gone`. On a full disk there is room for it only once something is
-    /// freed: what nobody else needs of the images that were to go, and then what interrupted transfers left.
-    fn commit_without(&self, edit: &Edit, gone: &[IndexEntry]) -> Result<()> {
+    /// Writes the index without the entries that are `gone`, then frees what only they led to and what nothing has needed
+    /// for `age`; within, how many bytes that were, and `None` where another job is under way that may need them.
+    ///
+    /// What is to go is marked as old before its last name goes: where this process cannot free it, because it is killed
+    /// or another job is under way, the next one that frees anything does. That needs no room. Where the disk has none for
+    /// the index either, it is made: by what was to go, by blobs that nobody fetches any more, by what is only worth
+    /// remembering.
+    fn commit_without(&self, edit: &Edit, gone: &[IndexEntry], age: Duration) -> Result<Result<Option<u64>>> {
+        let going = if gone.is_empty() {
+            Ok(Going::default())
+        } else {
+            self.going(&edit.index, gone)
+        };
+        if let Ok(going) = &going {
+            reach::mark(&self.blobs, &going.unneeded);
+        }
         let is_full = |done: &Result<()>| done.as_ref().is_err_and(|e| e.kind() == Kind::NoSpace);
         let mut done = edit.commit();
-        if is_full(&done) && !gone.is_empty() {
-            self.free(&edit.index, gone)?;
+        let mut freed: u64 = 0;
+        if is_full(&done)
+            && let (Ok(going), Some(_alone)) = (&going, Lock::alone(self.layout())?)
+        {
+            freed = reach::free(&self.blobs, &going.unneeded);
             done = edit.commit();
         }
-        if is_full(&done) && self.partial()?.is_some_and(|freed| freed > 0) {
+        if is_full(&done) {
+            freed = freed.saturating_add(leftovers::remove_partials(self.layout())?);
+            self.cache.forget_summaries();
             done = edit.commit();
         }
-        done
+        done?;
+        Ok(going.and_then(|going| self.free(&edit.index, going, age, freed)))
     }
 
-    /// Frees what only the entries that are `gone` led to, and once a process old leftovers. The caller holds the
-    /// index's lock.
-    fn free(&self, index: &Index, gone: &[IndexEntry]) -> Result<()> {
-        let Some(_alone) = Lock::try_exclusive(&self.layout().lock())? else {
-            return Ok(());
+    /// What may go with these entries.
+    fn going(&self, index: &Index, gone: &[IndexEntry]) -> Result<Going> {
+        let needed = Reach::of_index(index, &self.cache)?.into_digests();
+        let mut unneeded = Reach::of_entries(gone, &self.cache)?.into_digests();
+        unneeded.retain(|digest| !needed.contains(digest));
+        let needed = Some(needed);
+        Ok(Going { needed, unneeded })
+    }
+
+    /// Frees what goes, and what is old: that once a process, unless it is asked for. The caller holds the index's lock.
+    fn free(&self, index: &Index, going: Going, age: Duration, before: u64) -> Result<Option<u64>> {
+        let is_asked_for = age < KEPT_FOR || going.unneeded.is_empty();
+        let Some(_alone) = Lock::alone(self.layout())? else {
+            self.cache.keep_summaries();
+            return Ok((before > 0).then_some(before));
         };
-        let reached = Reach::of_index(index, &self.cache)?.into_digests();
-        let candidates: HashSet<Digest> = Reach::of_entries(gone, &self.cache)?.into_digests();
-        reach::free(&self.blobs, candidates.difference(&reached));
-        if !self.has_swept.swap(true, Ordering::Relaxed) {
-            leftovers::remove(self.layout(), &reached, KEPT_FOR)?;
-            self.cache.shrink_summaries(|manifest| reached.contains(manifest))?;
+        let mut freed = before.saturating_add(reach::free(&self.blobs, &going.unneeded));
+        if !self.has_swept.swap(true, Ordering::Relaxed) || is_asked_for {
+            let needed = match going.needed {
+                Some(needed) => needed,
+                None => Reach::of_index(index, &self.cache)?.into_digests(),
+            };
+            freed = freed.saturating_add(leftovers::remove(self.layout(), &needed, age)?);
+            // What cannot be written now is only longer than it need be.
+            let _ = self.cache.shrink_summaries(|manifest| needed.contains(manifest));
         }
         self.cache.keep_summaries();
-        Ok(())
+        Ok(Some(freed))
     }
 
     fn layout(&self) -> &Arc<Layout> {

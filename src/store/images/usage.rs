@@ -10,6 +10,7 @@ use crate::image::{Descriptor, Digest, Size};
 use crate::store::append_log;
 use crate::store::blobs::{self, Blobs};
 use crate::store::bytes::unpacked;
+use crate::store::files;
 use crate::store::images::catalog::Image;
 use crate::store::images::manifest_cache::ManifestCache;
 use crate::store::notes::summaries::Summary;
@@ -139,6 +140,10 @@ fn measure(layer: &Layer, blobs: &Blobs) -> Result<Size> {
     }
     match unpacked::size(file) {
         Ok(unpacked) => Ok(unpacked.unwrap_or(Size::Exactly(size))),
+        Err(e) if e.raw_os_error().is_some() => {
+            let path = blobs.layout().blob(&layer.digest);
+            Err(files::at(&path)(e)).during(format!("unpacking blob {}", layer.digest))
+        }
         Err(e) => Err(Error::new(Kind::Corrupt, e.to_string())).during(format!("unpacking blob {}", layer.digest)),
     }
 }

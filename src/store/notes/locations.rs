@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{During, Result};
+use crate::error::Result;
 use crate::image::Digest;
 use crate::store::append_log;
 use crate::store::layout::Layout;
@@ -16,7 +16,7 @@ pub(in crate::store) fn remember(layout: &Layout, domain: &str, path: &str, blob
         .iter()
         .filter(|blob| !known.contains(&(fact.clone(), (*blob).clone())));
     append_log::append(&layout.locations(), new.map(|blob| (fact.clone(), blob)))
-        .during(format!("writing {}", layout.locations().display()))
+        .map_err(|e| layout.failure(e).during("noting where blobs are"))
         .map(drop)
 }
 

@@ -31,7 +31,7 @@ impl<F: Fn(u64) -> BlobReader> Scripted<F> {
     }
 
     fn opener(&self) -> Opener<'_> {
-        Opener::new(move |offset| {
+        transfer::opener(move |offset| {
             self.asked.borrow_mut().push(offset);
             Box::pin(async move { Ok((self.answer)(offset)) })
         })

@@ -273,6 +273,40 @@ fn a_job_under_way_keeps_every_blob() {
 }
 
 #[test]
+fn what_could_not_be_freed_goes_with_the_next_command_that_frees() {
+    let shop = shop(&["nginx"], &["nginx:1.14"]);
+    let other = Store::at(shop.store.root().into());
+    let session = other.begin().unwrap();
+    remove(&shop.store, "nginx", Force::No).unwrap();
+    // Of what went, somebody needs this after all.
+    assert!(other.blobs().touch(&Digest::of(b"middle")).unwrap());
+    drop(session);
+    let next = Store::at(shop.store.root().into());
+    let pruned = next.sweep().prune(|_| false, layout::KEPT_FOR).unwrap();
+    assert!(pruned.freed.unwrap() > 0);
+    let is_there = |layer: &str| next.blobs().has(&Digest::of(layer.as_bytes()));
+    assert_eq!(
+        ["top", "middle", "base", "fourteen"].map(is_there),
+        [false, true, true, true]
+    );
+    assert!(!next.blobs().has(&shop.new.digest));
+}
+
+#[test]
+fn what_nobody_fetches_is_freed_beside_a_job() {
+    let shop = shop(&["nginx"], &[]);
+    let session = shop.store.begin().unwrap();
+    let [idle, busy] = [Digest::of(b"idle"), Digest::of(b"busy")].map(|digest| shop.store.layout.partial(&digest));
+    fs::write(&idle, "12345").unwrap();
+    let held = File::create(&busy).unwrap();
+    held.lock().unwrap();
+    assert_eq!(shop.store.sweep().partial().unwrap(), Some(5));
+    assert!(!idle.exists() && busy.exists());
+    assert_eq!(shop.store.sweep().partial().unwrap(), None);
+    drop(session);
+}
+
+#[test]
 fn leftovers_of_killed_jobs_are_kept_for_a_week() {
     let shop = shop(&["nginx"], &["nginx:1.14"]);
     let session = shop.store.begin().unwrap();

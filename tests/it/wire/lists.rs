@@ -44,7 +44,7 @@ fn thousands_of_tags_come_page_by_page() {
 fn every_page_comes_however_the_link_to_it_is_written() {
     let other = Recorder::alone();
     let elsewhere = other.url();
-    let forms: [(&str, String); 6] = [
+    let forms: [(&str, String); 14] = [
         ("</v2/key/x/tags/list?", format!("<{elsewhere}/v2/key/x/tags/list?")),
         (
             "</v2/key/x/tags/list?",
@@ -54,6 +54,14 @@ fn every_page_comes_however_the_link_to_it_is_written() {
         ("</v2/key/x/tags/list?", "</v2/x/tags/list?".to_owned()),
         ("</v2/key/x/tags/list?", "</key/x/tags/list?".to_owned()),
         ("</v2/key/x/tags/list?", "<?".to_owned()),
+        ("rel=\"next\"", "rel=next".to_owned()),
+        ("rel=\"next\"", "REL=\"NEXT\"".to_owned()),
+        ("; rel=\"next\"", ";title=\"a, b; c\";rel=\"last next\"".to_owned()),
+        ("from=2>", "from=2#here>".to_owned()),
+        ("</v2", "<https://127.0.0.1/v2".to_owned()),
+        ("</v2", "</v2/other>; rel=\"prev\", </v2".to_owned()),
+        ("next\"", "next\", </v2/other>; rel=\"first\"".to_owned()),
+        ("</v2/key/x/tags/list", "</v2/key/x/tags/list/../list".to_owned()),
         // Cloudflare's serverless-registry
         (
             "</v2/key/x/tags/list?from=2>; rel=\"next\"",
@@ -100,8 +108,13 @@ fn a_link_that_forgot_the_encryption_is_put_right() {
 }
 
 /// Lists that go on where nothing comes: what follows the part of the first page that was to lead on.
-const DEAD_ENDS: [(&str, &str, &str); 3] = [
+const DEAD_ENDS: [(&str, &str, &str); 8] = [
     ("</v2/gone?n=1>; rel=next", "/v2/gone?n=1", "404"),
+    ("</v2/shut?n=1>; REL=NEXT", "/v2/shut?n=1", "unauthorized"),
+    ("</v2/busy?n=1>;rel=\"next\"", "/v2/busy?n=1", "toomanyrequests"),
+    ("</v2/page?n=1>; rel=next", "/v2/page?n=1", "no list came"),
+    ("</v2/json?n=1>; rel=next", "/v2/json?n=1", "no list came"),
+    ("</v2/wall?n=1>; rel=next", "/v2/wall?n=1", "no list came"),
     ("<LIST>; rel=next", "LIST", "this page was read before"),
     ("<ftp://far/x>; rel=next", "ftp://far/x", "this is no address"),
 ];
@@ -114,6 +127,21 @@ fn cut(recorder: &Recorder, path: &'static str, body: &Value, link: &str) {
         .on_path("GET", path)
         .respond(move |request| Some(reply.clone().header("Link", &link.replace("LIST", &request.path))));
     recorder.on_path("GET", "/v2/gone").answer(404, &[], "");
+    recorder.on_path("GET", "/v2/shut").answer(401, &[], "");
+    let used_up = [("ratelimit-remaining", "0;w=21600")];
+    recorder
+        .on_path("GET", "/v2/busy")
+        .answer(429, &used_up, "{\"message\":\"later\"}");
+    let html = [("Content-Type", "text/html")];
+    recorder
+        .on_path("GET", "/v2/page")
+        .answer(200, &html, "<html>welcome</html>");
+    let refusal = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"who are you\"}]}";
+    recorder.on_path("GET", "/v2/json").answer(200, &[], refusal);
+    recorder.on_path("GET", "/v2/wall").redirect(302, "/signin");
+    recorder
+        .on_path("GET", "/signin")
+        .answer(200, &html, "<html>sign in</html>");
 }
 
 #[test]
@@ -175,6 +203,102 @@ fn nothing_is_removed_or_copied_by_a_list_that_was_cut() {
             line.recorder
                 .count(|r| r.method == "DELETE" && r.path.contains("sha256:")),
             0
+        );
+    }
+}
+
+#[test]
+fn a_list_without_end_comes_to_one() {
+    for (page, why) in [
+        // The same page, and ever new ones without anything new.
+        ("n=0", "this page was read before"),
+        ("n=0&last=NUMBER", "it has no end"),
+        ("last=NUMBER", "it has no end"),
+    ] {
+        let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+        let number = std::sync::atomic::AtomicU32::new(0);
+        recorder.on_path("GET", "/v2/x/tags/list").respond(move |_| {
+            let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+            let tags = if page.starts_with("n=0") {
+                json!([])
+            } else {
+                json!(["1"])
+            };
+            let reply = Reply::json(200, &json!({"name": "x", "tags": tags}));
+            let page = page.replace("NUMBER", &number);
+            Some(reply.header("Link", &format!("</v2/x/tags/list?{page}>; rel=\"next\"")))
+        });
+        let run = sandbox.rdock(&["tags", &format!("{}/x", recorder.host())]).fails(1);
+        assert!(first_line(&run).contains(why), "{run}");
+    }
+}
+
+#[test]
+fn many_pages_that_overlap_name_each_tag_once() {
+    let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+    recorder.on_path("GET", "/v2/x/tags/list").respond(|request| {
+        let from: u32 = request
+            .path
+            .split_once("from=")
+            .map_or(0, |(_, from)| from.parse().unwrap());
+        let reply = Reply::json(
+            200,
+            &json!({"tags": ["0", from.to_string(), null, (from + 1).to_string()]}),
+        );
+        Some(if from < 300 {
+            reply.header("Link", &format!("<?from={}>; rel=next", from + 1))
+        } else {
+            reply
+        })
+    });
+    let run = sandbox.rdock(&["tags", "-q", &format!("{}/x", recorder.host())]).ok();
+    let all: Vec<String> = (0..=301).map(|number| number.to_string()).collect();
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), all);
+}
+
+#[test]
+fn any_other_json_is_no_list() {
+    for body in [
+        "{}",
+        "[]",
+        "null",
+        "\"x\"",
+        "{\"errors\":[]}",
+        "{\"tags\":7}",
+        "{\"repositories\":{}}",
+    ] {
+        let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+        recorder
+            .on(|_| true)
+            .answer(200, &[("Content-Type", "application/json")], body);
+        let host = recorder.host();
+        for arguments in [["tags", &format!("{host}/x")], ["catalog", &host]] {
+            let run = sandbox.rdock(&arguments).fails(1);
+            assert!(
+                first_line(&run).contains("is not valid JSON") || first_line(&run).contains("is no list"),
+                "{run}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tag_that_cannot_be_looked_at_keeps_its_siblings_from_being_removed() {
+    for status in [400, 403, 405, 418, 500, 501, 507] {
+        let line = Line::small();
+        line.registry.push("team/app", "sibling", &line.image);
+        line.recorder
+            .on_path("GET", "/manifests/sibling")
+            .answer(status, &[("Retry-After", "0")], "");
+        for (method, part) in [("HEAD", "/manifests/sibling"), ("DELETE", "/manifests/latest")] {
+            line.recorder.on_path(method, part).answer(405, &[], "");
+        }
+        let run = line.sandbox.rdock(&["rmi", "--remote", &line.name()]).fails(1);
+        assert_eq!(
+            line.recorder
+                .count(|r| r.method == "DELETE" && r.path.contains("sha256:")),
+            0,
+            "{status}: {run}"
         );
     }
 }

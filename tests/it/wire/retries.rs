@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::{Line, ask_for_token, first_line};
 use crate::support::fault::Reply;
+use crate::support::image::Image;
+use crate::support::layer::Layer;
+use crate::support::raw::{RawServer, pass_on, read_head, reset};
 use crate::support::recorder::Recorder;
+use crate::support::sandbox::Sandbox;
 use serde_json::json;
 
 const SOON: [(&str, &str); 1] = [("Retry-After", "0")];
@@ -71,6 +75,34 @@ fn a_quota_with_a_date_is_waited_for() {
 }
 
 #[test]
+fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
+    let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "Rate exceeded"}]}).to_string();
+    let line = Line::new(&Image::new().layer(Layer::files(4, 700_000)));
+    for (method, part) in [
+        ("GET", "/manifests/"),
+        ("GET", "/blobs/"),
+        ("HEAD", "/manifests/"),
+        ("GET", "/tags/"),
+        ("HEAD", "/blobs/"),
+        ("POST", "/blobs/uploads/"),
+        ("PATCH", "/blobs/uploads/"),
+        ("PUT", "/blobs/uploads/"),
+        ("PUT", "/manifests/"),
+    ] {
+        let limited = line.recorder.on_path(method, part).times(1);
+        limited.answer(429, &[], body.as_str());
+    }
+    line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
+    line.pull().ok();
+    line.pull().ok();
+    line.sandbox
+        .rdock(&["tags", &format!("{}/team/app", line.recorder.host())])
+        .ok();
+    line.push().ok();
+    assert_eq!(line.recorder.count(|request| request.status == 429), 9);
+}
+
+#[test]
 fn a_token_server_with_too_many_requests_is_asked_again() {
     let (line, tokens) = (Line::small(), Recorder::alone());
     ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
@@ -119,4 +151,64 @@ fn what_will_not_pass_is_asked_once() {
             "{status}"
         );
     }
+}
+
+#[test]
+fn a_first_request_that_is_cut_off_is_sent_again() {
+    type Cut = fn(&mut std::net::TcpStream);
+    let cuts: [Cut; 3] = [
+        |stream| reset(stream),
+        |stream| drop(read_head(stream)),
+        |stream| {
+            read_head(stream);
+            reset(stream);
+        },
+    ];
+    for cut in cuts {
+        let line = Line::small();
+        let upstream = line.recorder.host();
+        // The second one asks whether it is TLS that is spoken there.
+        let server = RawServer::start(move |number, stream| match number {
+            0..2 => cut(stream),
+            _ => pass_on(stream, &upstream),
+        });
+        line.sandbox
+            .rdock(&["pull", &format!("{}/team/app", server.host())])
+            .ok();
+        line.assert_whole();
+    }
+}
+
+#[test]
+fn a_first_request_that_meets_silence_is_sent_again() {
+    let line = Line::small();
+    let upstream = line.recorder.host();
+    let server = RawServer::start(move |number, stream| match number {
+        0..2 => {
+            let _ = std::io::copy(stream, &mut std::io::sink());
+        }
+        _ => pass_on(stream, &upstream),
+    });
+    let name = format!("{}/team/app", server.host());
+    line.sandbox.rdock(&["pull", "--stall-timeout", "1s", &name]).ok();
+}
+
+#[test]
+fn a_host_that_only_hangs_up_is_tried_three_times() {
+    let server = RawServer::start(|_, stream| drop(read_head(stream)));
+    let run = Sandbox::new()
+        .rdock(&["pull", &format!("{}/x", server.host())])
+        .fails(1);
+    assert!(first_line(&run).ends_with("/v2/\": EOF"), "{run}");
+    // Each with a look at whether it is TLS that is spoken there.
+    assert!((3..=6).contains(&server.connections()), "{}", server.connections());
+}
+
+#[test]
+fn tries_of_one_layer_are_not_tried_again_by_another() {
+    let line = Line::new(&Image::new().layer(Layer::files(1, 10)));
+    line.recorder.on_path("POST", "/blobs/uploads/").answer(503, &SOON, "");
+    line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
+    line.push_with(&["--max-concurrent", "1"]).fails(1);
+    assert_eq!(line.recorder.count(|request| request.is("POST", "/blobs/uploads/")), 6);
 }

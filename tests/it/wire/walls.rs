@@ -57,12 +57,69 @@ fn a_login_behind_a_wall_or_at_a_web_server_is_refused_and_not_kept() {
         assert!(!run.stdout.contains("Login Succeeded"), "{run}");
         assert!(!sandbox.config_path().exists(), "{redirect:?}");
     }
-    let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
-    recorder
-        .on(|_| true)
-        .answer(200, &[("Content-Type", "text/plain")], "It works!");
-    let run = login(&sandbox, &recorder.host(), PASSWORD).fails(1);
-    assert!(first_line(&run).contains("which is no answer of its registry"), "{run}");
+    for (status, kind, body) in [
+        (200, "text/plain", "It works!"),
+        (200, "text/html", ""),
+        (200, "text/html; charset=utf-8", "{}"),
+        (204, "text/html", ""),
+        (511, "text/html", "<html>sign in to the network</html>"),
+        (403, "text/html", "<html>no</html>"),
+        (404, "application/json", "{}"),
+    ] {
+        let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+        recorder.on(|_| true).answer(status, &[("Content-Type", kind)], body);
+        let run = login(&sandbox, &recorder.host(), PASSWORD).fails(1);
+        assert!(first_line(&run).contains("login attempt to "), "{status} {kind}: {run}");
+        assert!(!sandbox.config_path().exists(), "{status} {kind}");
+    }
+}
+
+#[test]
+fn a_registry_s_greeting_needs_no_header_of_its_own() {
+    for (kind, body) in [
+        ("application/json", "{}"),
+        ("application/json", ""),
+        ("", "{\"ok\":true}"),
+    ] {
+        let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
+        recorder.on(|_| true).answer(200, &[("Content-Type", kind)], body);
+        login(&sandbox, &recorder.host(), PASSWORD).ok();
+    }
+}
+
+#[test]
+fn pages_in_place_of_an_upload_s_answers_are_told_at_once() {
+    for (method, part) in [
+        ("POST", "/blobs/uploads/"),
+        ("PUT", "/blobs/uploads/"),
+        ("PUT", "/manifests/"),
+    ] {
+        let line = Line::small();
+        line.recorder.on_path("HEAD", "/blobs/").answer(404, &[], "");
+        line.recorder.on_path(method, part).answer(200, &HTML, PAGE);
+        let run = line.push().fails(1);
+        assert!(
+            run.stderr.contains("answers, but not as a registry does"),
+            "{method} {part}: {run}"
+        );
+        assert!(!run.stdout.contains("Retrying"), "{method} {part}: {run}");
+    }
+}
+
+#[test]
+fn an_empty_answer_is_a_registry_s_word_though_it_is_called_a_page() {
+    // Quay is made with Flask, which calls every empty answer text/html.
+    let line = Line::small();
+    line.recorder
+        .on(|r| ["POST", "PATCH", "PUT", "DELETE"].contains(&r.method.as_str()))
+        .set_header("Content-Type", "text/html; charset=utf-8");
+    line.push().ok();
+    let digest = &line.image.digest;
+    line.recorder.on_path("DELETE", "/manifests/").answer(202, &HTML, "");
+    let name = format!("{}/team/copy", line.recorder.host());
+    line.sandbox.rdock(&["rmi", "--remote", &name]).ok();
+    let by_digest = format!("{name}@{digest}");
+    line.sandbox.rdock(&["rmi", "--remote", "--force", &by_digest]).ok();
 }
 
 #[test]
@@ -82,7 +139,10 @@ fn a_manifest_is_stored_by_201_or_by_its_digest_alone() {
         (201, false, true),
         (200, true, true),
         (202, true, true),
+        (204, true, true),
         (200, false, false),
+        (202, false, false),
+        (204, false, false),
     ] {
         let line = Line::small();
         line.pull().ok();
@@ -113,6 +173,7 @@ fn a_blob_is_there_by_its_digest_or_its_length_and_never_as_a_page() {
     let wrong = format!("sha256:{}", "a".repeat(64));
     for headers in [
         &[("Content-Type", "text/html")] as &[(&str, &str)],
+        &[("Content-Type", "application/octet-stream")],
         &[("Content-Length", "123456789")],
         &[("Docker-Content-Digest", &wrong)],
     ] {
@@ -200,4 +261,25 @@ fn a_wrong_password_is_told_where_only_the_token_server_sees_it() {
         let run = if is_right { run.ok() } else { run.fails(1) };
         assert_eq!(run.stdout.contains("Login Succeeded"), is_right, "{run}");
     }
+}
+
+#[test]
+fn a_digest_that_is_claimed_in_place_of_the_one_asked_for_is_not_believed() {
+    let line = Line::small();
+    let wrong = format!("sha256:{}", "a".repeat(64));
+    line.recorder
+        .on(|r| r.method == "HEAD" && r.path.contains("/manifests/sha256:"))
+        .answer(200, &[("Docker-Content-Digest", &wrong)], "");
+    let name = format!("{}/team/app@{}", line.recorder.host(), line.image.digest);
+    let digest = line.sandbox.rdock(&["digest", &name]).ok();
+    assert_eq!(digest.stdout.trim(), line.image.digest);
+    // Nor is the image taken to be there.
+    let empty = crate::support::serve::Serve::open();
+    let front = Recorder::front(&empty.host());
+    front
+        .on_path("HEAD", "/manifests/sha256:")
+        .answer(200, &[("Docker-Content-Digest", &wrong)], "");
+    let copy = format!("{}/team/copy", front.host());
+    line.sandbox.rdock(&["copy", &line.name(), &copy]).ok();
+    empty.get("/v2/team/copy/manifests/latest").is(200);
 }

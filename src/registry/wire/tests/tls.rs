@@ -11,11 +11,13 @@ use tokio_rustls::TlsAcceptor;
 use super::super::auth::CredentialSource;
 use super::super::certificates::{Certificates, ClientCertificate};
 use super::super::host::Host;
-use super::super::origin::Zone;
 use super::super::request::Request;
 use super::super::resolver::Resolver;
-use super::super::tls::{Roots, unverified, verified};
-use super::super::transport::{Client, UrlPolicy};
+use super::super::tls::{Roots, Tls, unverified, verified};
+use super::super::trace::Trace;
+use super::super::transport::{Client, Surroundings};
+use super::super::url_policy::UrlPolicy;
+use super::super::zone::Zone;
 use super::super::{Trust, Wire};
 use super::fake::{Fake, reply};
 use crate::error::{Clue, Result};
@@ -65,22 +67,23 @@ fn trusting(authorities: &[CertificateDer<'static>]) -> Certificates {
     }
 }
 
+fn client(tls: &Tls, zone: Zone) -> Result<Client> {
+    let policy = UrlPolicy { insecure: false, zone };
+    let surroundings = Surroundings {
+        resolver: Resolver::default(),
+        no_proxy: NoProxy::default(),
+        idle_timeout: std::time::Duration::from_secs(5),
+        trace: Trace::default(),
+    };
+    Client::new(tls, policy, &surroundings)
+}
+
 async fn ask(domain: &str, own: Certificates) -> Result<u16> {
     let tls = verified(&Roots::load(), own).unwrap();
-    let client = Client::new(
-        &tls,
-        &Resolver::default(),
-        &NoProxy::default(),
-        std::time::Duration::from_secs(5),
-    )
-    .unwrap();
+    let client = client(&tls, Zone::Loopback).unwrap();
     let url = Url::parse(&format!("https://{domain}/v2/")).unwrap();
-    let policy = UrlPolicy {
-        insecure: false,
-        zone: Zone::Private,
-    };
     let request = Request::new(Method::GET, "/v2/");
-    let answer = client.exchange(&request, &url, None, policy).await?;
+    let answer = client.exchange(&request, &url, None).await?;
     Ok(answer.status.as_u16())
 }
 
@@ -186,13 +189,24 @@ async fn a_client_certificate_is_shown_to_who_knows_it() {
 
 #[tokio::test]
 async fn the_http_client_takes_our_tls_set_up() {
-    assert!(
-        Client::new(
-            &unverified().unwrap(),
-            &Resolver::default(),
-            &NoProxy::default(),
-            std::time::Duration::from_secs(5)
-        )
-        .is_ok()
-    );
+    assert!(client(&unverified().unwrap(), Zone::Public).is_ok());
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nearer_than_its_registry_is_not_connected_to() {
+    let fake = Fake::start(|_, _| reply(200).into()).await;
+    let port = fake.domain.rsplit(':').next().unwrap();
+    let url = Url::parse(&format!("http://localhost:{port}/v2/")).unwrap();
+    let request = Request::new(Method::GET, "/v2/");
+    let ask = async |zone| {
+        let client = client(&unverified().unwrap(), zone).unwrap();
+        client
+            .exchange(&request, &url, None)
+            .await
+            .map(|answer| answer.status.as_u16())
+    };
+    let error = ask(Zone::Private).await.unwrap_err().to_string();
+    assert!(error.ends_with(", an address inside the network: refused"), "{error}");
+    assert_eq!(fake.lines().len(), 0);
+    assert_eq!(ask(Zone::Loopback).await.unwrap(), 200);
 }

@@ -1,11 +1,14 @@
-//! How many blobs are on their way in or out at once. The more they are, the less each may hold in memory, so that
-//! together they hold no more than a few do.
+//! How many blobs come at once. The more they are, the less each may hold in memory, so that together they hold no more
+//! than a few do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Up to so many, each may hold what measured best for one alone.
 const FEW: usize = 4;
+
+/// As many others as there may be.
+const MANY: usize = 15;
 
 /// Blobs of at most this size are not counted and need not share: they hold little whatever they may.
 const SMALL: u64 = 5 << 18;
@@ -19,6 +22,11 @@ pub(super) struct MemoryShares(Arc<AtomicUsize>);
 pub(super) struct MemoryShare(Option<MemoryShares>);
 
 impl MemoryShares {
+    /// For one of many blobs that do not know of one another.
+    pub(super) fn among_many() -> Self {
+        Self(Arc::new(AtomicUsize::new(MANY)))
+    }
+
     /// For a blob of this size.
     pub(super) fn join(&self, bytes: u64) -> MemoryShare {
         if bytes <= SMALL {

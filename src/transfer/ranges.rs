@@ -1,8 +1,10 @@
-//! Brings the missing bytes of one blob to its writing thread: over one stream, or over several at once where the
-//! source gives spans and says that they help.
+//! Brings the missing bytes of one blob to whoever writes them: over one stream, or over several at once where the
+//! source gives spans and they help. How many streams there are and how many bytes wait in memory is decided here.
 
 use std::cell::{Cell, RefCell};
+use std::hint;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,19 +13,18 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time;
 
-use crate::content::{BlobReader, ByteStream, Opener, Span};
+use super::memory_share::{MemoryShare, MemoryShares};
+use super::streams::Streams;
+use crate::content::{Batch, BlobReader, ByteStream, Came, Extents, Filling, Opener, Opening, Span, Wanted};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
-use crate::store::bytes::extents::Extents;
-use crate::store::bytes::partial::Batch;
-use crate::store::memory_share::MemoryShare;
 
 /// Chunks are handed to the writing thread in batches of at least this many bytes: to wake it for each chunk costs as
 /// much as to hash 16 KiB. Where many blobs come at once, each has less.
 const BATCH: usize = 256 << 10;
 const LEAST_BATCH: usize = 64 << 10;
 /// Batches that wait for the writing thread or are in its hands, of a blob that comes with few others.
-pub(in crate::store) const QUEUE: usize = 5;
+const QUEUE: usize = 5;
 /// What is shorter comes over one stream and in one answer, in bytes.
 const SPANS_FROM: u64 = 24 << 20;
 /// The first span shows whether the server knows ranges at all.
@@ -38,28 +39,50 @@ const TRUST: u64 = 8;
 /// How often to ask whether more streams help.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How the missing bytes came.
-pub(in crate::store) enum Came {
-    All,
-    /// The server begins at the start whatever it is asked for. Here is that stream.
-    FromStart(ByteStream),
-    /// There is more than the blob should have.
-    TooMuch,
+/// Opens a blob that comes by itself: over one stream, without a plan.
+pub fn opener<'a>(open: impl Fn(u64) -> Opening<'a, BlobReader> + 'a) -> Opener<'a> {
+    let open = Rc::new(open);
+    let again = Rc::clone(&open);
+    Opener::new(move |from| open(from)).filling(move |wanted| {
+        let open = Rc::clone(&again);
+        fill(
+            wanted,
+            Streams::new(move |from| open(from)),
+            &MemoryShares::among_many(),
+        )
+    })
+}
+
+/// Fills what a sink lacks of a blob from these streams. Of the memory, it takes a share.
+pub(super) fn fill<'a>(wanted: Wanted, streams: Streams<'a>, shares: &MemoryShares) -> Filling<'a> {
+    keep_freed_memory();
+    let (sender, batches) = mpsc::channel(QUEUE);
+    let ranges = Ranges::new(wanted, streams, sender, shares);
+    Filling {
+        batches,
+        coming: Box::pin(ranges.run()),
+    }
 }
 
 /// One blob that is being fetched.
-pub(in crate::store) struct Ranges<'a, 'o> {
-    digest: &'a Digest,
+struct Ranges<'a> {
+    digest: Digest,
     size: u64,
-    open: &'a Opener<'o>,
+    streams: Streams<'a>,
+    /// Came before it was known that a source begins at the start.
+    first: Cell<Option<ByteStream>>,
     sender: mpsc::Sender<Batch>,
-    places: Arc<Semaphore>,
-    memory: &'a MemoryShare,
+    memory: Memory,
     spans: RefCell<Spans>,
+    began: Instant,
+}
+
+/// The bytes that wait for the writer or are in its hands.
+struct Memory {
+    share: MemoryShare,
+    places: Arc<Semaphore>,
     /// Whether bytes had to wait for the writer since the last look.
     has_waited: Cell<bool>,
-    began: Instant,
-    uses_spans: bool,
 }
 
 /// Who fetches what.
@@ -72,6 +95,7 @@ struct Spans {
     kept: u64,
     /// Whether the server gives whole blobs only.
     is_whole_only: bool,
+    are_used: bool,
 }
 
 /// How one stream ended.
@@ -110,37 +134,41 @@ impl Spans {
     }
 }
 
-impl<'a, 'o> Ranges<'a, 'o> {
-    pub(in crate::store) fn new(
-        digest: &'a Digest,
-        size: u64,
-        held: &Extents,
-        open: &'a Opener<'o>,
-        sender: mpsc::Sender<Batch>,
-        memory: &'a MemoryShare,
-    ) -> Self {
-        Self {
+impl<'a> Ranges<'a> {
+    fn new(wanted: Wanted, streams: Streams<'a>, sender: mpsc::Sender<Batch>, shares: &MemoryShares) -> Self {
+        let Wanted {
             digest,
             size,
-            open,
-            sender,
-            places: Arc::new(Semaphore::new(QUEUE)),
-            memory,
+            held,
+            first,
+        } = wanted;
+        let is_worth_it = held.missing(size) > SPANS_FROM || !held.is_one();
+        Self {
             spans: RefCell::new(Spans {
-                done: held.clone(),
                 active: Vec::new(),
                 kept: held.total(),
                 is_whole_only: false,
+                are_used: streams.has_spans() && first.is_none() && is_worth_it,
+                done: held,
             }),
-            has_waited: Cell::default(),
+            memory: Memory {
+                share: shares.join(size),
+                places: Arc::new(Semaphore::new(QUEUE)),
+                has_waited: Cell::default(),
+            },
+            digest,
+            size,
+            streams,
+            first: Cell::new(first),
+            sender,
             began: Instant::now(),
-            uses_spans: open.has_spans() && (held.missing(size) > SPANS_FROM || !held.is_one()),
         }
     }
 
     /// Fetches until nothing is missing. A stream that fails while others flow is replaced, and given up when it brought
     /// nothing; the failure of the last one is the failure of all.
-    pub(in crate::store) async fn run(self) -> Result<Came> {
+    async fn run(self) -> Result<Came> {
+        let uses_spans = self.spans.borrow().are_used;
         let mut under_way = FuturesUnordered::new();
         let mut most = usize::MAX;
         let mut ticks = time::interval(TICK);
@@ -156,7 +184,7 @@ impl<'a, 'o> Ranges<'a, 'o> {
             }
             let ended = tokio::select! {
                 ended = under_way.next() => ended,
-                _ = ticks.tick(), if self.uses_spans => continue,
+                _ = ticks.tick(), if uses_spans => continue,
             };
             match ended {
                 None | Some(End::Done) => {}
@@ -182,19 +210,19 @@ impl<'a, 'o> Ranges<'a, 'o> {
 
     fn width(&self) -> usize {
         let spans = self.spans.borrow();
-        if !self.uses_spans || spans.is_whole_only {
+        if !spans.are_used || spans.is_whole_only {
             return 1;
         }
         // The line brings more than the writer takes: with more streams it would only read back what came out of order.
-        if self.has_waited.take() {
+        if self.memory.has_waited.take() {
             return spans.active.len().max(1);
         }
-        self.open.width(spans.done.missing(self.size))
+        self.streams.width(spans.done.missing(self.size))
     }
 
     fn next(&self, width: usize) -> Option<Range<u64>> {
         let mut spans = self.spans.borrow_mut();
-        let most = if self.uses_spans {
+        let most = if spans.are_used {
             span_length(&spans, self.size, width, self.began.elapsed())
         } else {
             u64::MAX
@@ -208,7 +236,7 @@ impl<'a, 'o> Ranges<'a, 'o> {
             Err(why) => End::Failed { why, has_moved: false },
             Ok(Span { bytes, stream }) if bytes.start == 0 && span.start > 0 => End::FromStart(stream),
             Ok(Span { bytes, .. }) if bytes.start != span.start => {
-                let (digest, asked, got) = (self.digest, span.start, bytes.start);
+                let (digest, asked, got) = (&self.digest, span.start, bytes.start);
                 failed(format!(
                     "blob {digest} was asked for from byte {asked}, but came from {got}"
                 ))
@@ -225,10 +253,16 @@ impl<'a, 'o> Ranges<'a, 'o> {
     }
 
     async fn open(&self, span: Range<u64>) -> Result<Span> {
-        if self.uses_spans {
-            return self.open.span(span).await;
+        if self.spans.borrow().are_used {
+            return self.streams.span(span).await;
         }
-        let BlobReader { offset, stream } = self.open.at(span.start).await?;
+        if let Some(stream) = self.first.take() {
+            return Ok(Span {
+                bytes: 0..self.size,
+                stream,
+            });
+        }
+        let BlobReader { offset, stream } = self.streams.at(span.start).await?;
         let bytes = offset..self.size;
         Ok(Span { bytes, stream })
     }
@@ -254,7 +288,7 @@ impl<'a, 'o> Ranges<'a, 'o> {
                     batch.push(chunk);
                 }
                 ended => {
-                    let (digest, size) = (self.digest, self.size);
+                    let (digest, size) = (&self.digest, self.size);
                     let end = match ended {
                         Some(Err(why)) => End::Failed { why, has_moved: false },
                         _ => failed(format!("blob {digest} ended after {reached} of {size} bytes")),
@@ -266,7 +300,7 @@ impl<'a, 'o> Ranges<'a, 'o> {
                     };
                 }
             }
-            let enough = self.memory.part(BATCH, LEAST_BATCH);
+            let enough = self.memory.share.part(BATCH, LEAST_BATCH);
             if batch.length >= enough {
                 // Whole blocks go quicker into the page cache, but what is cut off keeps its buffer alive: only a few
                 // can afford that.
@@ -287,12 +321,12 @@ impl<'a, 'o> Ranges<'a, 'o> {
     async fn hand(&self, batch: Batch, end: End) -> End {
         let span = batch.offset..batch.end();
         // Where many blobs come at once, fewer places are filled.
-        let spared = QUEUE - self.memory.part(QUEUE, 1);
+        let spared = QUEUE - self.memory.share.part(QUEUE, 1);
         let wanted = u32::try_from(1 + spared).unwrap_or(1);
-        if self.places.available_permits() <= spared {
-            self.has_waited.set(true);
+        if self.memory.places.available_permits() <= spared {
+            self.memory.has_waited.set(true);
         }
-        let place = Arc::clone(&self.places).acquire_many_owned(wanted).await;
+        let place = Arc::clone(&self.memory.places).acquire_many_owned(wanted).await;
         let place = place.ok().and_then(|mut places| places.split(1));
         if self.sender.try_send(batch.placed(place)).is_err() {
             return End::WriterLost;
@@ -300,6 +334,15 @@ impl<'a, 'o> Ranges<'a, 'o> {
         self.spans.borrow_mut().done.add(span);
         end
     }
+}
+
+/// Lets the buffers of the wire come from memory that was used before. glibc gives what is freed back to the system, which
+/// has to clear it again for the next buffer, unless a large block has come and gone (`M_MMAP_THRESHOLD` in mallopt(3)).
+/// This one is never touched, so it costs no memory. Uploads need none of it: their buffers come back by themselves.
+fn keep_freed_memory() {
+    // Blocks of 32 MiB and more do not count.
+    const LARGE: usize = 31 << 20;
+    drop(hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 /// How long the next span should be, in bytes, when so many streams share what is missing.
@@ -337,6 +380,7 @@ mod tests {
             active: Vec::new(),
             kept: 0,
             is_whole_only: false,
+            are_used: true,
         };
         span_length(&spans, 1 << 30, width, Duration::from_millis(millis))
     }
@@ -348,6 +392,27 @@ mod tests {
         assert_eq!(length(16 * MIB, 1, 500), 64 * MIB, "32 MiB a second");
         assert_eq!(length(16 * MIB, 1, 20), 128 * MIB, "800 MiB a second, for 20 ms so far");
         assert_eq!(length(144 * MIB, 1, 180), 800 * MIB);
+    }
+
+    #[test]
+    fn a_writer_that_is_behind_gets_no_second_stream() {
+        let open = |_| -> Opening<'_, BlobReader> { Box::pin(async { Err(Error::new(Kind::Unavailable, "no line")) }) };
+        let span = |_| -> Opening<'_, Span> { Box::pin(async { Err(Error::new(Kind::Unavailable, "no line")) }) };
+        let streams = Streams::new(open).with_spans(span, |_| 7);
+        let wanted = Wanted {
+            digest: Digest::of(b"x"),
+            size: 100 * MIB,
+            held: Extents::default(),
+            first: None,
+        };
+        let (sender, _batches) = mpsc::channel(1);
+        let ranges = Ranges::new(wanted, streams, sender, &MemoryShares::default());
+        assert_eq!(ranges.width(), 7);
+        ranges.next(7);
+        ranges.next(7);
+        ranges.memory.has_waited.set(true);
+        assert_eq!(ranges.width(), 2, "those that flow go on");
+        assert_eq!(ranges.width(), 7, "until it is waited for again");
     }
 
     #[test]

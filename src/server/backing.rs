@@ -1,0 +1,140 @@
+//! The port between the registry and whatever keeps its content: the local store, and memory in the tests of the rules.
+
+pub(in crate::server) mod local;
+#[cfg(test)]
+pub(in crate::server) mod memory;
+pub(in crate::server) mod retention;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use crate::content::Opener;
+use crate::error::{Error, Kind, Result};
+use crate::image::digest::Algorithm;
+use crate::image::{Descriptor, Digest, Manifest, Reference};
+use crate::store::{Named, Repositories};
+
+/// What keeps content for the registry. Clones share it. Its methods block: [`OffThread`] alone calls them.
+pub(in crate::server) trait Backing: Clone + Send + 'static {
+    type Upload: Upload;
+    /// While one is held, nobody else frees what no name leads to.
+    type Hold: Send + 'static;
+
+    /// All names as they are now.
+    fn repositories(&self) -> Result<Arc<Repositories>>;
+
+    /// Puts a manifest and lets `names` point to it; in the same step `gone` are names no more.
+    fn put(&self, manifest: &Manifest, names: &[Reference], gone: &[Reference]) -> Result<()>;
+
+    /// Takes these names away and gives those, in one step.
+    fn rename(&self, gone: &[Reference], given: &[Named]) -> Result<()>;
+
+    /// The bytes of a manifest or another small document, verified; `NotFound` for what is not here.
+    fn document(&self, digest: &Digest) -> Result<Bytes>;
+
+    /// How many bytes the blob has, if it is here.
+    fn size(&self, digest: &Digest) -> Option<u64>;
+
+    /// The blob's bytes from `from` on; `NotFound` for what is not here.
+    fn open(&self, digest: &Digest, from: u64) -> Result<Box<dyn Read + Send>>;
+
+    /// Lets the blob count as new. Whether it is here.
+    fn touch(&self, digest: &Digest) -> Result<bool>;
+
+    /// Removes the blob, unless a name leads to it or somebody holds the content. Whether it is gone.
+    fn free(&self, digest: &Digest) -> Result<bool>;
+
+    /// Removes what no name leads to and nobody has touched for `age`: how many bytes. None when somebody holds it.
+    fn sweep(&self, age: Duration) -> Result<Option<u64>>;
+
+    fn hold(&self) -> Result<Self::Hold>;
+
+    /// Begins an upload under this name: letters, digits and dashes.
+    fn begin_upload(&self, name: &str, algorithm: Algorithm) -> Result<Self::Upload>;
+
+    /// The upload that was left under this name, perhaps by an earlier process.
+    fn left_upload(&self, name: &str) -> Result<Option<Self::Upload>>;
+
+    /// Fetches a blob from elsewhere, from where an earlier try ended. Does not block.
+    async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<()>;
+}
+
+/// Bytes on their way in, before their digest is known. Only between `open` and `close` it may hold a file.
+pub(in crate::server) trait Upload: Sized + Send + 'static {
+    /// How many bytes have come.
+    fn len(&self) -> u64;
+
+    /// How many of them the client knows of: those of a piece that was cut off it may send again.
+    fn told(&self) -> u64;
+
+    /// Says that the client was told of all.
+    fn tell(&mut self);
+
+    /// Makes ready for a piece; `NotFound` for an upload that is gone.
+    fn open(&mut self, at: Start) -> Result<()>;
+
+    /// Adds all of these bytes, or none.
+    fn append(&mut self, bytes: &[Bytes]) -> Result<()>;
+
+    /// Ends the piece.
+    fn close(&mut self, piece: Piece) -> Result<()>;
+
+    /// Makes it the blob of this digest. Other bytes are an error of kind `Corrupt`, and are removed.
+    fn finish(self, digest: &Digest) -> Result<()>;
+
+    fn discard(self) -> Result<()>;
+}
+
+/// Where a piece begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Start {
+    /// Behind all that has come.
+    End,
+    /// Behind what the client knows of; the rest is forgotten.
+    Told,
+}
+
+/// What becomes of a piece of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Piece {
+    Told,
+    /// It was cut off: it is kept, but the client does not know of it yet.
+    Untold,
+    TakenBack,
+}
+
+/// A backing whose work is done off the thread that serves.
+#[derive(Clone)]
+pub(in crate::server) struct OffThread<B>(B);
+
+impl<B: Backing> OffThread<B> {
+    pub(in crate::server) fn new(backing: B) -> Self {
+        Self(backing)
+    }
+
+    pub(in crate::server) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&B) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let backing = self.0.clone();
+        off_thread(move || work(&backing)).await
+    }
+
+    /// Fetches a blob from elsewhere.
+    pub(in crate::server) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<()> {
+        self.0.receive(blob, open).await
+    }
+}
+
+/// Runs work that blocks on another thread.
+pub(in crate::server) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    spawn_blocking(work)
+        .await
+        .map_err(|e| Error::new(Kind::Io, "the thread that works on the store was lost").caused_by(e))?
+}

@@ -1,0 +1,110 @@
+//! Keeps what clients have sent or asked about until its manifest comes, and frees what nothing names.
+//!
+//! While pushes are under way the content is held, so that no other process frees a blob that a client was told is here.
+//! The registry itself spares what was touched lately.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+use super::{Backing, OffThread};
+use crate::error::Result;
+
+/// The most and the least time between two collections.
+const RAREST: Duration = Duration::from_mins(10);
+const OFTENEST: Duration = Duration::from_millis(250);
+/// How long the content stays held after a client has last relied on a blob. For longer its age speaks for it; other
+/// processes can free what only they know of.
+const HELD_FOR: Duration = Duration::from_mins(1);
+
+pub(in crate::server) struct Retention<B: Backing> {
+    store: OffThread<B>,
+    kept_for: Duration,
+    /// Held shared by those who rely on a blob, exclusively while blobs are freed.
+    gate: RwLock<()>,
+    held: RefCell<Option<B::Hold>>,
+    used: Cell<Instant>,
+    collected: Cell<Instant>,
+    /// Whether anything has changed since the last collection.
+    is_due: Cell<bool>,
+}
+
+impl<B: Backing> Retention<B> {
+    pub(in crate::server) fn new(store: OffThread<B>, kept_for: Duration) -> Self {
+        Self {
+            store,
+            kept_for,
+            gate: RwLock::default(),
+            held: RefCell::default(),
+            used: Cell::new(Instant::now()),
+            collected: Cell::new(Instant::now()),
+            is_due: Cell::new(true),
+        }
+    }
+
+    /// Says that a client is still at it.
+    pub(in crate::server) fn keep(&self) {
+        self.used.set(Instant::now());
+    }
+
+    /// Until the guard is dropped, which must be soon, nothing is freed; and from now on for the time that things are
+    /// kept, nothing that is touched.
+    pub(in crate::server) async fn hold(&self) -> Result<RwLockReadGuard<'_, ()>> {
+        let guard = self.gate.read().await;
+        self.used.set(Instant::now());
+        self.is_due.set(true);
+        if self.held.borrow().is_none() {
+            let held = self.store.run(B::hold).await?;
+            self.held.replace(Some(held));
+        }
+        Ok(guard)
+    }
+
+    /// Runs work that frees something, while nothing relies on blobs that no name leads to.
+    pub(in crate::server) async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&B) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _guard = self.gate.write().await;
+        let was_held = self.held.take().is_some();
+        let done = self.store.run(work).await;
+        if was_held && self.used.get().elapsed() < HELD_FOR.min(self.kept_for) {
+            let held = self.store.run(B::hold).await?;
+            self.held.replace(Some(held));
+        }
+        done
+    }
+
+    /// Says that names have gone.
+    pub(in crate::server) fn names_have_gone(&self) {
+        self.is_due.set(true);
+    }
+
+    /// Frees what nothing names and nobody has touched for the time that things are kept. How many bytes that were;
+    /// `None` where there was nothing to do, or another process may need them.
+    pub(in crate::server) async fn collect(&self) -> Result<Option<u64>> {
+        if !self.is_due.get() || self.collected.get().elapsed() < (self.kept_for / 4).min(RAREST) {
+            return Ok(None);
+        }
+        self.collected.set(Instant::now());
+        let age = self.kept_for;
+        let freed = self.alone(move |store| store.sweep(age)).await?;
+        if freed.is_some() && self.held.borrow().is_none() {
+            self.is_due.set(self.used.get().elapsed() < self.kept_for * 2);
+        }
+        Ok(freed)
+    }
+
+    /// How often to look whether something is to be done.
+    pub(in crate::server) fn pace(&self) -> Duration {
+        (self.kept_for / 4).clamp(OFTENEST, HELD_FOR)
+    }
+
+    /// Lets go of the content if nobody has relied on its blobs lately.
+    pub(in crate::server) fn let_go(&self) {
+        if self.used.get().elapsed() >= HELD_FOR.min(self.kept_for) {
+            self.held.take();
+        }
+    }
+}
