@@ -19,6 +19,9 @@ mod rootfs;
 mod tree;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use contents::{Contents, KeepBytes, Reading};
 pub use files::Files;
 pub use folder::Folder;

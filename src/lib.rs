@@ -15,8 +15,7 @@
 //!
 //! Who may use whom, only downward (a test reads the `use` lines and keeps it so):
 //! ```text
-//! main → cli → commands → jobs → places   settings
-//! server
+//! main → cli → commands → server → jobs → places   settings
 //! transfer   registry   store   archive   manifest_lists   ui   neighbours, blind to each other
 //! credentials   progress → content   backoff   tarball
 //! image → error
@@ -53,6 +52,7 @@
 //! - note: what can be lost without losing an image: sizes, locations, upload sessions.
 //! - partial: a blob that has not all arrived, kept for the next try.
 //! - dangling: an image without a name. sweep: to free the blobs that nothing leads to.
+//! - backing: what keeps content for `serve`: the local store. right: what a user may do with which repositories.
 //! - wire: the process's one way to all hosts: connections, TLS, addresses ([`registry::Wire`]).
 //! - endpoint: where a host answers. origin: scheme, host and port of a URL.
 //! - zone: how far away an address is: public, private, or of the link. URL policy: where a registry may lead us

@@ -13,8 +13,9 @@ use rdock::settings::Settings;
 use rdock::ui::Screen;
 use tokio::task::yield_now;
 
-/// Threads that work on the disk for `serve`: enough that a slow write holds nobody up, and few enough to be small.
-const SERVING_THREADS: usize = 16;
+/// Threads that work on the disk for `serve`: enough that a slow write holds nobody up, and few enough to be small. Each
+/// has its own arena of memory in the end: three minutes of pushes left 115 MB with 16 of them, 66 MB in one arena.
+const SERVING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     match complete::answer() {

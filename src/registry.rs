@@ -12,6 +12,7 @@ use crate::credentials::{Credential, Credentials, Secret};
 use crate::error::Result;
 use crate::image::Reference;
 
+pub mod attacks;
 mod blob_parts;
 mod blobs;
 mod hosts;

@@ -7,7 +7,41 @@
 //! `/v2/quay.io/a/b` is `quay.io/a/b`. Blobs belong to the store as a whole: one that is here for any name need not be
 //! sent again for another.
 //!
+//! Where somebody may see one repository and not another, by `--rights` or by tokens, a blob is shown, mounted and named
+//! in those repositories alone that have it.
+//!
+//! A manifest whose descriptors lie about the size of a blob that is here is refused, as is one that lacks a blob, or an
+//! index that lies deeper or is larger than an image may be: whoever pulled it would find out too late.
+//!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>
+//!
+//! # Attacks, and the tests that hold them off
+//! | attack, or slip | test |
+//! | --- | --- |
+//! | indexes without end: nested, or the same child many times | `an_index_that_lies_too_deep_is_refused` `a_child_that_is_listed_many_times_is_looked_through_once` |
+//! | heads that do not end, a byte now and then | `a_head_that_does_not_come_to_its_end_is_answered_with_408` |
+//! | bodies that trickle | `a_body_that_trickles_is_answered_with_408_though_it_is_never_silent` |
+//! | clients that take nothing, or a byte now and then | `a_client_that_takes_a_byte_now_and_then_is_let_go` |
+//! | thousands of idle connections, all of one peer | `idle_connections_give_way_to_who_asks` `who_asks_nothing_gives_way_and_who_is_busy_does_not` |
+//! | upload sessions by the thousand | `one_peer_does_not_take_all_uploads` `an_upload_that_nobody_sends_to_holds_no_file_and_goes_on` |
+//! | a slow disk, or much to read | `who_needs_no_content_does_not_wait_for_who_does` |
+//! | memory: large manifests, many blobs, many tokens | `what_is_asked_for_stays_and_the_rest_takes_no_more_than_it_may` `the_oldest_are_forgotten_and_what_is_said_again_is_not` `tokens_take_no_more_than_they_may` |
+//! | answers without end | `a_long_list_of_referrers_comes_in_pages_that_join_to_the_whole` |
+//! | one Content-Length and another, chunks beside it, two Hosts | `what_a_proxy_could_read_otherwise_is_refused_or_ends_the_connection` |
+//! | bodies that look like requests | `requests_in_a_row_are_each_answered_and_none_is_made_of_a_body` |
+//! | `..`, encoded slashes, digests of other algorithms | `paths_and_digests_that_lead_elsewhere_are_refused` `what_a_hostile_client_writes_gets_a_code_of_the_spec` |
+//! | tags too long or too many, manifests too large | `a_tag_has_at_most_128_characters` `a_manifest_of_more_than_4_mib_is_refused` |
+//! | two clients that end one upload, or one that sends again | `of_two_that_finish_one_upload_one_succeeds` `a_client_that_was_cut_off_sends_all_again_or_goes_on_where_it_is_told` |
+//! | somebody else's upload | `an_upload_belongs_to_its_repository_and_keeps_its_order` |
+//! | deleting what is another repository's | `a_blob_is_deleted_from_its_own_repository_alone` `a_blob_that_another_repository_has_mounted_or_names_stays` |
+//! | a sweep while a push counts on blobs | `content_is_held_for_those_who_rely_on_it_and_let_go_for_other_processes` |
+//! | a repository that one may not see: by its blobs, a mount, a manifest | `a_blob_is_shown_mounted_and_named_where_it_may_be_pulled_alone` |
+//! | the same by another spelling, a list, a token | `another_spelling_of_a_name_opens_nothing` `lists_name_what_the_user_may_pull` `tokens_carry_no_more_than_the_rights_and_the_scopes` |
+//! | users and rights that were taken away | `rights_that_change_hold_at_once_and_a_broken_file_allows_nothing` `a_file_that_breaks_or_goes_lets_nobody_in_and_the_log_says_why` |
+//! | guessing names by time, passwords that bcrypt cuts | `who_is_not_in_the_file_costs_as_much_as_the_costliest` `a_password_that_bcrypt_would_cut_is_no_password` |
+//! | pages of other sites: forms, DNS rebinding, types that are guessed | `a_page_of_another_site_reaches_no_registry_without_a_password` `clients_are_answered_as_dockers_registry_answers_them` |
+//! | own images that anybody could change | `the_own_images_are_served_to_be_read_unless_told_otherwise` |
+//! | passwords in the log | `only_users_in_the_file_get_in` |
 
 mod api;
 mod auth;

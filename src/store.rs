@@ -20,6 +20,15 @@
 //! body-limits       HOST BYTES SECONDS: the longest body that a host takes, and since when that is known
 //! ```
 //!
+//! What is freed, and when. A blob that a name leads to never is. A job holds `lock` shared for as long as it runs, so
+//! that what it found or brought stays; only who holds it alone frees blobs, and blobs that have come in part are freed by
+//! who holds the lock of each. Of what no name leads to,
+//! - what a removed image leaves is marked as old, by a time of writing in 1970, before the name goes. It is freed at once,
+//!   or by the next command that frees anything if a job was under way; beside `serve` that is `serve` itself, within a
+//!   minute. Who relies on it meanwhile touches it, and it is young again.
+//! - what never had a name counts a week from when it came or was touched last: the next try of a killed pull finds it, and
+//!   a client of `serve` may take its time. `system prune` does not wait.
+//!
 //! What a power cut may cost, moment by moment:
 //! - while blobs come in: what arrived in the last seconds. A partial blob with a hole is fetched anew from its start.
 //! - after a pull has named a blob, before the disk has it: that blob. It is noted in `unsynced`, and the note is on the

@@ -11,6 +11,7 @@ mod plan;
 mod ranges;
 mod run;
 mod slots;
+mod spans;
 mod streams;
 mod throttle;
 mod width;

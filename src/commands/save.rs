@@ -49,6 +49,7 @@ async fn save(args: &SaveArgs, target: &ArchiveTarget, context: &Context) -> Res
         far_side: FarSide {
             archives: args.since.clone(),
             lists: args.have.clone(),
+            program: context.settings.program.name().to_owned(),
         },
         reporter: Reporter::new(
             |news| tell(&news, context),

@@ -34,6 +34,13 @@ pub fn to_store(store: &Store, arrivals: Vec<Arrival>) -> Result<bool> {
     Ok(is_new)
 }
 
+/// Names a manifest wherever `name` does it, in one step with taking it in: what a registry that is a cache has fetched
+/// gets its names so.
+pub fn by<T>(names: &[Reference], root: &Digest, name: impl FnOnce() -> Result<T>) -> Result<T> {
+    check(names, root)?;
+    name()
+}
+
 /// Names an image at a place, by what it received there.
 pub(super) async fn to_place(receiver: Box<dyn Receiver>, root: &Manifest, place: &Place) -> Result<()> {
     check(place.reference(), root.digest())?;
@@ -68,8 +75,12 @@ mod tests {
             root: root.digest().clone(),
             image: root.descriptor.clone(),
         };
+        let (names, digest) = (arrival.names.clone(), arrival.root.clone());
         let refused = to_store(&store, vec![arrival]).unwrap_err();
         assert_eq!(refused.kind(), Kind::Conflict);
+        let by = |names: &[Reference]| by(names, &digest, || Ok(()));
+        assert_eq!(by(&names).unwrap_err().kind(), Kind::Conflict);
+        by(&names[..1]).unwrap();
         assert_eq!(store.images().all().unwrap().len(), 0);
     }
 }

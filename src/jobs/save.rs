@@ -38,6 +38,8 @@ pub struct FarSide {
     pub archives: Vec<PathBuf>,
     /// Lists of digests that were written there.
     pub lists: Vec<PathBuf>,
+    /// As what the program that writes them is called.
+    pub program: String,
 }
 
 impl Save<'_> {
@@ -96,10 +98,10 @@ impl Save<'_> {
             file.take(MAX_LIST).read_to_end(&mut text).during(doing())?;
             let listed = archive::held_by_list(&String::from_utf8_lossy(&text));
             if listed.is_empty() {
-                let path = path.display();
+                let (path, program) = (path.display(), &self.far_side.program);
                 return Err(Error::new(
                     Kind::Usage,
-                    format!("{path} lists no digests: let the far side write it with \"load --have\""),
+                    format!("{path} lists no digests: let the far side write it with \"{program} load --have\""),
                 ));
             }
             held.extend(with_layers(&self.store, listed)?);

@@ -175,7 +175,10 @@ impl Receiver for IntoStore {
     fn attach<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()> {
         Box::pin(async move {
             self.put_manifest(manifest).await?;
-            self.0.store.names().list(&[], &[manifest.descriptor.clone()])
+            self.0
+                .store
+                .names()
+                .list(&[], std::slice::from_ref(&manifest.descriptor))
         })
     }
 }

@@ -22,6 +22,7 @@ mod realm;
 mod refusal;
 mod request;
 mod resolver;
+mod server_text;
 mod tls;
 mod token;
 mod trace;

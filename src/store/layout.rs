@@ -257,6 +257,12 @@ impl Layout {
         fs::rename(path, self.blob(digest)).map_err(files::at(&self.blob(digest)))
     }
 
+    /// Makes sure that a blob is on the disk by name: somebody was told that it is here.
+    pub(super) fn sync_name_of(&self, digest: &Digest) -> io::Result<()> {
+        sync_folder(&self.blob_folder(digest.algorithm()))?;
+        sync_folder(&self.blobs())
+    }
+
     /// From now on what this process names is to outlast a power cut.
     pub(super) fn unsettle(&self) {
         self.is_unsettled.store(true, Ordering::Relaxed);

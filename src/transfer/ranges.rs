@@ -14,8 +14,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time;
 
 use super::memory_share::{MemoryShare, MemoryShares};
+use super::spans::Spans;
 use super::streams::Streams;
-use crate::content::{Batch, BlobReader, ByteStream, Came, Extents, Filling, Opener, Opening, Span, Wanted};
+use crate::content::{Batch, BlobReader, ByteStream, Came, Filling, Opener, Opening, Span, Wanted};
 use crate::error::{Error, Kind, Result};
 use crate::image::Digest;
 
@@ -27,15 +28,6 @@ const LEAST_BATCH: usize = 64 << 10;
 const QUEUE: usize = 5;
 /// What is shorter comes over one stream and in one answer, in bytes.
 const SPANS_FROM: u64 = 24 << 20;
-/// The first span shows whether the server knows ranges at all.
-const FIRST: u64 = 16 << 20;
-const LEAST: u64 = 2 << 20;
-const MOST: u64 = 64 << 20;
-/// A span should take about so long: short enough to share the rest well, long enough that asking does not matter.
-const TIME: u64 = 4;
-/// What comes over one stream within a second is asked for at once, since each request costs docker-registry 3 ms; but only
-/// so many times what has come already, since a line may be quick at first only.
-const TRUST: u64 = 8;
 /// How often to ask whether more streams help.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -85,19 +77,6 @@ struct Memory {
     has_waited: Cell<bool>,
 }
 
-/// Who fetches what.
-struct Spans {
-    /// What has been handed to the writer or was there before.
-    done: Extents,
-    /// What is being fetched.
-    active: Vec<Range<u64>>,
-    /// How many bytes were there before.
-    kept: u64,
-    /// Whether the server gives whole blobs only.
-    is_whole_only: bool,
-    are_used: bool,
-}
-
 /// How one stream ended.
 enum End {
     Done,
@@ -109,29 +88,6 @@ enum End {
         why: Error,
         has_moved: bool,
     },
-}
-
-impl Spans {
-    /// The next gap that nobody fetches, and of it no more than `most`.
-    fn next(&mut self, size: u64, most: u64) -> Option<Range<u64>> {
-        let mut taken = self.done.clone();
-        self.active.iter().for_each(|span| taken.add(span.clone()));
-        let gap = taken.gap(0, size)?;
-        let span = gap.start..gap.end.min(gap.start.saturating_add(most));
-        self.active.push(span.clone());
-        Some(span)
-    }
-
-    /// Makes a span longer, for a server that gives more than it is asked for, up to what somebody else fetches or has.
-    fn take_more(&mut self, span: &Range<u64>, end: u64) -> Range<u64> {
-        self.is_whole_only = true;
-        self.active.retain(|it| it != span);
-        let mut taken = self.done.clone();
-        self.active.iter().for_each(|span| taken.add(span.clone()));
-        let longer = taken.gap(span.start, end).unwrap_or_else(|| span.clone());
-        self.active.push(longer.clone());
-        longer
-    }
 }
 
 impl<'a> Ranges<'a> {
@@ -223,7 +179,7 @@ impl<'a> Ranges<'a> {
     fn next(&self, width: usize) -> Option<Range<u64>> {
         let mut spans = self.spans.borrow_mut();
         let most = if spans.are_used {
-            span_length(&spans, self.size, width, self.began.elapsed())
+            spans.length(self.size, width, self.began.elapsed())
         } else {
             u64::MAX
         };
@@ -345,22 +301,6 @@ fn keep_freed_memory() {
     drop(hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
-/// How long the next span should be, in bytes, when so many streams share what is missing.
-fn span_length(spans: &Spans, size: u64, width: usize, elapsed: Duration) -> u64 {
-    let came = spans.done.total().saturating_sub(spans.kept);
-    if came == 0 {
-        return FIRST;
-    }
-    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-    let each = came.saturating_mul(1000) / millis / width as u64;
-    let length = (each * TIME).clamp(2 * LEAST, MOST);
-    if width == 1 {
-        return length.max(each.min(TRUST * came));
-    }
-    let share = spans.done.missing(size) / (2 * width as u64);
-    length.min(share.max(LEAST))
-}
-
 fn failed(why: String) -> End {
     let why = Error::new(Kind::Unavailable, why);
     End::Failed { why, has_moved: false }
@@ -369,30 +309,9 @@ fn failed(why: String) -> End {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::Extents;
 
     const MIB: u64 = 1 << 20;
-
-    fn length(came: u64, width: usize, millis: u64) -> u64 {
-        let mut done = Extents::default();
-        done.add(0..came);
-        let spans = Spans {
-            done,
-            active: Vec::new(),
-            kept: 0,
-            is_whole_only: false,
-            are_used: true,
-        };
-        span_length(&spans, 1 << 30, width, Duration::from_millis(millis))
-    }
-
-    #[test]
-    fn a_span_takes_a_few_seconds_and_a_quick_line_is_asked_seldom() {
-        assert_eq!(length(0, 1, 0), 16 * MIB);
-        assert_eq!(length(16 * MIB, 1, 4000), 16 * MIB, "4 MiB a second");
-        assert_eq!(length(16 * MIB, 1, 500), 64 * MIB, "32 MiB a second");
-        assert_eq!(length(16 * MIB, 1, 20), 128 * MIB, "800 MiB a second, for 20 ms so far");
-        assert_eq!(length(144 * MIB, 1, 180), 800 * MIB);
-    }
 
     #[test]
     fn a_writer_that_is_behind_gets_no_second_stream() {
@@ -413,12 +332,5 @@ mod tests {
         ranges.memory.has_waited.set(true);
         assert_eq!(ranges.width(), 2, "those that flow go on");
         assert_eq!(ranges.width(), 7, "until it is waited for again");
-    }
-
-    #[test]
-    fn streams_beside_one_another_share_what_is_missing() {
-        assert_eq!(length(16 * MIB, 2, 20), 64 * MIB);
-        assert_eq!(length(960 * MIB, 4, 2000), 8 * MIB);
-        assert_eq!(length(1020 * MIB, 4, 2000), 2 * MIB);
     }
 }

@@ -34,7 +34,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transfer", &["error", "image", "content", "progress", "backoff"]),
     (
         "server",
-        &["error", "image", "content", "registry", "store", "transfer"],
+        // What a cache fetches is named as what a job brings: by the one commit point.
+        &["error", "image", "content", "registry", "store", "transfer", "jobs"],
     ),
     ("ui", &["error", "image", "content", "progress", "units"]),
     ("places", PLACES),

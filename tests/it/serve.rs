@@ -1,5 +1,6 @@
 //! `rdock serve`: a registry for every client, over the local images or a folder of its own.
 
+mod attacks;
 mod cache;
 mod conformance;
 mod crowds;

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
 use crate::support::image::{Built, Image};
 use crate::support::index::Index;
 use crate::support::layer::Layer;
 use crate::support::process::Run;
-use crate::support::recorder::Recorder;
 use crate::support::registry::{Registry, free_port};
 use crate::support::sandbox::Sandbox;
 use crate::support::skopeo::inspect_raw;
@@ -276,51 +274,4 @@ fn an_amended_list_takes_an_image_as_it_is_now_and_says_so() {
         list.stdout.contains("\"os.version\": \"7\""),
         "what annotate said stays: {list}"
     );
-}
-
-#[test]
-fn a_list_is_made_whole_or_not_at_all() {
-    let bench = Bench::new();
-    let refused = bench
-        .rdock("create HOST/team/new HOST/team/app:amd64 HOST/team/app:nosuch")
-        .fails(1);
-    assert!(refused.stderr.contains("no such manifest: "), "{refused}");
-    assert_eq!(bench.lists(), []);
-    bench.rdock("create HOST/team/list HOST/team/app:amd64").ok();
-    let before = bench.lists();
-    bench
-        .rdock("create --amend HOST/team/list HOST/other/app:arm64 HOST/team/app:nosuch")
-        .fails(1);
-    assert_eq!(bench.lists(), before);
-
-    // Killed while the last image is waited for.
-    let front = Recorder::front(&bench.registry.host());
-    front.on_path("GET", "/other/app/manifests/").stall_after(0);
-    let by_digest = format!("team/app@{}", bench.amd64.digest);
-    let names = ["team/list", &by_digest, "other/app:arm64"].map(|name| format!("{}/{name}", front.host()));
-    let amd64 = format!("{}/team/app:amd64", front.host());
-    bench.sandbox.rdock(&["manifest", "create", &names[0], &amd64]).ok();
-    let before = bench.lists();
-    let mut arguments = vec!["manifest", "create", "--amend"];
-    arguments.extend(names.iter().map(String::as_str));
-    let mut child = bench.sandbox.spawn(&arguments);
-    front.wait_for(|request| request.is("GET", "/other/app/manifests/"));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(bench.lists(), before);
-    assert_eq!(fs::read_dir(bench.folder()).unwrap().count(), 2);
-}
-
-#[test]
-fn what_a_killed_step_left_is_swept_up_when_it_is_old() {
-    let bench = Bench::new();
-    bench.rdock("create HOST/team/list HOST/team/app:amd64").ok();
-    let (old, new) = (bench.folder().join(".new-old"), bench.folder().join(".new-new"));
-    for left in [&old, &new] {
-        fs::create_dir(left).unwrap();
-    }
-    let long_ago = SystemTime::now() - Duration::from_hours(2);
-    fs::File::open(&old).unwrap().set_modified(long_ago).unwrap();
-    bench.rdock("create HOST/team/second HOST/team/app:amd64").ok();
-    assert!(!old.exists() && new.exists());
 }

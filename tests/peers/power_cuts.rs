@@ -131,6 +131,7 @@ impl Cut {
         line.sandbox.set_env("RDOCK_HOME", &self.store);
         let damaged = self.wrong_blobs().len();
         let run = line.sandbox.rdock(first);
+        println!("{damaged} blobs were wrong before {first:?}");
         assert!(self.wrong_blobs().is_empty(), "{damaged} wrong before {first:?}: {run}");
         line.pull().ok();
         let check = line.sandbox.rdock(&["system", "check"]).ok();
@@ -221,6 +222,11 @@ fn what_exists_nowhere_else_outlasts_a_power_cut() {
     let built = bench.stock("app:1", &Image::new().layer(Layer::seeded(9, 2, 700_000)));
     serve.push("team/app", "1", &built);
     let pushed = disk.cut(1);
+    let alone = serve.put_blob("team/app", b"a blob of its own");
+    let with_blob = disk.cut(2);
+    let blob = format!("served/blobs/{}", alone.replace(':', "/"));
+    let bytes = fs::read(with_blob.store.with_file_name(blob)).unwrap();
+    assert_eq!(bytes, b"a blob of its own");
     loaded.assert_whole(&mut far, 1);
     let pushed = Cut {
         store: pushed.store.with_file_name("served"),

@@ -61,7 +61,7 @@ impl Answer {
     }
 
     /// The same, as the answer of another origin than the one that was asked first.
-    pub(super) fn from_elsewhere(self) -> Self {
+    pub(super) fn elsewhere(self) -> Self {
         let is_elsewhere = true;
         Self { is_elsewhere, ..self }
     }

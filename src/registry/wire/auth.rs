@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 
-use super::authorization::Authorization;
+use super::authorization::{Authorization, secrets};
 use super::challenge::{Challenge, Scope};
 use super::endpoint::Endpoint;
 use super::realm::Realm;
@@ -155,6 +155,16 @@ impl Auth {
     /// What kept the credential from being used.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.borrow().clone()
+    }
+
+    /// All that this host was shown and must not be seen in what it says.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let login = match &self.source {
+            CredentialSource::Given(login) => Some(login),
+            _ => self.found.get().and_then(Option::as_ref),
+        };
+        let of_login = login.map(|login| secrets(&login.credential)).unwrap_or_default();
+        self.tokens.secrets().into_iter().chain(of_login).collect()
     }
 
     /// The identity token that the token server gave for the password.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
-use crate::credentials::Secret;
+use crate::credentials::{Credential, Secret};
 use crate::error::{Error, Kind, Result};
 
 /// A header line and where its secret comes from.
@@ -29,6 +29,12 @@ impl Authorization {
         Self::new("Bearer", token.expose(), name)
     }
 
+    /// What it shows, without the scheme.
+    pub(super) fn secret(&self) -> Option<String> {
+        let (_, secret) = self.value.to_str().ok()?.split_once(' ')?;
+        Some(secret.to_owned())
+    }
+
     fn new(scheme: &str, proof: &str, name: &str) -> Result<Self> {
         let mut value = HeaderValue::try_from(format!("{scheme} {proof}")).map_err(|_| {
             let message = format!("the {scheme} credential cannot stand in an {AUTHORIZATION} header");
@@ -37,6 +43,17 @@ impl Authorization {
         value.set_sensitive(true);
         let name = name.into();
         Ok(Self { value, name })
+    }
+}
+
+/// What a server was shown of a credential, in each form: it may say it again.
+pub(super) fn secrets(credential: &Credential) -> Vec<String> {
+    match credential {
+        Credential::Basic { username, password } => {
+            let pair = format!("{username}:{}", password.expose());
+            vec![BASE64_STANDARD.encode(pair), password.expose().to_owned()]
+        }
+        Credential::IdentityToken(token) | Credential::RegistryToken(token) => vec![token.expose().to_owned()],
     }
 }
 

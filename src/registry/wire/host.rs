@@ -235,6 +235,7 @@ impl Host {
         let body = answer.read_refusal().await;
         let mut failure = Refusal::new(status, &headers, &body);
         failure.is_final = is_final;
+        failure.hide(&self.auth.secrets());
         if is_elsewhere && other.is_none() {
             failure.hide_storage();
         }

@@ -46,12 +46,12 @@ impl OtherRegistries {
         // It knows its own names better than the host that led here.
         let says_scope = challenges.iter().any(|challenge| !challenge.scopes().is_empty());
         let scopes = if says_scope { &[] } else { request.scopes.as_slice() };
-        let refusal = refusal.from_elsewhere();
+        let refusal = refusal.elsewhere();
         match auth.better(endpoint, &base, &challenges, None, scopes).await {
             Ok(Some(proof)) => {
                 refusal.discard().await;
                 let answer = endpoint.exchange(request, &url, Some(&proof.header)).await?;
-                Ok(answer.from_elsewhere())
+                Ok(answer.elsewhere())
             }
             Ok(None) | Err(_) => Ok(refusal),
         }

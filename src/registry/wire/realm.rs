@@ -6,7 +6,7 @@ use super::challenge::Challenge;
 use super::connect_error::authority;
 use super::endpoint::Endpoint;
 use super::origin::{encrypted_again, same_owner};
-use super::refusal::printable;
+use super::server_text::printable;
 use super::url_policy::has_login;
 use super::zone::Zone;
 use crate::error::{Error, Kind, Result};

@@ -1,6 +1,5 @@
 //! What a refusal says, in docker's words (distribution's `registry/client/errors.go` and `errcode`).
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::headers;
+use super::server_text::{printable, quoted};
 use crate::error::{Clue, Error, Kind};
 use crate::image::{Digest, null};
 
@@ -121,6 +121,18 @@ impl Refusal {
             self.reasons.clear();
             self.otherwise = format!("received unexpected HTTP status: {}", described(self.status));
             self.is_stale = matches!(self.status.as_u16(), 400 | 401 | 403);
+        }
+    }
+
+    /// Takes these secrets out of what the server says: some repeat what they were shown.
+    pub(super) fn hide(&mut self, secrets: &[String]) {
+        let said = self.reasons.iter_mut().map(|reason| &mut reason.message);
+        for text in said.chain([&mut self.otherwise]) {
+            for secret in secrets.iter().filter(|secret| secret.len() >= LEAST_SECRET) {
+                if text.contains(secret.as_str()) {
+                    *text = text.replace(secret.as_str(), "***");
+                }
+            }
         }
     }
 
@@ -364,33 +376,8 @@ fn complaint(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// A server's words without the means to steer a terminal.
-pub(in crate::registry) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// The longest part of an unreadable body that is shown.
-const SHOWN: usize = 512;
-
-/// A body between quotes, as Go's `%q` prints it.
-fn quoted(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut quoted = String::from("\"");
-    for c in text.chars().take(SHOWN) {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\x{:02x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push_str(if text.chars().count() > SHOWN { "...\"" } else { "\"" });
-    quoted
-}
+/// Shorter ones are words that stand in any text, in bytes.
+const LEAST_SECRET: usize = 4;
 
 #[cfg(test)]
 mod tests;

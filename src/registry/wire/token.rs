@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::authorization::Authorization;
+use super::authorization::{Authorization, secrets};
 use super::bounded_map::BoundedMap;
 use super::challenge::Scope;
 use super::endpoint::{Endpoint, asked};
@@ -88,6 +88,7 @@ pub(super) async fn fetch(
     if !answer.status.is_success() {
         let (status, headers) = (answer.status, answer.headers.clone());
         let mut failure = Refusal::new(status, &headers, &answer.read_refusal().await);
+        failure.hide(&login.map(|login| secrets(&login.credential)).unwrap_or_default());
         let host = endpoint.domain.clone();
         failure.clue = match (failure.kind(), login) {
             (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
@@ -190,6 +191,14 @@ impl KeptToken {
 }
 
 impl Tokens {
+    /// The tokens themselves; none while one is fetched.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let Ok(kept) = self.0.try_lock() else {
+            return Vec::new();
+        };
+        kept.values().filter_map(|token| token.header.secret()).collect()
+    }
+
     /// The token for these scopes and whether it is just fetched. One equal to `refused` is not given again.
     pub(super) async fn take(
         &self,

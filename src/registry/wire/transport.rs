@@ -114,7 +114,7 @@ impl Client {
             };
             let login = proof.map(|proof| &*proof.name).or(request.holds.as_deref());
             let exchange = self.trace.asks(&method, &at, login, length);
-            let sent = timeout(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout, sending.send()).await;
+            let sent = timeout(head_timeout(idle_timeout), sending.send()).await;
             let mut answer = self.answer(sent.ok(), &at, exchange)?;
             answer.is_elsewhere = is_elsewhere;
             if !answer.is_redirect() {
@@ -146,7 +146,7 @@ impl Client {
     ) -> Result<Answer> {
         let UploadBody { stream, length, watch } = body;
         let idle_timeout = self.idle_timeout;
-        watch.begin(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout);
+        watch.begin(head_timeout(idle_timeout));
         let watching = watch.clone();
         let mut left = length;
         let watched = stream.map(move |item| {
@@ -208,6 +208,11 @@ impl Client {
         let is_matched = |uri| self.proxies.intercept(&uri).is_some();
         !is_direct && url.as_str().parse().is_ok_and(is_matched)
     }
+}
+
+/// How long an answer is waited for, the connection included: whoever took long to be connected to has the half left.
+fn head_timeout(idle_timeout: Duration) -> Duration {
+    idle_timeout.max(CONNECT_TIMEOUT.min(idle_timeout) + idle_timeout / 2)
 }
 
 fn unanswered(url: &Url) -> Error {

@@ -29,6 +29,7 @@ use crate::content::{BlobReader, ByteStream, Source as _};
 use crate::error::{Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::{Descriptor, Digest, Manifest, Reference, Version};
+use crate::jobs::commit;
 use crate::registry::{Registry, Repository};
 use crate::transfer;
 
@@ -143,7 +144,11 @@ impl<B: Backing> Upstream<B> {
     }
 
     async fn keep(&self, manifest: Manifest, names: Vec<Reference>) -> Result<()> {
-        self.store.run(move |store| store.put(&manifest, &names, &[])).await
+        let named = move |store: &B| {
+            let digest = manifest.digest();
+            commit::by(&names, digest, || store.put(&manifest, &names, &[]))
+        };
+        self.store.run(named).await
     }
 
     /// The tags over there; none when it does not tell.

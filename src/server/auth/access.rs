@@ -109,10 +109,10 @@ impl Access {
         match need {
             Need::Nothing | Need::Login => Ok(caller),
             Need::Catalog if caller.may_list_some() => Ok(caller),
-            Need::Catalog => Err(self.challenge(need, is_known.then_some("insufficient_scope"))),
+            Need::Catalog => Err(self.challenge(need, is_known.then_some(INSUFFICIENT))),
             Need::Repository { name, actions, .. } => {
                 if !actions.iter().all(|action| caller.has_scope(name, *action)) {
-                    return Err(self.challenge(need, Some("insufficient_scope")));
+                    return Err(self.challenge(need, Some(INSUFFICIENT)));
                 }
                 if actions.iter().all(|action| caller.has_right(name, *action)) {
                     return Ok(caller);
@@ -167,7 +167,11 @@ impl Access {
                 format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}{wrong}")
             }
         };
-        let refusal = unauthorized().about(detail(need));
+        let detail = match wrong {
+            Some(INSUFFICIENT) => detail(need),
+            _ => nameless(detail(need)),
+        };
+        let refusal = unauthorized().about(detail);
         match HeaderValue::try_from(challenge) {
             Ok(challenge) => refusal.with(WWW_AUTHENTICATE, challenge),
             Err(_) => refusal,
@@ -214,6 +218,8 @@ impl Access {
     }
 }
 
+/// Of a token that is for something else.
+const INSUFFICIENT: &str = "insufficient_scope";
 const BASIC: &str = "Basic realm=\"rdock\"";
 
 /// Who asks for a token.
@@ -282,6 +288,14 @@ fn detail(need: Need<'_>) -> Value {
     };
     let of_action = |action| json!({ "Type": kind, "Class": "", "Name": name, "Action": action });
     actions.split(',').map(of_action).collect()
+}
+
+/// Who has proved nothing reads no name of a repository in the body, not even the one that he asked for.
+fn nameless(mut detail: Value) -> Value {
+    for of_action in detail.as_array_mut().into_iter().flatten() {
+        of_action["Name"] = json!("");
+    }
+    detail
 }
 
 fn basic(proof: &str) -> Option<(String, String)> {

@@ -61,6 +61,11 @@ impl Content {
 }
 
 impl Memory {
+    /// Lets nobody else have it until the guard is dropped.
+    pub(in crate::server) fn block(&self) -> impl Drop {
+        self.content()
+    }
+
     fn content(&self) -> MutexGuard<'_, Content> {
         self.0.lock().unwrap()
     }

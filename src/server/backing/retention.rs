@@ -11,12 +11,13 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use super::{Backing, OffThread};
 use crate::error::Result;
 
-/// The most and the least time between two collections.
-const RAREST: Duration = Duration::from_mins(10);
+/// The most and the least time between two collections. What another process removes while clients are at it is left to
+/// the next one.
+const RAREST: Duration = Duration::from_mins(1);
 const OFTENEST: Duration = Duration::from_millis(250);
 /// How long the content stays held after a client has last relied on a blob. For longer its age speaks for it; other
 /// processes can free what only they know of.
-const HELD_FOR: Duration = Duration::from_mins(1);
+const HELD_FOR: Duration = Duration::from_secs(10);
 
 pub(in crate::server) struct Retention<B: Backing> {
     store: OffThread<B>,
@@ -106,5 +107,66 @@ impl<B: Backing> Retention<B> {
         if self.used.get().elapsed() >= HELD_FOR.min(self.kept_for) {
             self.held.take();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Memory;
+    use super::*;
+    use crate::image::Digest;
+    use crate::image::digest::Algorithm;
+    use crate::server::backing::Upload as _;
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(test);
+    }
+
+    /// Content with one blob that no name leads to.
+    fn content() -> (Memory, Digest) {
+        let (memory, digest) = (Memory::default(), Digest::of(b""));
+        let upload = memory.begin_upload("a", Algorithm::Sha256).unwrap();
+        upload.finish(&digest).unwrap();
+        (memory, digest)
+    }
+
+    #[test]
+    fn content_is_held_for_those_who_rely_on_it_and_let_go_for_other_processes() {
+        run(async {
+            let (memory, digest) = content();
+            let retention = Retention::new(OffThread::new(memory.clone()), Duration::from_hours(1));
+            drop(retention.hold().await.unwrap());
+            retention.let_go();
+            // As another process would.
+            assert_eq!(memory.sweep(Duration::ZERO).unwrap(), None);
+            assert!(!memory.free(&digest).unwrap());
+            let hasty = Retention::new(OffThread::new(memory.clone()), Duration::ZERO);
+            drop((retention, hasty.hold().await.unwrap()));
+            assert_eq!(memory.sweep(Duration::ZERO).unwrap(), None);
+            hasty.let_go();
+            assert_eq!(memory.sweep(Duration::ZERO).unwrap(), Some(0));
+            assert_eq!(memory.size(&digest), None);
+        });
+    }
+
+    #[test]
+    fn what_was_touched_lately_is_not_collected_and_the_rest_is() {
+        run(async {
+            let (memory, digest) = content();
+            let store = OffThread::new(memory.clone());
+            let patient = Retention::new(store.clone(), Duration::from_hours(1));
+            assert_eq!(
+                patient
+                    .alone(|store| store.sweep(Duration::from_hours(1)))
+                    .await
+                    .unwrap(),
+                Some(0)
+            );
+            assert!(memory.size(&digest).is_some());
+            let hasty = Retention::new(store, Duration::ZERO);
+            assert_eq!(hasty.collect().await.unwrap(), Some(0));
+            assert!(memory.size(&digest).is_none());
+        });
     }
 }

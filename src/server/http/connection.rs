@@ -205,7 +205,8 @@ fn turn_away(stream: TcpStream, is_secret: bool) {
     if !is_secret {
         // Nothing is waited for: whoever does not take it sees the connection closed.
         let _ = stream.write_all(
-            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\
+            Content-Length: 0\r\n\r\n",
         );
     }
 }

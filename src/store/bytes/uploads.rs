@@ -168,6 +168,7 @@ impl Upload {
             .layout
             .publish(&self.path, &self.file, digest, &Waiting::ForTheBlob);
         published
+            .and_then(|()| self.layout.sync_name_of(digest))
             .map_err(|e| self.layout.failure(e))
             .during(format!("storing blob {digest}"))
     }

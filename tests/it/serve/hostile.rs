@@ -134,16 +134,96 @@ fn a_manifest_is_what_it_says_or_no_manifest() {
     assert_eq!(serve.get("/v2/a/tags/list").json()["tags"], json!(["t0", "t1", "t2"]));
 }
 
+/// What comes back for these bytes until the registry closes the connection, which it is asked to.
+fn say(serve: &Serve, words: &[u8]) -> String {
+    let mut stream = TcpStream::connect(serve.host()).unwrap();
+    stream.write_all(words).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn what_a_proxy_could_read_otherwise_is_refused_or_ends_the_connection() {
+    let serve = Serve::open();
+    let start = "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\n";
+    let inner = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for headers in [
+        "Transfer-Encoding: chunked\r\nContent-Length: 4",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked, identity",
+        "Content-Length: +4",
+        "Content-Length: 4, 5",
+        "Content-Length: 99999999999999999999999",
+        "Content-Length : 4",
+        "X: a\r\n b",
+        "Host: localhost",
+    ] {
+        let answer = say(
+            &serve,
+            format!("{start}{headers}\r\nConnection: close\r\n\r\n0\r\n\r\n{inner}").as_bytes(),
+        );
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
+        // Both lengths: the chunks count, and nothing is read behind them.
+        let is_both = headers.contains("chunked") && headers.contains("Length");
+        assert!(is_both || answer.starts_with("HTTP/1.1 400"), "{headers}: {answer}");
+    }
+    let old = format!(
+        "{}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        start.replace("1.1", "1.0")
+    );
+    assert!(say(&serve, old.as_bytes()).starts_with("HTTP/1.1 400"));
+    assert!(say(&serve, b"GET /v2/ HTTP/1.1\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 400"));
+    assert!(say(&serve, b"GET /v2/ HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200"));
+    let elsewhere = b"GET http://evil.example/v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(say(&serve, elsewhere).starts_with("HTTP/1.1 421"));
+}
+
+#[test]
+fn requests_in_a_row_are_each_answered_and_none_is_made_of_a_body() {
+    let serve = Serve::open();
+    let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
+    let last = format!("{get}Connection: close\r\n\r\n");
+    let row = format!("{}{last}", format!("{get}\r\n").repeat(99));
+    assert_eq!(say(&serve, row.as_bytes()).matches("HTTP/1.1 200").count(), 100);
+    // A body that nobody wants is not the next request.
+    let body = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for line in [
+        "GET /v2/",
+        "HEAD /v2/",
+        "PATCH /v2/a/blobs/uploads/0123456789abcdef0123456789abcdef",
+    ] {
+        let with_body = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}{last}",
+            body.len()
+        );
+        let answer = say(&serve, with_body.as_bytes());
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{line}: {answer}");
+        assert!(answer.ends_with("ok\n"), "{line}: {answer}");
+    }
+    for path in ["/v2/", "/v2/_catalog", "/v2/none/manifests/1", "/nothing"] {
+        let head = format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        assert!(say(&serve, head.as_bytes()).ends_with("\r\n\r\n"), "{path}");
+    }
+    // Who asks first is told to go on, or why not to.
+    let put = |path: &str| {
+        let head =
+            format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+        let mut stream = TcpStream::connect(serve.host()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    assert_eq!(put("/v2/a/manifests/1"), "HTTP/1.1 100");
+    assert_eq!(put("/v2/A/manifests/1"), "HTTP/1.1 400");
+}
+
 #[test]
 fn a_client_that_speaks_no_http_is_shown_the_door() {
     let serve = Serve::open();
-    let say = |words: &[u8]| {
-        let mut stream = TcpStream::connect(serve.host()).unwrap();
-        stream.write_all(words).unwrap();
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
-    };
+    let say = |words: &[u8]| say(&serve, words);
     assert!(
         say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").is_empty() || say(b"nonsense\r\n\r\n").contains("400")
     );

@@ -314,3 +314,83 @@ fn a_host_with_an_authority_of_its_own_is_asked_over_verified_tls_only() {
         assert_eq!(stranger.requests().len(), 0);
     }
 }
+
+#[test]
+fn what_a_server_repeats_of_a_login_is_not_shown() {
+    for status in [400, 401, 403, 404] {
+        let world = World::with_password();
+        world
+            .front
+            .on(|request| request.header("authorization").is_some())
+            .respond(move |request| {
+                let shown = request.header("authorization").unwrap_or_default();
+                let words = format!("no access for {shown} alias {}", super::PASSWORD);
+                Some(Reply::json(
+                    status,
+                    &json!({"errors": [{"code": "DENIED", "message": words}]}),
+                ))
+            });
+        let run = world.pull().fails(1);
+        assert!(run.stderr.contains("***"), "{run}");
+        assert_discreet(&run);
+        world.front.on(|_| true).answer(400, &[], "");
+        let plain = Line::small();
+        log_in(&plain.sandbox, &plain.recorder.host());
+        ask_for_token(&plain.recorder, &format!("{}/token", plain.recorder.url()));
+        plain.recorder.on_path("GET", "/token").respond(|request| {
+            let words = request.header("authorization").unwrap_or_default();
+            Some(Reply::json(
+                401,
+                &json!({"errors": [{"code": "UNAUTHORIZED", "message": words}]}),
+            ))
+        });
+        assert_discreet(&plain.pull().fails(1));
+    }
+}
+
+#[test]
+fn a_layer_that_lies_elsewhere_is_not_fetched_from_there() {
+    let (line, elsewhere) = (Line::small(), Recorder::alone());
+    log_in(&line.sandbox, &line.recorder.host());
+    let blob = |digit: &str, urls: &[String]| {
+        json!({"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "digest": format!("sha256:{}", digit.repeat(64)), "size": 10, "urls": urls})
+    };
+    let media_type = "application/vnd.docker.distribution.manifest.v2+json";
+    let urls = [format!("{}/layer", elsewhere.url()), "file:///etc/passwd".to_owned()];
+    let manifest =
+        json!({"schemaVersion": 2, "mediaType": media_type, "config": blob("a", &[]), "layers": [blob("b", &urls)]});
+    line.recorder
+        .on_path("GET", "/manifests/")
+        .answer(200, &[("Content-Type", media_type)], manifest.to_string());
+    line.pull().fails(1);
+    assert_eq!(elsewhere.requests().len(), 0);
+}
+
+#[test]
+fn every_attack_in_the_table_has_its_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("src/registry/attacks.rs")).unwrap();
+    let mut sources = String::new();
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let names = table
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.matches('_').count() > 2);
+    let lost: Vec<&str> = names
+        .clone()
+        .filter(|name| !sources.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(names.count() > 40 && lost.is_empty(), "{lost:?}");
+}

@@ -1,5 +1,8 @@
 //! How much the registry takes, and how it says that it takes no more.
 
+use std::sync::mpsc::channel;
+use std::thread;
+
 use super::*;
 
 #[test]
@@ -53,6 +56,32 @@ fn a_tag_has_at_most_128_characters() {
     let tags = (0..101).map(|n| format!("tag=t{n}")).collect::<Vec<_>>().join("&");
     let many = format!("{}?{tags}", of(&image));
     rules.put("app", &many, &image).is(414);
+}
+
+#[test]
+fn who_needs_no_content_does_not_wait_for_who_does() {
+    let rules = Rules::new();
+    let blob = rules.put_blob("app", b"blob");
+    let (memory, (blocked, is_blocked), (release, is_released)) = (rules.memory.clone(), channel(), channel::<()>());
+    let blocking = thread::spawn(move || {
+        let _guard = memory.block();
+        blocked.send(()).unwrap();
+        let _ = is_released.recv();
+    });
+    is_blocked.recv().unwrap();
+    let (slow, quick) = (format!("GET /v2/app/blobs/{blob}"), "GET /v2/");
+    let (slow, quick) = (request(&slow, &[], 0, b""), request(quick, &[], 0, b""));
+    let (slow, quick) = rules.run(async {
+        let quick = async {
+            let answer = rules.exchange(&quick).await;
+            drop(release);
+            answer
+        };
+        tokio::join!(rules.exchange(&slow), quick)
+    });
+    Answer::read(&quick).is(200);
+    assert_eq!(Answer::read(&slow).is(200).body, b"blob");
+    blocking.join().unwrap();
 }
 
 #[test]

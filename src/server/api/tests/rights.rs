@@ -109,6 +109,12 @@ fn each_user_may_what_the_file_says_and_no_more() {
     // A user of that name is nobody in particular.
     divided.ask("anonymous", "GET /v2/team/app/manifests/1").is(401);
     divided.ask("", "GET /v2/").is(401);
+    let refused = divided
+        .ask("", "GET /v2/private/tags/list")
+        .refuses(401, "UNAUTHORIZED")
+        .json();
+    let detail = json!([{"Type": "repository", "Class": "", "Name": "", "Action": "pull"}]);
+    assert_eq!(refused["errors"][0]["detail"], detail);
 }
 
 #[test]
