@@ -23,6 +23,7 @@ impl Batch {
         }
     }
 
+    #[must_use]
     pub fn placed(self, place: Option<OwnedSemaphorePermit>) -> Self {
         Self { _place: place, ..self }
     }
@@ -34,6 +35,7 @@ impl Batch {
 
     /// Cuts it where in the blob the last multiple of `step` bytes is, and answers what comes after. Where its last
     /// chunk reaches over no such multiple, nothing is cut off.
+    #[must_use]
     pub fn cut(&mut self, step: u64) -> Self {
         let over = usize::try_from(self.end() % step).unwrap_or(usize::MAX);
         let mut rest = Self::at(self.end());

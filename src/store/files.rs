@@ -73,7 +73,7 @@ impl error::Error for AtPath {}
 /// Has an error say which file it is about, unless it does. Its kind stays.
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |source| {
-        if source.get_ref().is_some_and(|inner| inner.is::<AtPath>()) {
+        if source.get_ref().and_then(|it| it.downcast_ref::<AtPath>()).is_some() {
             return source;
         }
         let path = path.to_owned();

@@ -18,7 +18,7 @@ use crate::store::files;
 
 /// What is free sooner is not worth a word.
 pub(super) const TOLD_AFTER: Duration = Duration::from_secs(1);
-/// All locks of the system with the processes that hold them (proc_locks(5)).
+/// All locks of the system with the processes that hold them (`proc_locks(5)`).
 const LOCKS: &str = "/proc/locks";
 
 /// A lock that is waited for, and who holds it, where that can be known.
@@ -50,8 +50,10 @@ impl fmt::Display for Blocked {
 #[derive(Clone, Default)]
 pub struct LockWatch {
     until: Option<Instant>,
-    tell: Option<Arc<dyn Fn(&Blocked) + Send + Sync>>,
+    tell: Option<Arc<Tell>>,
 }
+
+type Tell = dyn Fn(&Blocked) + Send + Sync;
 
 impl fmt::Debug for LockWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,7 +89,7 @@ impl Hold {
 impl LockWatch {
     /// Tells of a wait once, after a second. One that lasts `until` then is an error.
     pub fn new(until: Option<Instant>, tell: impl Fn(&Blocked) + Send + Sync + 'static) -> Self {
-        let tell: Arc<dyn Fn(&Blocked) + Send + Sync> = Arc::new(tell);
+        let tell: Arc<Tell> = Arc::new(tell);
         Self {
             until,
             tell: Some(tell),
@@ -218,7 +220,7 @@ mod tests {
         let watch = {
             let told = Arc::clone(&told);
             LockWatch::new(None, move |blocked: &Blocked| {
-                told.lock().unwrap().push(blocked.clone())
+                told.lock().unwrap().push(blocked.clone());
             })
         };
         let waiting = {

@@ -144,11 +144,11 @@ impl<B: Backing> Upstream<B> {
     }
 
     async fn keep(&self, manifest: Manifest, names: Vec<Reference>) -> Result<()> {
-        let give = move |store: &B| {
+        let put = move |store: &B| {
             let digest = manifest.digest();
             commit::by(&names, digest, || store.put(&manifest, &names, &[]))
         };
-        self.store.run(give).await
+        self.store.change(put).await
     }
 
     /// The tags over there; none when it does not tell.

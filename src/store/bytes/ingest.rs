@@ -74,18 +74,15 @@ impl Ingest {
             if is_present() {
                 return Ok(None);
             }
-            match Partial::lock(self.blobs.layout(), blob, self.writeback())
-                .map_err(|e| self.blobs.layout().failure(e))?
-            {
-                Some(partial) => break partial,
-                None => {
-                    if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
-                        let layout = self.blobs.layout();
-                        layout.lock_watch().tell(&layout.partial(&blob.digest));
-                    }
-                    time::sleep(POLL).await;
-                }
+            let locked = Partial::lock(self.blobs.layout(), blob, self.writeback());
+            if let Some(partial) = locked.map_err(|e| self.blobs.layout().failure(e))? {
+                break partial;
             }
+            if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
+                let layout = self.blobs.layout();
+                layout.lock_watch().tell(&layout.partial(&blob.digest));
+            }
+            time::sleep(POLL).await;
         };
         if is_present() {
             self.on_disk(move || partial.discard()).await?;

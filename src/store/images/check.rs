@@ -182,7 +182,7 @@ fn unpack_all<'a>(layers: &[Labelled<'a>], blobs: &Blobs) -> Result<HashMap<Labe
 }
 
 /// Does the work for each of them, some at once.
-fn each_of<'a, W: Sync, T: Send>(all: &'a [W], work: impl Fn(&W) -> Result<T> + Sync) -> Result<Vec<(&'a W, T)>> {
+fn each_of<W: Sync, T: Send>(all: &[W], work: impl Fn(&W) -> Result<T> + Sync) -> Result<Vec<(&W, T)>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let go_on = || {

@@ -99,7 +99,7 @@ impl Contents {
             let (_, needed_by) = faults.entry(blob.clone()).or_insert((fault, Names::new()));
             needed_by.extend(names.get(owner).into_iter().flat_map(|names| names.iter().cloned()));
         }
-        let told = |names: Names| names.iter().map(|name| name.to_string()).collect();
+        let told = |names: Names| names.iter().map(ToString::to_string).collect();
         let faults = faults.into_iter();
         faults
             .map(|(blob, (fault, names))| (blob, (fault, told(names))))
