@@ -55,8 +55,8 @@
 //! - backing: what keeps content for `serve`: the local store. right: what a user may do with which repositories.
 //! - wire: the process's one way to all hosts: connections, TLS, addresses ([`registry::Wire`]).
 //! - endpoint: where a host answers. origin: scheme, host and port of a URL.
-//! - zone: how far away an address is: public, private, or of the link. URL policy: where a registry may lead us
-//!   (`registry::wire::transport`).
+//! - zone: how far away an address is: public, private, loopback, or a cloud's metadata. URL policy: where a registry
+//!   may lead us.
 //! - mirror: a server that is asked before the Hub for what is pulled.
 //! - challenge, realm, scope, token: as the distribution project's token documents have them. proof: what a request
 //!   carries in `Authorization`.
