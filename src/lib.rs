@@ -43,7 +43,7 @@
 //! - blob: bytes under a digest, a layer or a config. foreign: a layer that must not be pushed.
 //! - span: bytes of a blob from one offset to another. chunk: bytes as they come from a stream.
 //! - referrer: a manifest whose `subject` is another, such as a signature. referral: the pair of the two.
-//! - place: what holds images: a registry, the store, an OCI layout, an archive.
+//! - place: what holds images: a registry, the store, an OCI layout, an archive; a name or a path says where.
 //! - source, sink: a place that is read, a place that takes in ([`content::Source`], [`content::Sink`]).
 //! - plan: what has to move for one image, each blob once ([`transfer::Plan`]).
 //! - job: one piece of work from resolve to name: one pull, push, copy, save, load or import.
@@ -55,8 +55,8 @@
 //! - backing: what keeps content for `serve`: the local store. right: what a user may do with which repositories.
 //! - wire: the process's one way to all hosts: connections, TLS, addresses ([`registry::Wire`]).
 //! - endpoint: where a host answers. origin: scheme, host and port of a URL.
-//! - zone: how far away an address is: public, private, or of the link. URL policy: where a registry may lead us
-//!   (`registry::wire::transport`).
+//! - zone: how far away an address is: public, private, loopback, or a cloud's metadata. URL policy: where a registry
+//!   may lead us.
 //! - mirror: a server that is asked before the Hub for what is pulled.
 //! - challenge, realm, scope, token: as the distribution project's token documents have them. proof: what a request
 //!   carries in `Authorization`.

@@ -24,7 +24,7 @@
 //! | clients that take nothing, or a byte now and then | `a_client_that_takes_a_byte_now_and_then_is_let_go` |
 //! | thousands of idle connections, all of one peer | `idle_connections_give_way_to_who_asks` `who_asks_nothing_gives_way_and_who_is_busy_does_not` |
 //! | upload sessions by the thousand | `one_peer_does_not_take_all_uploads` `an_upload_that_nobody_sends_to_holds_no_file_and_goes_on` |
-//! | a slow disk, or much to read | `who_needs_no_content_does_not_wait_for_who_does` |
+//! | a slow disk, or much to read | `who_needs_no_content_does_not_wait_for_who_does` `who_waits_for_a_lock_keeps_no_reader_waiting` |
 //! | memory: large manifests, many blobs, many tokens | `what_is_asked_for_stays_and_the_rest_takes_no_more_than_it_may` `the_oldest_are_forgotten_and_what_is_said_again_is_not` `tokens_take_no_more_than_they_may` |
 //! | answers without end | `a_long_list_of_referrers_comes_in_pages_that_join_to_the_whole` |
 //! | one Content-Length and another, chunks beside it, two Hosts | `what_a_proxy_could_read_otherwise_is_refused_or_ends_the_connection` |

@@ -125,34 +125,22 @@ impl Sink for IntoRepository {
     }
 
     async fn put_manifest(&self, manifest: &Manifest) -> Result<()> {
-        self.0.put_manifest(manifest).await.map_err(refused)
+        self.0.put_manifest(manifest).await
     }
 }
 
 impl Receiver for IntoRepository {
     fn name<'a>(self: Box<Self>, manifest: &'a Manifest, name: &'a Place) -> Answer<'a, ()> {
         Box::pin(async move {
-            let put = match name.name()?.version() {
+            match name.name()?.version() {
                 Version::Tag(tag) => self.0.put_tag(manifest, tag).await,
                 Version::Digest(_) => self.0.put_manifest(manifest).await,
-            };
-            put.map_err(refused)
+            }
         })
     }
 
     fn attach<'a>(&'a self, manifest: &'a Manifest) -> Answer<'a, ()> {
         Box::pin(self.put_manifest(manifest))
-    }
-}
-
-/// What registries say of a type that they do not take is seldom clear.
-fn refused(error: Error) -> Error {
-    match error.clue() {
-        Some(Clue::TypeRefused { media_type }) => {
-            let doing = format!("the registry does not take this manifest, of type {media_type}");
-            error.during(doing)
-        }
-        _ => error,
     }
 }
 

@@ -6,10 +6,12 @@ pub(in crate::server) mod memory;
 pub(in crate::server) mod retention;
 
 use std::io::Read;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::content::Opener;
@@ -107,26 +109,41 @@ pub(in crate::server) enum Piece {
     TakenBack,
 }
 
-/// A backing whose work is done off the thread that serves.
+/// A backing whose work is done off the thread that serves. There are few threads for it: one alone may wait for a lock.
 #[derive(Clone)]
-pub(in crate::server) struct OffThread<B>(B);
+pub(in crate::server) struct OffThread<B> {
+    backing: B,
+    locking: Rc<Mutex<()>>,
+}
 
 impl<B: Backing> OffThread<B> {
     pub(in crate::server) fn new(backing: B) -> Self {
-        Self(backing)
+        Self {
+            backing,
+            locking: Rc::default(),
+        }
+    }
+
+    /// Work that may wait for other processes: it changes names, or takes a hold.
+    pub(in crate::server) async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&B) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _alone = self.locking.lock().await;
+        self.run(work).await
     }
 
     pub(in crate::server) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&B) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let backing = self.0.clone();
+        let backing = self.backing.clone();
         off_thread(move || work(&backing)).await
     }
 
     /// Fetches a blob from elsewhere.
     pub(in crate::server) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<()> {
-        self.0.receive(blob, open).await
+        self.backing.receive(blob, open).await
     }
 }
 
@@ -137,4 +154,33 @@ pub(in crate::server) async fn off_thread<T: Send + 'static>(
     spawn_blocking(work)
         .await
         .map_err(|e| Error::new(Kind::Io, "the thread that works on the store was lost").caused_by(e))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use futures_util::future::join_all;
+
+    use super::memory::Memory;
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_lock_keeps_no_reader_waiting() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(2)
+            .build();
+        let store = OffThread::new(Memory::default());
+        let (release, is_released) = channel::<()>();
+        runtime.unwrap().block_on(async {
+            let first = store.change(move |_| Ok(is_released.recv().is_err()));
+            let others = join_all((0..5).map(|_| store.change(Memory::repositories)));
+            let reader = async {
+                store.run(Memory::repositories).await.unwrap();
+                drop(release);
+            };
+            let (first, others, ()) = tokio::join!(first, others, reader);
+            assert!(first.is_ok() && others.iter().all(Result::is_ok));
+        });
+    }
 }

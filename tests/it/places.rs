@@ -109,7 +109,9 @@ impl Scene {
 
 /// Asks the promise of each place.
 fn each(promise: impl Fn(&Scene)) {
-    PLACES.iter().for_each(|place| promise(&Scene::of(place)));
+    for place in &PLACES {
+        promise(&Scene::of(place));
+    }
 }
 
 #[test]

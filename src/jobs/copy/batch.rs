@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use super::dry_run::{DryRun, Fate};
 use super::request::{Copied, Referrers, Request};
 use crate::content::Source as _;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Clue, Error, Kind, Result};
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::image::{Body, Descriptor, Digest, Manifest, Reference};
@@ -207,7 +207,8 @@ impl<'a> Batch<'a> {
             mounts: &mounts.collect(),
         };
         let Request { limits, reporter, .. } = self.request;
-        bring(&*self.target, incoming, listing, &plan, *limits, reporter).await?;
+        let brought = bring(&*self.target, incoming, listing, &plan, *limits, reporter).await;
+        brought.map_err(type_refused)?;
         let blobs = plan.blobs.into_iter().map(|blob| blob.digest);
         let children = plan.children.iter().map(|child| child.digest.clone());
         self.known.borrow_mut().extend(blobs.chain(children));
@@ -311,5 +312,16 @@ impl<'a> Batch<'a> {
             }
             Err(e) => Err(e),
         }
+    }
+}
+
+/// What registries say of a type that they do not take is seldom clear; docker's words for a push say no more.
+fn type_refused(error: Error) -> Error {
+    match error.clue() {
+        Some(Clue::TypeRefused { media_type }) => {
+            let doing = format!("the registry does not take this manifest, of type {media_type}");
+            error.during(doing)
+        }
+        _ => error,
     }
 }

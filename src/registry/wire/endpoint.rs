@@ -231,9 +231,10 @@ impl Endpoint {
             trust, surroundings, ..
         } = &*self.shared;
         if [HUB, HUB_INDEX].contains(&self.domain.as_str()) {
+            // A network may have a Docker Hub of its own behind its names.
             let policy = UrlPolicy {
                 insecure: false,
-                zone: Zone::Public,
+                zone: self.zone_of(&self.url("https")?).await,
             };
             let client = self.client(Some(Certificates::default()), policy)?;
             return Ok(Access {
@@ -252,9 +253,7 @@ impl Endpoint {
         let insecure = own.authorities.is_empty() && trust.is_insecure(&self.domain, &addresses);
         let has_own_port = self.given.is_none() && url.port().is_some();
         let is_local = insecure && has_own_port && are_loopback(&addresses);
-        // One of several addresses is enough to be far away.
-        let zone = addresses.into_iter().map(Zone::of).min();
-        let mut zone = zone.unwrap_or(Zone::of_url(&url));
+        let mut zone = self.zone_of(&url).await;
         if insecure {
             zone = zone.max(Zone::Private);
         }
@@ -265,6 +264,13 @@ impl Endpoint {
             policy,
             is_local,
         })
+    }
+
+    /// One of several addresses is enough to be far away.
+    async fn zone_of(&self, url: &Url) -> Zone {
+        let resolver = &self.shared.surroundings.resolver;
+        let addresses = resolver.addresses(url.host_str().unwrap_or_default()).await;
+        addresses.into_iter().map(Zone::of).min().unwrap_or(Zone::of_url(url))
     }
 
     /// Connections that are verified by the system's roots and these, or by nothing.

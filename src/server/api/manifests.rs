@@ -124,26 +124,32 @@ pub(in crate::server) async fn put<B: Backing>(
     let repository = name.repository.name();
     let own = state.is_divided.then(|| state.links.among(repository, listed.iter()));
     let (facts, of) = (state.facts.clone(), name.repository.clone());
-    let put = state
+    let checked = state
         .store
-        .run(move |store| Ok(take_in(store, &facts, &of, manifest, &names, own)));
-    let subject = put.await??;
+        .run(move |store| Ok(prepare(store, &facts, &of, manifest, own)));
+    let (manifest, gone) = checked.await??;
+    let facts = state.facts.clone();
+    let put = state.store.change(move |store| {
+        store.put(&manifest, &names, &gone)?;
+        let facts = facts.of(store, manifest.digest());
+        Ok(facts.and_then(|facts| facts.subject.clone()))
+    });
+    let subject = put.await?;
     for given in listed.iter().chain([&digest]) {
         state.links.give(repository, given);
     }
     Ok(created(name, &digest, subject.as_ref(), &tags))
 }
 
-/// Checks the manifest and puts it under these names. What it is about comes back. `own` are blobs that the repository
-/// has beside those that its names lead to; without it those of all repositories do.
-fn take_in<B: Backing>(
+/// Checks the manifest; with it come back the names that are needed no more beside it. `own` are blobs that the
+/// repository has beside those that its names lead to; without it those of all repositories do.
+fn prepare<B: Backing>(
     store: &B,
     facts: &FactsCache,
     repository: &Reference,
     mut manifest: Manifest,
-    names: &[Reference],
     own: Option<HashSet<Digest>>,
-) -> Result<Option<Digest>, Refusal> {
+) -> Result<(Manifest, Vec<Reference>), Refusal> {
     let own = match own {
         Some(mut own) => {
             own.extend(facts.below(store, roots(store.repositories()?.of(repository)))?);
@@ -159,9 +165,7 @@ fn take_in<B: Backing>(
         gone = covered(store, facts, repository, &manifest);
     }
     add_platform(store, &mut manifest);
-    store.put(&manifest, names, &gone)?;
-    let facts = facts.of(store, manifest.digest());
-    Ok(facts.and_then(|facts| facts.subject.clone()))
+    Ok((manifest, gone))
 }
 
 /// What a client sends as a manifest.
@@ -210,7 +214,7 @@ pub(in crate::server) async fn delete<B: Backing>(state: &State<B>, name: &Name,
     let is_gone = is_gone(state, name, version);
     let deleted = state
         .store
-        .run(move |store| Ok(take_away(store, &facts, &of, &wanted, is_gone)));
+        .change(move |store| Ok(take_away(store, &facts, &of, &wanted, is_gone)));
     let below = deleted.await??;
     if let At::Digest(digest) = version {
         // Its blobs are the repository's until they are freed: a client that cleans up deletes them next.

@@ -148,7 +148,7 @@ impl<B: Backing> Upstream<B> {
             let digest = manifest.digest();
             commit::by(&names, digest, || store.put(&manifest, &names, &[]))
         };
-        self.store.run(put).await
+        self.store.change(put).await
     }
 
     /// The tags over there; none when it does not tell.

@@ -56,7 +56,7 @@ impl<B: Backing> Retention<B> {
         self.used.set(Instant::now());
         self.is_due.set(true);
         if self.held.borrow().is_none() {
-            let held = self.store.run(B::hold).await?;
+            let held = self.store.change(B::hold).await?;
             self.held.replace(Some(held));
         }
         Ok(guard)
@@ -69,9 +69,9 @@ impl<B: Backing> Retention<B> {
     ) -> Result<T> {
         let _guard = self.gate.write().await;
         let was_held = self.held.take().is_some();
-        let done = self.store.run(work).await;
+        let done = self.store.change(work).await;
         if was_held && self.used.get().elapsed() < HELD_FOR.min(self.kept_for) {
-            let held = self.store.run(B::hold).await?;
+            let held = self.store.change(B::hold).await?;
             self.held.replace(Some(held));
         }
         done

@@ -35,6 +35,8 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const BREATH: Duration = Duration::from_millis(100);
 /// How long a client that is told off may take to read it.
 const LINGERING: Duration = Duration::from_secs(2);
+/// What of an answer waits for a client to take it, and how long a head may be.
+const BUFFER: usize = 128 << 10;
 /// The first byte of a TLS handshake (<https://www.rfc-editor.org/rfc/rfc8446.html#section-5.1>).
 const HANDSHAKE: u8 = 22;
 
@@ -148,6 +150,7 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.timeouts.head)
+            .max_buf_size(BUFFER)
             .serve_connection(TokioIo::new(stream), service);
         let mut is_stopping = false;
         let ended = loop {

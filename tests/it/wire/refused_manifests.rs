@@ -202,6 +202,18 @@ fn children_that_a_registry_lacks_are_put_with_all_below_them() {
 }
 
 #[test]
+fn a_push_of_a_type_that_is_refused_fails_in_the_registry_s_own_words() {
+    let line = Line::small();
+    let body = json!({"errors": [{"code": "MANIFEST_INVALID", "message": "manifest type not supported"}]});
+    line.recorder
+        .on_path("PUT", "/manifests/")
+        .answer(415, &[], body.to_string());
+    let run = line.push().fails(1);
+    assert_eq!(first_line(&run), "manifest invalid: manifest type not supported");
+    assert!(run.stderr.contains("\nhint: rdock sends a manifest as it is"), "{run}");
+}
+
+#[test]
 fn a_server_in_trouble_is_not_one_that_does_not_take_the_type() {
     for (status, words) in [
         (501, "501 Not Implemented"),
