@@ -173,7 +173,7 @@ fn a_tree_shows_the_platforms_of_each_image() {
 #[test]
 fn several_platforms_of_an_image_are_saved_and_loaded() {
     let it = Whole::pulled();
-    let [amd64, arm64, armv7, _] = it.index.children.as_slice() else {
+    let [amd64, arm64, v7, _] = it.index.children.as_slice() else {
         panic!("three images and an attestation")
     };
     let archive = it.sandbox.root().join("multi.tar");
@@ -187,7 +187,7 @@ fn several_platforms_of_an_image_are_saved_and_loaded() {
             .ok();
         let part = it.rdock("manifest inspect HOST/team/part:1").ok().stdout;
         assert!(part.contains(&amd64.digest) && part.contains(&arm64.digest), "{part}");
-        assert!(!part.contains(&armv7.digest), "{part}");
+        assert!(!part.contains(&v7.digest), "{part}");
     }
     // The same from an archive that has them all.
     it.rdock(&format!("save -o {} HOST/team/multi:1", archive.display()))
@@ -231,7 +231,7 @@ fn several_platforms_of_an_image_are_saved_and_loaded() {
 #[test]
 fn platforms_are_removed_one_by_one() {
     let it = Whole::pulled();
-    let [amd64, arm64, armv7, _] = it.index.children.as_slice() else {
+    let [amd64, arm64, v7, _] = it.index.children.as_slice() else {
         panic!("three images and an attestation")
     };
     it.rdock("tag HOST/team/multi:1 other:1").ok();
@@ -248,10 +248,10 @@ fn platforms_are_removed_one_by_one() {
     it.rdock("tag other:1 HOST/team/left:1").ok();
     it.rdock("push -q HOST/team/left:1").ok();
     let left = it.rdock("manifest inspect HOST/team/left:1").ok().stdout;
-    assert!(left.contains(&arm64.digest) && left.contains(&armv7.digest), "{left}");
+    assert!(left.contains(&arm64.digest) && left.contains(&v7.digest), "{left}");
     it.rdock("rmi --platform linux/arm64 other:1").ok();
     let id = it.rdock("inspect -f {{.Id}} other:1").ok().stdout;
-    assert_eq!(id.trim(), armv7.config_digest);
+    assert_eq!(id.trim(), v7.config_digest);
     // The last one takes the image with it.
     let last = it.rdock("rmi -f --platform linux/arm/v7 other:1").ok().stdout;
     assert!(last.starts_with("Untagged: other:1\n"), "{last}");
