@@ -117,7 +117,7 @@ fn a_delta_of_a_delta_counts_on_all_that_the_first_one_counted_on() {
         .fails(1);
     assert!(
         run.stderr
-            .contains("lists no digests: let the far side write it with \"load --have\""),
+            .contains("lists no digests: let the far side write it with \"rdock load --have\""),
         "{run}"
     );
     assert!(!bench.sandbox.home().join("x").exists());
