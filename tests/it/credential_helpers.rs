@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::login::bare_sandbox;
 use crate::support::credential_helper::CredentialHelper;
 use crate::support::image::Image;
+use crate::support::process::write_program;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
@@ -203,8 +204,7 @@ fn the_password_is_in_no_output_no_argument_and_no_other_file() {
                   env >> ARGS\necho \"cannot keep $in\"; exit 1\n";
     let seen = sandbox.root().join("seen");
     let path = sandbox.bin().join("docker-credential-leaky");
-    fs::write(&path, script.replace("ARGS", seen.to_str().unwrap())).unwrap();
-    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&path, script.replace("ARGS", seen.to_str().unwrap()).as_bytes());
     let registry = registry(&sandbox);
     let host = registry.host();
     let options = ["login", "-u", "alice", "--password-stdin", &host];

@@ -2,11 +2,11 @@
 //! link that the README shows, against rdock's own registry.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 
 use crate::support::image::{Built, Image};
 use crate::support::layer::Layer;
-use crate::support::process::Run;
+use crate::support::process::{Run, write_program};
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 
@@ -29,8 +29,7 @@ impl Runner {
         // As sudo does it: little of the environment comes along.
         let sudo = "#!/bin/sh\nexec env -i HOME=\"$HOME\" PATH=\"$PATH\" RDOCK_HOME=\"$RDOCK_HOME\" TERM=dumb \"$@\"\n";
         let program = sandbox.bin().join("sudo");
-        fs::write(&program, sudo).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&program, sudo.as_bytes());
         let users = sandbox.root().join("users");
         fs::write(&users, USERS).unwrap();
         let serve = Serve::with(&["--htpasswd", users.to_str().unwrap()]);

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use clap::CommandFactory;
 use rdock::cli::Cli;
 
 use crate::support::image::Image;
+use crate::support::process::write_program;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
 use crate::support::sandbox::{LIMIT, Sandbox};
@@ -29,8 +30,7 @@ fn furnish(sandbox: &Sandbox) -> String {
     let rdock = env!("CARGO_BIN_EXE_rdock");
     let script = format!("#!/bin/sh\n[ -z \"$COMPLETE\" ] || exec {rdock} \"$@\"\necho \"$*\" >>~/calls\n");
     let program = sandbox.bin().join("rdock");
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&program, script.as_bytes());
     image.config_digest[7..19].to_owned()
 }
 

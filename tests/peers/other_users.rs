@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::config_file::{config, files, write_config};
 use crate::login::{bare_sandbox, config_of_alice};
+use crate::support::process::write_program;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{LIMIT, Sandbox};
 
@@ -18,7 +19,7 @@ fn a_user_who_may_only_read_the_folder_keeps_what_is_in_it() {
     open(&sandbox.config_path(), 0o644);
     // A copy that another user may start, wherever the build is.
     let program = sandbox.root().join("rdock");
-    fs::copy(env!("CARGO_BIN_EXE_rdock"), &program).unwrap();
+    write_program(&program, &fs::read(env!("CARGO_BIN_EXE_rdock")).unwrap());
     let mut command = sandbox.program(
         "/usr/bin/setpriv",
         &["--reuid", "65534", "--regid", "65534", "--clear-groups"],
@@ -82,7 +83,7 @@ fn a_file_that_is_a_mount_point_is_written_in_place() {
 fn without_a_home_rdock_says_what_to_set() {
     let sandbox = Sandbox::new();
     let binary = sandbox.bin().join("rdock");
-    fs::copy(env!("CARGO_BIN_EXE_rdock"), &binary).unwrap();
+    write_program(&binary, &fs::read(env!("CARGO_BIN_EXE_rdock")).unwrap());
     fs::set_permissions(sandbox.root(), fs::Permissions::from_mode(0o755)).unwrap();
     let as_nobody = |arguments: &str| {
         let line = format!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::process::finish;
+use super::process::{finish, write_program};
 use super::sandbox::Sandbox;
 
 /// Keeps one file a server and logs each call as `VERB|STDIN`.
@@ -70,8 +70,7 @@ impl CredentialHelper {
         fs::create_dir(&folder).unwrap();
         let path = sandbox.bin().join(format!("docker-credential-{name}"));
         let script = script.replace("DB", folder.to_str().unwrap());
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, script.as_bytes());
         Self { folder }
     }
 

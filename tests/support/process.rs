@@ -18,6 +18,15 @@ use super::runtime::{runtime, wait_for};
 /// The search path of every program started here.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Writes a program that can be started at once. Another process does it: a test beside this one may be starting a
+/// program just now, which would have the file open for writing for a moment, and so keep it from being started.
+#[track_caller]
+pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path);
+    finish(command, bytes, Duration::from_mins(1)).ok();
+}
+
 /// What a finished program left behind.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {

@@ -1,12 +1,10 @@
 //! `--debug` shows what goes over the wire, and none of the secrets that do.
 
-use std::fs;
-
 use serde_json::json;
 
 use super::{HOST, Line, PASSWORD, World, ask_for_password, ask_for_token, basic_of_alice, log_in, log_in_by_token};
 use crate::support::fault::Reply;
-use crate::support::process::Run;
+use crate::support::process::{Run, write_program};
 use crate::support::recorder::Recorder;
 use crate::support::sandbox::Sandbox;
 
@@ -176,9 +174,7 @@ fn a_mirror_and_a_helper_have_names_too() {
     ask_for_password(&line.recorder);
     let helper = line.sandbox.bin().join("docker-credential-test");
     let login = json!({"Username": "alice", "Secret": PASSWORD});
-    fs::write(&helper, format!("#!/bin/sh\necho '{login}'\n")).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&helper, mode).unwrap();
+    write_program(&helper, format!("#!/bin/sh\necho '{login}'\n").as_bytes());
     super::configure(&line.sandbox, &json!({"credsStore": "test"}));
     let run = debug(&line.sandbox, &["pull", &line.name()]).ok();
     assert!(

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use super::transcript::{Outcome, Step};
-use crate::support::process::{PATH, finish};
+use crate::support::process::{PATH, finish, write_program};
 use crate::support::runtime::wait_for;
 use crate::support::terminal::Terminal;
 
@@ -40,8 +40,7 @@ impl Stage {
         }
         // No link: by docker's name rdock has docker's version, and what is compared here is rdock's own.
         let docker = bin.join("docker");
-        fs::write(&docker, format!("#!/bin/sh\nexec '{RDOCK}' \"$@\"\n")).unwrap();
-        fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&docker, format!("#!/bin/sh\nexec '{RDOCK}' \"$@\"\n").as_bytes());
         for name in PROGRAMS {
             let mut folders = PATH.split(':').map(|folder| Path::new(folder).join(name));
             let program = folders.find(|path| path.exists());
