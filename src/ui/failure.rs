@@ -58,6 +58,11 @@ pub fn render(error: &Error, here: &Here) -> String {
 fn hint(clue: &Clue, here: &Here) -> Option<String> {
     let program = here.program;
     Some(match clue {
+        Clue::NoDeletion { .. }
+        | Clue::TypeRefused { .. }
+        | Clue::TagStands { .. }
+        | Clue::Lacking { .. }
+        | Clue::PortLost { .. } => registry_hint(clue)?,
         Clue::PlainHttp { host } => plain_http(host, here),
         Clue::UnknownAuthority { host } => unknown_authority(host, here),
         Clue::LoginNeeded { host } => format!("{host} wants a login: {}", to_host(program, "login", host)),
@@ -89,6 +94,20 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
         Clue::NoRegistry { host } => {
             format!("{host} answers, but not as a registry does: check the name and the port")
         }
+        Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
+        Clue::NeedsEngine { words } => engine::hint(words, program),
+        Clue::BaseNeeded => "nothing was loaded: load the archive that this one was saved against first, or save the \
+                             image whole, without --since and --have"
+            .to_owned(),
+        Clue::BadArchive => {
+            format!("nothing of the archive was loaded: check that it is whole, or write it again with {program} save")
+        }
+    })
+}
+
+/// About what the registry itself has to be set up for.
+fn registry_hint(clue: &Clue) -> Option<String> {
+    Some(match clue {
         Clue::NoDeletion { host } => format!(
             "whoever runs {host} can allow it: storage.delete.enabled in docker's registry, a role or a page of its \
              own elsewhere"
@@ -110,14 +129,7 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
             "only whoever runs {host} can mend it: its front has to pass the port on, in nginx by proxy_set_header \
              Host $http_host"
         ),
-        Clue::Siblings(names) => format!("to take it from {} as well, pass --force", listed(names)?),
-        Clue::NeedsEngine { words } => engine::hint(words, program),
-        Clue::BaseNeeded => "nothing was loaded: load the archive that this one was saved against first, or save the \
-                             image whole, without --since and --have"
-            .to_owned(),
-        Clue::BadArchive => {
-            format!("nothing of the archive was loaded: check that it is whole, or write it again with {program} save")
-        }
+        _ => return None,
     })
 }
 

@@ -31,15 +31,17 @@ fn a_server_that_stumbles_is_asked_again() {
 }
 
 #[test]
-fn a_token_server_that_stumbles_is_asked_again() {
-    let (line, tokens) = (Line::small(), Recorder::alone());
-    ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
-    tokens.on(|_| true).times(1).answer(503, &SOON, "");
-    tokens
-        .on(|_| true)
-        .respond(|_| Some(Reply::json(200, &json!({"token": "good"}))));
-    line.pull().ok();
-    assert_eq!(tokens.requests().len(), 2);
+fn a_token_server_that_stumbles_or_has_too_many_requests_is_asked_again() {
+    for (status, headers) in [(503, &SOON[..]), (429, &[])] {
+        let (line, tokens) = (Line::small(), Recorder::alone());
+        ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
+        tokens.on(|_| true).times(1).answer(status, headers, "slow down");
+        tokens
+            .on(|_| true)
+            .respond(|_| Some(Reply::json(200, &json!({"token": "good"}))));
+        line.pull().ok();
+        assert_eq!(tokens.requests().len(), 2, "{status}");
+    }
 }
 
 #[test]
@@ -100,18 +102,6 @@ fn too_many_requests_without_a_date_are_tried_again_a_little_later() {
         .ok();
     line.push().ok();
     assert_eq!(line.recorder.count(|request| request.status == 429), 9);
-}
-
-#[test]
-fn a_token_server_with_too_many_requests_is_asked_again() {
-    let (line, tokens) = (Line::small(), Recorder::alone());
-    ask_for_token(&line.recorder, &format!("{}/token", tokens.url()));
-    tokens.on(|_| true).times(1).answer(429, &[], "slow down");
-    tokens
-        .on(|_| true)
-        .respond(|_| Some(Reply::json(200, &json!({"token": "good"}))));
-    line.pull().ok();
-    assert_eq!(tokens.requests().len(), 2);
 }
 
 #[test]
