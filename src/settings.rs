@@ -38,8 +38,6 @@ pub struct Settings {
     pub daemon_files: Vec<PathBuf>,
     /// Docker's `DOCKER_CONTENT_TRUST`: only signed images are wanted.
     pub content_trust: bool,
-    /// `NO_PROXY`: which hosts are asked without a proxy.
-    pub no_proxy: Option<String>,
     /// `RDOCK_DEBUG`, or docker's `--debug`: each request is told of.
     pub debug: bool,
     /// `NO_COLOR`, see <https://no-color.org>.
@@ -87,7 +85,6 @@ impl Settings {
             daemon_files: docker_folders.iter().map(|folder| folder.join("daemon.json")).collect(),
             // Like docker: whatever is not plainly false.
             content_trust: text_variable("DOCKER_CONTENT_TRUST").is_some_and(|value| is_true(&value)),
-            no_proxy: text_variable("NO_PROXY").or_else(|| text_variable("no_proxy")),
             debug: text_variable("RDOCK_DEBUG").is_some_and(|value| is_true(&value)),
             no_color: variable("NO_COLOR").is_some(),
             default_platform: text_variable("DOCKER_DEFAULT_PLATFORM"),
@@ -147,6 +144,11 @@ fn is_true(value: &str) -> bool {
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The value of a variable that speaks of proxies, such as `HTTPS_PROXY`.
+pub fn proxy_variable(name: &str) -> Option<String> {
+    text_variable(name)
 }
 
 fn text_variable(name: &str) -> Option<String> {
