@@ -103,7 +103,7 @@ impl Width {
             }
             Phase::Watching if since >= WINDOW => self.widen(moment),
             Phase::Comparing { before, windows } if since >= WINDOW => {
-                if self.rate(moment) >= before / 100 * GAIN {
+                if self.rate(moment) >= (before / 100).saturating_mul(GAIN) {
                     self.widen(moment);
                 } else if windows > 1 {
                     let windows = windows - 1;

@@ -1,6 +1,5 @@
 //! A plain HTTP client that sends just what a test says.
 
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -13,9 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::listener::{Body, Failure};
-use super::runtime::runtime;
-
-const LIMIT: Duration = Duration::from_mins(1);
+use super::runtime::{LIMIT, runtime};
 
 /// Asks `host` on a connection of its own. A header is written `Name: value`; with `Transfer-Encoding: chunked` the
 /// body goes without its length. Status 0 when nothing came back.

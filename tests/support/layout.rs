@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -152,7 +151,7 @@ impl Door {
     fn ask(&self, arguments: &[&str]) -> String {
         let mut command = self.curl();
         command.args(["--fail-with-body", "-D", "-"]).args(arguments);
-        finish(command, b"", Duration::from_mins(1)).ok().stdout
+        finish(command, b"").ok().stdout
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -189,9 +189,14 @@ impl Recorder {
 
     /// Waits until a request fits and returns it as it is then; for kill tests.
     pub(crate) fn wait_for(&self, fits: impl Fn(&Recorded) -> bool) -> Recorded {
-        wait_for("a request", Duration::from_secs(30), || {
+        wait_for("a request", || {
             self.requests().into_iter().find(&fits)
         })
+    }
+
+    /// Lets all requests pass from now on.
+    pub(crate) fn clear_rules(&self) {
+        lock(&self.shared.rules).clear();
     }
 
     /// Forgets all requests so far; open exchanges must have ended.
@@ -281,6 +286,9 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>, flushes: Flushe
         };
     }
     let effects = shared.effects(number);
+    if let Some(gathering) = &effects.gathering {
+        gathering.wait().await;
+    }
     tokio::time::sleep(effects.delay).await;
     if effects.ignores_range {
         head.headers.remove("range");

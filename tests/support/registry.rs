@@ -7,7 +7,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -259,7 +258,7 @@ fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Door) -> Option<Daem
     arguments.push(format!("127.0.0.1:{port}"));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut daemon = Daemon::start(env!("CARGO_BIN_EXE_rdock"), &arguments, &folder.join("log"));
-    wait_for("rdock serve", Duration::from_secs(20), || {
+    wait_for("rdock serve", || {
         let is_alive = daemon.is_alive();
         let log = daemon.log();
         if log.contains("Serving ") {
@@ -305,7 +304,7 @@ http:
 
 /// Waits until it answers with its own mark; false when the program ended instead.
 fn answers(daemon: &mut Daemon, port: u16, mark: &str, door: &Door) -> bool {
-    wait_for("docker-registry", Duration::from_secs(20), || {
+    wait_for("docker-registry", || {
         if !daemon.is_alive() {
             let log = daemon.log();
             assert!(log.contains("address already in use"), "{log}");
@@ -315,7 +314,7 @@ fn answers(daemon: &mut Daemon, port: u16, mark: &str, door: &Door) -> bool {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
         let mut curl = door.curl();
         curl.args(["-i", &format!("{}/v2/", door.url(&format!("127.0.0.1:{port}")))]);
-        let run = finish(curl, b"", Duration::from_secs(10));
+        let run = finish(curl, b"");
         run.stdout.contains(mark).then_some(true)
     })
 }

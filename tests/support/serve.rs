@@ -1,7 +1,6 @@
 //! A running `rdock serve`, and plain requests to it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -72,7 +71,7 @@ impl Serve {
         arguments.extend(flags);
         arguments.push(&self.host);
         let mut daemon = Daemon::start(env!("CARGO_BIN_EXE_rdock"), &arguments, &log);
-        let host = wait_for("rdock serve", Duration::from_secs(20), || {
+        let host = wait_for("rdock serve", || {
             let is_alive = daemon.is_alive();
             let log = daemon.log();
             let line = log.lines().find(|line| line.starts_with("Serving "));
