@@ -16,7 +16,7 @@ pub(super) struct Lock(#[expect(dead_code, reason = "the lock lives as long as i
 impl Lock {
     /// For a job that adds content or looks at it: waits until nobody frees blobs.
     pub(super) fn shared(layout: &Layout) -> Result<Self> {
-        let path = layout.lock();
+        let path = layout.paths().lock();
         let file = open(&path).or_else(|e| match e.kind() {
             // Even a store that may only be read is read under a lock.
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => files::open_read(&path),
@@ -28,14 +28,14 @@ impl Lock {
 
     /// For a change of the index: waits until nobody else changes it.
     pub(super) fn of_index(layout: &Layout) -> Result<Self> {
-        let path = layout.index_lock();
+        let path = layout.paths().index_lock();
         let file = open(&path).during("locking the store")?;
         layout.lock_watch().lock(file, &path, Hold::Alone).map(Self)
     }
 
     /// For freeing blobs: no job is under way, or `None` at once.
     pub(super) fn alone(layout: &Layout) -> Result<Option<Self>> {
-        let path = layout.lock();
+        let path = layout.paths().lock();
         let file = open(&path).during("locking the store")?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self(file))),

@@ -80,7 +80,7 @@ impl Ingest {
             }
             if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
                 let layout = self.blobs.layout();
-                layout.lock_watch().tell(&layout.partial(&blob.digest));
+                layout.lock_watch().tell(&layout.paths().partial(&blob.digest));
             }
             time::sleep(POLL).await;
         };

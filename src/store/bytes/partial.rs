@@ -62,7 +62,7 @@ impl Partial {
         blob: &Descriptor,
         writeback: Option<Writeback>,
     ) -> io::Result<Option<Self>> {
-        let path = layout.partial(&blob.digest);
+        let path = layout.paths().partial(&blob.digest);
         loop {
             let file = files::open_write(&path, 0o666)?;
             match file.try_lock() {

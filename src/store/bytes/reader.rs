@@ -31,7 +31,7 @@ pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> R
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file((file, blobs.layout().blob(&blob.digest)), blob, from)
+    stream_file((file, blobs.layout().paths().blob(&blob.digest)), blob, from)
 }
 
 /// The same of a file that is known to hold the blob.

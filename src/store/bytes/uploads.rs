@@ -60,7 +60,7 @@ impl Uploads {
 
     fn path(&self, name: &str) -> PathBuf {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        self.layout.upload(name)
+        self.layout.paths().upload(name)
     }
 }
 

@@ -61,7 +61,7 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     let _lock = match repair {
         Repair::No => Lock::shared(layout)?,
         Repair::Yes => Lock::alone(layout)?.ok_or_else(|| {
-            let root = layout.root().display();
+            let root = layout.paths().root().display();
             Error::new(
                 Kind::Conflict,
                 format!("the store {root} is in use: repair it when no other job is under way"),
@@ -102,7 +102,7 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     if repair == Repair::Yes {
         let faults = checked.faults.iter();
         for (digest, _) in faults.filter(|(_, (fault, _))| *fault == BlobFault::Damaged) {
-            let path = layout.blob(digest);
+            let path = layout.paths().blob(digest);
             fs::remove_file(&path).during(format!("removing {}", path.display()))?;
         }
     }
@@ -115,7 +115,7 @@ fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
         entries.map_err(files::at(folder)).during("looking through the store")
     };
     let mut all = Vec::new();
-    let blobs = layout.blobs();
+    let blobs = layout.paths().blobs();
     if !blobs.is_dir() {
         return Ok(all);
     }
@@ -149,7 +149,7 @@ fn hash_all(all: &[Digest], blobs: &Blobs) -> Result<(u64, HashSet<Digest>)> {
 fn hash(digest: &Digest, blobs: &Blobs) -> Result<(Digest, u64)> {
     let (file, _) = blobs.open(digest)?;
     files::hash(file, digest.algorithm())
-        .map_err(files::at(&blobs.layout().blob(digest)))
+        .map_err(files::at(&blobs.layout().paths().blob(digest)))
         .during(format!("reading blob {digest} of the store"))
 }
 
@@ -172,7 +172,7 @@ fn unpack_all<'a>(layers: &[Labelled<'a>], blobs: &Blobs) -> Result<HashMap<Labe
             Ok(None) => Ok(Verdict::TooLarge),
             // What the disk says; all else is about the layer, which does not unpack.
             Err(e) if files::number_of(&e).is_some() => {
-                Err(files::at(&blobs.layout().blob(layer))(e)).during(format!("unpacking blob {layer} of the store"))
+                Err(files::at(&blobs.layout().paths().blob(layer))(e)).during(format!("unpacking blob {layer} of the store"))
             }
             Ok(Some(_)) | Err(_) => Ok(Verdict::Wrong),
         }

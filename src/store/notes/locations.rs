@@ -11,11 +11,11 @@ use crate::store::layout::Layout;
 /// Notes that the repository `domain`/`path` holds these blobs.
 pub(in crate::store) fn remember(layout: &Layout, domain: &str, path: &str, blobs: &[Digest]) -> Result<()> {
     let fact = format!("{domain} {path}");
-    let known: HashSet<(String, Digest)> = append_log::read(&layout.locations()).into_iter().collect();
+    let known: HashSet<(String, Digest)> = append_log::read(&layout.paths().locations()).into_iter().collect();
     let new = blobs
         .iter()
         .filter(|blob| !known.contains(&(fact.clone(), (*blob).clone())));
-    append_log::append(&layout.locations(), new.map(|blob| (fact.clone(), blob)))
+    append_log::append(&layout.paths().locations(), new.map(|blob| (fact.clone(), blob)))
         .map_err(|e| layout.failure(e).during("noting where blobs are"))
         .map(drop)
 }
@@ -23,7 +23,7 @@ pub(in crate::store) fn remember(layout: &Layout, domain: &str, path: &str, blob
 /// For each blob the paths of the repositories on this registry that hold it, the latest noted first.
 pub(in crate::store) fn of_domain(layout: &Layout, domain: &str) -> HashMap<Digest, Vec<String>> {
     let mut paths: HashMap<Digest, Vec<String>> = HashMap::new();
-    for (fact, digest) in append_log::read(&layout.locations()).into_iter().rev() {
+    for (fact, digest) in append_log::read(&layout.paths().locations()).into_iter().rev() {
         if let Some((noted, path)) = fact.split_once(' ')
             && noted == domain
         {

@@ -18,7 +18,7 @@ const LONGEST: u64 = 16 << 10;
 /// or where the store cannot be written to: then the upload begins anew, no more.
 pub(in crate::store) fn claim(layout: &Layout, domain: &str, path: &str, blob: &Digest) -> Option<Remembered> {
     let place = Digest::of(format!("{domain} {path} {blob}").as_bytes());
-    let at = layout.session(&place);
+    let at = layout.paths().session(&place);
     let open = || {
         let file = files::open_write(&at, 0o600)?;
         file.try_lock()?;
@@ -63,7 +63,7 @@ mod tests {
         first.keep(Some("http://h:5000/b"));
         assert!(claim("a").is_none());
         let files = || {
-            fs::read_dir(layout.ingest())
+            fs::read_dir(layout.paths().ingest())
                 .unwrap()
                 .map(Result::unwrap)
                 .collect::<Vec<_>>()

@@ -66,7 +66,7 @@ fn every_name_that_leads_to_a_fault_is_told_and_all_names_are_followed_once() {
     }
     let other = add_image(&store, &["alone"], 2019);
     store.names().set(&name("other:1"), &other).unwrap();
-    std::fs::remove_file(store.layout.blob(&Digest::of(b"shared"))).unwrap();
+    std::fs::remove_file(store.layout.paths().blob(&Digest::of(b"shared"))).unwrap();
     expected.sort();
     let found = (Digest::of(b"shared"), BlobFault::Missing, expected.join(" "));
     assert_eq!(faults(&Store::at(store.root().to_owned())), [found]);
