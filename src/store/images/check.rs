@@ -48,6 +48,10 @@ pub enum BlobFault {
     /// Its bytes are not what its digest says.
     Damaged,
     Missing,
+    /// Its bytes are what its digest says, but no manifest.
+    Invalid,
+    /// It has not the size that a manifest gives it.
+    Missized,
     /// A layer that does not unpack to the diff ID that its image's config gives it.
     Mislabelled,
 }
@@ -70,25 +74,27 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     };
     let index = Index::read(layout)?;
     let all = all_blobs(layout)?;
-    let (bytes, damaged) = hash_all(&all, blobs)?;
+    let here = hash_all(&all, blobs)?;
     let mut checked = Checked {
         blobs: all.len(),
-        bytes,
+        bytes: total(here.values().map(|it| it.bytes)),
         ..Checked::default()
     };
-    let here: HashSet<Digest> = all.into_iter().collect();
     let contents = Contents::of(&index, cache)?;
-    let state = |blob: &Digest| match (here.contains(blob), damaged.contains(blob)) {
-        (false, _) => Some(BlobFault::Missing),
-        (true, true) => Some(BlobFault::Damaged),
-        (true, false) => None,
+    let state = |blob: &Digest| match here.get(blob) {
+        None => Some(BlobFault::Missing),
+        Some(it) if it.is_damaged => Some(BlobFault::Damaged),
+        Some(_) => None,
     };
+    let has_size = |blob: &Digest, size| here.get(blob).is_none_or(|it| it.is_damaged || it.bytes == size);
     let sound = contents.layers().filter(|(layer, _)| state(layer).is_none());
     let sound: Vec<_> = sound.collect::<HashSet<_>>().into_iter().collect();
     let unpacked = unpack_all(&sound, blobs)?;
     checked.faults = contents.faults(|need| match need {
         Need::Blob(blob) => state(blob),
         Need::Child(child) => state(child).filter(|fault| *fault == BlobFault::Damaged),
+        Need::Manifest(document) => state(document).is_none().then_some(BlobFault::Invalid),
+        Need::Size(blob, size) => (!has_size(blob, size)).then_some(BlobFault::Missized),
         Need::Unpacked(layer, diff_id) => match unpacked.get(&(layer, diff_id)) {
             Some(Verdict::Wrong) => Some(BlobFault::Mislabelled),
             _ => None,
@@ -96,8 +102,10 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     });
     let too_large = unpacked.iter().filter(|(_, verdict)| **verdict == Verdict::TooLarge);
     checked.unchecked = too_large.map(|((layer, _), _)| (*layer).clone()).collect();
-    for digest in damaged {
-        checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
+    let damaged = here.iter().filter(|(_, it)| it.is_damaged);
+    for (digest, _) in damaged {
+        let unneeded = (BlobFault::Damaged, Vec::new());
+        checked.faults.entry((*digest).clone()).or_insert(unneeded);
     }
     if repair == Repair::Yes {
         let faults = checked.faults.iter();
@@ -133,17 +141,24 @@ fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
     Ok(all)
 }
 
-/// How many bytes the blobs have together, and which of them are damaged.
-fn hash_all(all: &[Digest], blobs: &Blobs) -> Result<(u64, HashSet<Digest>)> {
-    let hashed = each_of(all, |digest| match hash(digest, blobs) {
-        Ok((actual, bytes)) => Ok((bytes, actual != *digest)),
-        // A link, a folder, or a block of the disk that cannot be read.
-        Err(e) if matches!(e.kind(), Kind::Corrupt) => Ok((0, true)),
-        Err(e) => Err(e),
+/// What a blob is on the disk.
+#[derive(Debug, Clone, Copy)]
+struct Hashed {
+    bytes: u64,
+    is_damaged: bool,
+}
+
+fn hash_all<'a>(all: &'a [Digest], blobs: &Blobs) -> Result<HashMap<&'a Digest, Hashed>> {
+    let hashed = each_of(all, |digest| {
+        let (bytes, is_damaged) = match hash(digest, blobs) {
+            Ok((actual, bytes)) => (bytes, actual != *digest),
+            // A link, a folder, or a block of the disk that cannot be read.
+            Err(e) if matches!(e.kind(), Kind::Corrupt) => (0, true),
+            Err(e) => return Err(e),
+        };
+        Ok(Hashed { bytes, is_damaged })
     })?;
-    let bytes = total(hashed.iter().map(|(_, (bytes, _))| *bytes));
-    let damaged = hashed.into_iter().filter(|(_, (_, is_damaged))| *is_damaged);
-    Ok((bytes, damaged.map(|(digest, _)| digest.clone()).collect()))
+    Ok(hashed.into_iter().collect())
 }
 
 fn hash(digest: &Digest, blobs: &Blobs) -> Result<(Digest, u64)> {

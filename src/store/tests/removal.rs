@@ -375,5 +375,6 @@ fn nothing_is_made_where_there_is_no_store() {
     assert!(store.images().find("nginx").is_err());
     assert!(store.notes().locations("docker.io").unwrap().is_empty());
     assert_eq!(store.sweep().old(Duration::ZERO).unwrap(), Some(0));
+    assert_eq!(store.sweep().prune(|_| true, Duration::ZERO).unwrap().freed, Some(0));
     assert!(!store.root().exists());
 }
