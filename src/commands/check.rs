@@ -41,8 +41,9 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
         let why = format!("WARNING: {layer} was not compared with its diff ID: it unpacks to too much");
         context.screen.note(&why);
     }
-    let is_made_so =
-        |(fault, _): &&(BlobFault, _)| matches!(fault, BlobFault::Invalid | BlobFault::Missized | BlobFault::Mislabelled);
+    let is_made_so = |(fault, _): &&(BlobFault, _)| {
+        matches!(fault, BlobFault::Invalid | BlobFault::Missized | BlobFault::Mislabelled)
+    };
     let made_so = checked.faults.values().filter(is_made_so).count();
     if faults > made_so {
         let hint = if args.repair {

@@ -198,12 +198,8 @@ fn identity(args: &ServeArgs, context: &Context, root: &Path, local: SocketAddr)
         ip if ip.is_unspecified() => format!("{}:{}", hostname(), local.port()),
         _ => local.to_string(),
     };
-    let folder = context
-        .settings
-        .certificate_folders
-        .first()
-        .cloned()
-        .unwrap_or_default();
+    let folders = context.settings.docker_folders.certificates();
+    let folder = folders.into_iter().next().unwrap_or_default();
     let folder = folder.join(host);
     let folder = folder.display();
     context.screen.note(&format!(

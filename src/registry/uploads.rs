@@ -343,7 +343,10 @@ fn check_emptiness(blob: &Descriptor) -> Result<()> {
     if blob.size > 0 || Digester::new(blob.digest.algorithm()).finish() == blob.digest {
         return Ok(());
     }
-    let message = format!("blob {} is said to have 0 bytes, but its digest is not that of nothing", blob.digest);
+    let message = format!(
+        "blob {} is said to have 0 bytes, but its digest is not that of nothing",
+        blob.digest
+    );
     Err(Error::new(Kind::Corrupt, message))
 }
 

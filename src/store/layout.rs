@@ -88,31 +88,17 @@ impl Layout {
     fn check_folders(&self) -> Result<()> {
         let blobs = self.paths.blobs();
         let each = Algorithm::ALL.map(|algorithm| self.paths.blob_folder(algorithm));
-        let inside = each.iter().chain([&blobs, &self.paths.ingest()]);
+        let ingest = self.paths.ingest();
+        let inside = each.iter().chain([&blobs, &ingest]);
         folders::check(self.paths.root(), inside.map(PathBuf::as_path))
     }
 
     fn has_marker(&self) -> Result<bool> {
         match files::read(&self.paths.marker()) {
-            Ok(raw) => self.check_version(&raw).map(|()| true),
+            Ok(raw) => check_version(&self.paths.marker(), &raw).map(|()| true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
         }
-    }
-
-    fn check_version(&self, raw: &[u8]) -> Result<()> {
-        let path = self.paths.marker().display().to_string();
-        let broken =
-            |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
-        check_marker(raw).map_err(|why| match why {
-            Unreadable::NotValid(e) => {
-                broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e)
-            }
-            Unreadable::Version { is, known } => broken(
-                Kind::Unsupported,
-                format!("{path} has layout version {is}, not {known}"),
-            ),
-        })
     }
 
     fn is_vacant(&self) -> Result<bool> {
@@ -165,7 +151,9 @@ impl Layout {
 
     fn write_new(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         make_folder(&self.paths.ingest())?;
-        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.paths.ingest())?;
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(&self.paths.ingest())?;
         file.write_all(bytes)?;
         open_up(file.as_file(), file.path())?;
         Ok(file)
@@ -238,6 +226,18 @@ impl Layout {
     }
 }
 
+fn check_version(marker: &Path, raw: &[u8]) -> Result<()> {
+    let path = marker.display().to_string();
+    let broken = |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
+    check_marker(raw).map_err(|why| match why {
+        Unreadable::NotValid(e) => broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e),
+        Unreadable::Version { is, known } => broken(
+            Kind::Unsupported,
+            format!("{path} has layout version {is}, not {known}"),
+        ),
+    })
+}
+
 /// Where others may not write whatever the umask says.
 fn make_folder(path: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
@@ -299,6 +299,9 @@ mod tests {
         layout.create().unwrap();
         layout.create().unwrap();
         assert!(layout.exists().unwrap());
-        assert_eq!(fs::metadata(layout.paths().root()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(layout.paths().root()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 }

@@ -91,7 +91,11 @@ fn a_pull_that_takes_too_long_ends_and_keeps_what_came() {
     line.recorder.clear();
     line.sandbox.rdock(&["pull", &line.name()]).ok();
     let layer = &line.image.layers[0];
-    let again = line.recorder.requests().into_iter().filter(|it| it.is("GET", &layer.digest));
+    let again = line
+        .recorder
+        .requests()
+        .into_iter()
+        .filter(|it| it.is("GET", &layer.digest));
     let again: u64 = again.map(|request| request.sent).sum();
     assert_eq!(again, layer.size - kept);
 }

@@ -1,6 +1,5 @@
 //! What has arrived is never fetched again: after a cut, a stall, a kill or a ctrl-C.
 
-
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;

@@ -61,9 +61,7 @@ fn a_pull_goes_on_where_another_that_it_waited_for_was_killed() {
     let mut second = line.sandbox.spawn(&["pull", &line.name()]);
     let manifests = |recorder: &Recorder| recorder.count(|request| request.path.contains("/manifests/"));
     let before = manifests(recorder);
-    wait_for("the second pull", || {
-        (manifests(recorder) > before).then_some(())
-    });
+    wait_for("the second pull", || (manifests(recorder) > before).then_some(()));
     first.kill().unwrap();
     first.wait().unwrap();
     recorder.throttle(None);

@@ -1,6 +1,5 @@
 //! Scripts and odd surroundings: JSON lines, readers that leave, full disks, closed streams, no home.
 
-
 use serde_json::Value;
 
 use crate::support::image::{Built, Image};

@@ -1,6 +1,5 @@
 //! A plain HTTP client that sends just what a test says.
 
-
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, Full, StreamBody};

@@ -199,9 +199,7 @@ impl Daemon {
 
     /// Waits for its end, and says with which code.
     pub(crate) fn wait(&mut self) -> i32 {
-        exit_code(wait_for("the end of a daemon", || {
-            self.child.try_wait().unwrap()
-        }))
+        exit_code(wait_for("the end of a daemon", || self.child.try_wait().unwrap()))
     }
 
     /// All it has printed so far.

@@ -189,9 +189,7 @@ impl Recorder {
 
     /// Waits until a request fits and returns it as it is then; for kill tests.
     pub(crate) fn wait_for(&self, fits: impl Fn(&Recorded) -> bool) -> Recorded {
-        wait_for("a request", || {
-            self.requests().into_iter().find(&fits)
-        })
+        wait_for("a request", || self.requests().into_iter().find(&fits))
     }
 
     /// Lets all requests pass from now on.

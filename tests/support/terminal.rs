@@ -113,9 +113,7 @@ impl Terminal {
     pub(crate) fn wait_text(&self, text: &str) {
         let what = format!("{text:?} in the terminal");
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            wait_for(&what, || {
-                self.text().contains(text).then_some(())
-            });
+            wait_for(&what, || self.text().contains(text).then_some(()));
         }));
         assert!(found.is_ok(), "{what} shows only {:?}", self.text());
     }

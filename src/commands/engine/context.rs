@@ -91,7 +91,7 @@ fn check(name: &str) -> Result<()> {
 }
 
 fn endpoint(context: &Context) -> &str {
-    context.settings.docker_host.as_deref().unwrap_or(SOCKET)
+    context.settings.docker.host.as_deref().unwrap_or(SOCKET)
 }
 
 fn list(args: &LsArgs, context: &Context) -> Result<Status> {

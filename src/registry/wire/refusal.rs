@@ -64,7 +64,12 @@ pub(in crate::registry) struct Refusal {
     is_stale: bool,
     /// Whether it was asked for often enough.
     pub(super) is_final: bool,
-    /// What is known of the login beside it.
+    pub(super) login: LoginState,
+}
+
+/// What is known of the login beside a refusal.
+#[derive(Debug, Default)]
+pub(super) struct LoginState {
     pub(super) clue: Option<Clue>,
     /// What kept a login from being used.
     pub(super) trouble: Option<String>,
@@ -109,8 +114,7 @@ impl Refusal {
             is_guessed,
             is_stale: false,
             is_final: false,
-            clue: None,
-            trouble: None,
+            login: LoginState::default(),
         }
     }
 
@@ -224,13 +228,13 @@ impl Refusal {
     /// This failure under another message.
     pub(in crate::registry) fn error(&self, message: impl Into<String>) -> Error {
         let mut error = Error::new(self.kind(), message).with_retry_after(self.wait);
-        if let Some(clue) = &self.clue {
+        if let Some(clue) = &self.login.clue {
             error = error.with_clue(clue.clone());
         }
         if self.is_final {
             error = error.into_final();
         }
-        match &self.trouble {
+        match &self.login.trouble {
             Some(trouble) => error.caused_by(trouble.as_str()),
             None => error,
         }

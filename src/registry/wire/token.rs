@@ -90,7 +90,7 @@ pub(super) async fn fetch(
         let mut failure = Refusal::new(status, &headers, &answer.read_refusal().await);
         failure.hide(&login.map(|login| secrets(&login.credential)).unwrap_or_default());
         let host = endpoint.domain.clone();
-        failure.clue = match (failure.kind(), login) {
+        failure.login.clue = match (failure.kind(), login) {
             (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
             // Whoever is just logging in need not be told to.
             // GHCR denies an expired token even what is public.

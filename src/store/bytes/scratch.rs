@@ -65,7 +65,9 @@ impl Drop for ScratchHolder {
 impl Scratch {
     /// The store must exist.
     pub(in crate::store) fn new(layout: &Arc<Layout>) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(layout.paths().ingest());
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(layout.paths().ingest());
         Ok(Self {
             folder: folder.map_err(|e| layout.failure(e).during("making room for an archive"))?,
             layout: Arc::clone(layout),

@@ -186,9 +186,8 @@ fn unpack_all<'a>(layers: &[Labelled<'a>], blobs: &Blobs) -> Result<HashMap<Labe
             Ok(Some(actual)) if actual == **diff_id => Ok(Verdict::Right),
             Ok(None) => Ok(Verdict::TooLarge),
             // What the disk says; all else is about the layer, which does not unpack.
-            Err(e) if files::number_of(&e).is_some() => {
-                Err(files::at(&blobs.layout().paths().blob(layer))(e)).during(format!("unpacking blob {layer} of the store"))
-            }
+            Err(e) if files::number_of(&e).is_some() => Err(files::at(&blobs.layout().paths().blob(layer))(e))
+                .during(format!("unpacking blob {layer} of the store")),
             Ok(Some(_)) | Err(_) => Ok(Verdict::Wrong),
         }
     })?;

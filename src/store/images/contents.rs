@@ -93,7 +93,10 @@ impl Contents {
             let needed = document.needed.iter().map(|blob| (blob, Need::Blob(blob)));
             let children = document.children.iter().map(|child| (child, Need::Child(child)));
             let invalid = document.is_invalid.then_some((owner, Need::Manifest(owner)));
-            let sizes = document.sizes.iter().map(|(blob, size)| (blob, Need::Size(blob, *size)));
+            let sizes = document
+                .sizes
+                .iter()
+                .map(|(blob, size)| (blob, Need::Size(blob, *size)));
             let layers = document.layers.iter();
             let layers = layers.map(|(layer, diff_id)| (layer, Need::Unpacked(layer, diff_id)));
             for (blob, need) in needed.chain(children).chain(invalid).chain(sizes).chain(layers) {

@@ -132,7 +132,12 @@ pub(in crate::store) fn mark<'a>(blobs: &Blobs, digests: impl IntoIterator<Item 
     };
     for digest in digests {
         // One that cannot be marked grows old by itself.
-        let _ = utimensat(CWD, blobs.layout().paths().blob(digest), &times, AtFlags::SYMLINK_NOFOLLOW);
+        let _ = utimensat(
+            CWD,
+            blobs.layout().paths().blob(digest),
+            &times,
+            AtFlags::SYMLINK_NOFOLLOW,
+        );
     }
 }
 

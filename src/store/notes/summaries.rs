@@ -384,7 +384,10 @@ mod tests {
         assert_eq!(fs::read_to_string(layout.paths().summaries()).unwrap(), text);
         fs::write(layout.paths().summaries(), text.repeat(SPARE_LINES)).unwrap();
         Summaries::shrink(&layout, is_live).unwrap();
-        assert_eq!(fs::read_to_string(layout.paths().summaries()).unwrap().lines().count(), 1);
+        assert_eq!(
+            fs::read_to_string(layout.paths().summaries()).unwrap().lines().count(),
+            1
+        );
         assert!(known(&layout, &live).is_some() && known(&layout, &dead).is_none());
     }
 }

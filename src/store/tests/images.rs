@@ -378,5 +378,11 @@ fn locations_are_noted_once_and_found_by_registry() {
     let known = store.notes().locations("a:5000").unwrap();
     assert_eq!(known[&one], ["team/y", "team/x"]);
     assert_eq!(known[&two], ["team/x"]);
-    assert_eq!(fs::read_to_string(store.layout.paths().locations()).unwrap().lines().count(), 4);
+    assert_eq!(
+        fs::read_to_string(store.layout.paths().locations())
+            .unwrap()
+            .lines()
+            .count(),
+        4
+    );
 }

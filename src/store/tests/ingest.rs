@@ -291,7 +291,9 @@ fn old_partials_go_unless_somebody_is_at_them() {
     files[2].set_modified(long_ago).unwrap();
     files[2].lock().unwrap();
     store.names().list(&[], &[]).unwrap();
-    let is_there = blobs.each_ref().map(|blob| store.layout.paths().partial(&blob.digest).exists());
+    let is_there = blobs
+        .each_ref()
+        .map(|blob| store.layout.paths().partial(&blob.digest).exists());
     assert_eq!(is_there, [false, true, true]);
 }
 

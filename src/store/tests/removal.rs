@@ -296,7 +296,8 @@ fn what_could_not_be_freed_goes_with_the_next_command_that_frees() {
 fn what_nobody_fetches_is_freed_beside_a_job() {
     let shop = shop(&["nginx"], &[]);
     let session = shop.store.begin().unwrap();
-    let [idle, busy] = [Digest::of(b"idle"), Digest::of(b"busy")].map(|digest| shop.store.layout.paths().partial(&digest));
+    let [idle, busy] =
+        [Digest::of(b"idle"), Digest::of(b"busy")].map(|digest| shop.store.layout.paths().partial(&digest));
     fs::write(&idle, "12345").unwrap();
     let held = File::create(&busy).unwrap();
     held.lock().unwrap();

@@ -77,9 +77,7 @@ fn a_kill_in_a_push_leaves_nothing_half_visible_and_the_push_goes_on() {
     let place = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
     let place = place.header("location").unwrap().to_owned();
     let stream = half_a_patch(&serve, &place, &bytes, 1_500_000);
-    wait_for("bytes on the disk", || {
-        (on_disk(&serve) > 500_000).then_some(())
-    });
+    wait_for("bytes on the disk", || (on_disk(&serve) > 500_000).then_some(()));
     serve.kill();
     drop(stream);
     serve.start(&[]);
@@ -100,9 +98,7 @@ fn a_client_that_comes_back_takes_over_from_its_dead_connection() {
     let place = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
     let place = place.header("location").unwrap().to_owned();
     let mut dead = half_a_patch(&serve, &place, &bytes, 1_500_000);
-    wait_for("bytes on the disk", || {
-        (on_disk(&serve) > 500_000).then_some(())
-    });
+    wait_for("bytes on the disk", || (on_disk(&serve) > 500_000).then_some(()));
     let kept = serve.get(&place).is(204);
     let kept = offset(kept.header("range").unwrap());
     assert!(kept > 500_000, "{kept}");

@@ -39,9 +39,7 @@ fn what_nothing_names_is_freed_after_its_time_and_nothing_else() {
     serve.kill();
     serve.start(&["--keep-unnamed", "1"]);
     for gone in [&orphan, &old.digest, &old.layers[1].digest, &old.config_digest] {
-        wait_for("a blob to be freed", || {
-            (!has(serve.root(), gone)).then_some(())
-        });
+        wait_for("a blob to be freed", || (!has(serve.root(), gone)).then_some(()));
         serve.get(&format!("/v2/app/blobs/{gone}")).refuses(404, "BLOB_UNKNOWN");
     }
     wait_for("the upload to expire", || {
