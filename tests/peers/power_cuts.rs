@@ -6,7 +6,7 @@
 //! tests say that they did not run.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,6 +53,7 @@ impl Drop for Mounted {
 
 impl PowerDisk {
     /// `None` where this machine has no such disk, which is said.
+    #[expect(clippy::explicit_write, reason = "the harness keeps to itself what the macro prints")]
     fn new(sandbox: &Sandbox) -> Option<Self> {
         let file = sandbox.root().join("disk.img");
         File::create(&file).unwrap().set_len(SIZE).unwrap();
@@ -62,7 +63,11 @@ impl PowerDisk {
             .then(|| Mounted::new(&file, sandbox.root().join("disk")))
             .flatten();
         let Some(mounted) = mounted else {
-            eprintln!("NOT RUN: a power cut needs root, mkfs.ext4 and a loop device");
+            writeln!(
+                io::stderr(),
+                "NOT RUN: a power cut needs root, mkfs.ext4 and a loop device"
+            )
+            .unwrap();
             return None;
         };
         Some(Self { file, mounted })
@@ -131,7 +136,6 @@ impl Cut {
         line.sandbox.set_env("RDOCK_HOME", &self.store);
         let damaged = self.wrong_blobs().len();
         let run = line.sandbox.rdock(first);
-        println!("{damaged} blobs were wrong before {first:?}");
         assert!(self.wrong_blobs().is_empty(), "{damaged} wrong before {first:?}: {run}");
         line.pull().ok();
         let check = line.sandbox.rdock(&["system", "check"]).ok();
@@ -150,7 +154,9 @@ impl Cut {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn line() -> Line {
