@@ -21,7 +21,7 @@ pub struct Settings {
     /// Holds docker's config.json.
     pub config_folder: PathBuf,
     pub docker: DockerVariables,
-    /// Where credential helpers are looked for.
+    /// The folders in which credential helpers are looked for.
     pub search_path: Option<OsString>,
     /// The name that rdock was called by.
     pub program: Program,

@@ -75,7 +75,7 @@ pub struct Context {
     pub screen: Screen,
     credentials: OnceCell<Rc<Credentials>>,
     registries: OnceCell<Registries>,
-    /// When the user's time for the command ends.
+    /// The time when the user's time for the command ends.
     until: Cell<Option<Instant>>,
 }
 
@@ -90,7 +90,7 @@ impl Context {
         }
     }
 
-    /// From now on nothing waits for longer than so long.
+    /// Lets nothing wait for longer than so long from now on.
     pub fn end_in(&self, time: Duration) {
         self.until.set(Instant::now().checked_add(time));
     }

@@ -52,11 +52,11 @@ struct Facts {
     program: Program,
     images: usize,
     root: String,
-    /// Who is logged in to the Hub.
+    /// The user who is logged in to the Hub.
     user: String,
     insecure_hosts: Vec<String>,
     insecure_networks: Vec<String>,
-    /// With a slash at the end, as docker has them.
+    /// Mirrors with a slash at the end, as docker has them.
     mirrors: Vec<String>,
 }
 

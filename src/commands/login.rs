@@ -105,7 +105,7 @@ fn password_flag(args: &LoginArgs, context: &Context) -> Result<Option<Secret>> 
     Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
 }
 
-/// Far longer than any token.
+/// The most bytes of a password: far longer than any token.
 const MAX_PASSWORD: u64 = 1 << 20;
 
 async fn stored_username(context: &Context, domain: &str) -> Option<String> {

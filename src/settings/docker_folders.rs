@@ -27,7 +27,7 @@ impl DockerFolders {
         self.daemon.get_or_init(|| DaemonFile::read(&self.folders))
     }
 
-    /// Where a daemon.json may be.
+    /// The paths at which a daemon.json may be.
     pub fn daemon_files(&self) -> Vec<PathBuf> {
         self.each("daemon.json")
     }
@@ -52,7 +52,7 @@ impl DockerFolders {
     }
 }
 
-/// Far more hosts than anybody has certificates for.
+/// The most hosts that are looked at: far more than anybody has certificates for.
 const MOST_HOSTS: usize = 1000;
 
 /// Links in the folder, and the folder itself, that lead to nothing, each as a warning. What cannot be looked at is told

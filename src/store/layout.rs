@@ -60,7 +60,7 @@ impl Layout {
         &self.unsynced
     }
 
-    /// Where each file lies.
+    /// The paths of its files.
     pub(super) fn paths(&self) -> &Paths {
         &self.paths
     }
@@ -185,7 +185,7 @@ impl Layout {
         sync_folder(&self.paths.blobs())
     }
 
-    /// From now on what this process names is to outlast a power cut.
+    /// Lets what this process names from now on outlast a power cut.
     pub(super) fn unsettle(&self) {
         self.is_unsettled.store(true, Ordering::Relaxed);
     }
@@ -238,7 +238,7 @@ fn check_version(marker: &Path, raw: &[u8]) -> Result<()> {
     })
 }
 
-/// Where others may not write whatever the umask says.
+/// Makes a folder that others may not write to, whatever the umask says.
 fn make_folder(path: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
     made.map_err(files::at(path))

@@ -1,4 +1,4 @@
-//! Where each file of the store lies. Nothing else knows a path name.
+//! The paths of the store's files. Nothing else knows a path name.
 
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,7 @@ impl Paths {
         self.ingest().join(format!("{UPLOAD}{name}"))
     }
 
-    /// Where a blob that is half pushed goes on.
+    /// The note of where a blob that is half pushed goes on.
     pub(super) fn session(&self, place: &Digest) -> PathBuf {
         self.ingest().join(format!("{SESSION}{}", place.hex()))
     }

@@ -31,7 +31,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// So many connections, or files, at once.
+    /// Limits to so many connections, or files, at once.
     pub fn at_once(streams: usize) -> Self {
         Self {
             streams: Some(streams),

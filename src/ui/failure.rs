@@ -18,7 +18,7 @@ pub struct Here {
 }
 
 impl Here {
-    /// Where nothing was set otherwise.
+    /// The paths where nothing was set otherwise.
     pub fn usual(program: &'static str) -> Self {
         let both = |end: &str| vec![format!("/etc/docker/{end}"), format!("~/.config/docker/{end}")];
         Self {

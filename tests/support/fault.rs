@@ -33,7 +33,7 @@ impl Reply {
         Self::new(status, body.to_string()).header("Content-Type", "application/json")
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

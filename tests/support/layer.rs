@@ -45,7 +45,7 @@ pub(crate) struct Packed {
     pub(crate) packing: Packing,
 }
 
-/// Where the packed bytes are.
+/// The path of the packed bytes.
 pub(crate) enum Bytes {
     Memory(Vec<u8>),
     File(PathBuf),

@@ -92,12 +92,12 @@ impl Recorder {
         Self::start(Some(upstream), Some(&authority.issue(&["127.0.0.1", "localhost"])))
     }
 
-    /// In front of nothing: what no rule answers is 404.
+    /// A recorder in front of nothing: what no rule answers is 404.
     pub(crate) fn alone() -> Self {
         Self::start(None, None)
     }
 
-    /// In front of something or nothing, with TLS by this certificate or without.
+    /// A recorder in front of something or nothing, with TLS by this certificate or without.
     pub(crate) fn start(upstream: Option<&str>, identity: Option<&Identity>) -> Self {
         Self::start_at(FREE, upstream, identity)
     }

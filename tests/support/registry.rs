@@ -25,7 +25,7 @@ pub(crate) enum Program {
     Rdock,
 }
 
-/// Who is let in and how: what both programs can do.
+/// The users who are let in and how: what both programs can do.
 #[derive(Default)]
 struct Rules {
     /// The file of users, as `htpasswd -B` writes it.
@@ -221,7 +221,7 @@ fn tls(folder: &Path, authority: &Authority) -> (PathBuf, PathBuf) {
     authority.issue(&["127.0.0.1", "localhost"]).write(folder, "server")
 }
 
-/// Nothing when the port is taken.
+/// The started program; nothing when the port is taken.
 fn start_distribution(folder: &Path, port: u16, rules: &Rules, door: &Door) -> Option<Daemon> {
     let mark = format!("{port}-{:016x}", fastrand::u64(..));
     let config = folder.join("config.yml");
@@ -234,7 +234,7 @@ fn start_distribution(folder: &Path, port: u16, rules: &Rules, door: &Door) -> O
     answers(&mut daemon, port, &mark, door).then_some(daemon)
 }
 
-/// Nothing when the port is taken.
+/// The started program; nothing when the port is taken.
 fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Door) -> Option<Daemon> {
     assert!(
         rules.client_authority.is_none(),

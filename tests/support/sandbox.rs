@@ -63,7 +63,7 @@ impl Sandbox {
         self.root.path().join("store")
     }
 
-    /// Where the store has the blob of this digest, or would have it.
+    /// The path at which the store has the blob of this digest, or would have it.
     pub(crate) fn blob(&self, digest: &str) -> PathBuf {
         self.store().join("blobs").join(digest.replace(':', "/"))
     }

@@ -26,14 +26,14 @@ impl Serve {
         Self::with(&[])
     }
 
-    /// With more flags.
+    /// Starts it with more flags.
     pub(crate) fn with(flags: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         let root = folder.path().join("root");
         Self::on(folder, root, flags)
     }
 
-    /// At another address than a free port of loopback.
+    /// Serves at another address than a free port of loopback.
     pub(crate) fn listening(flags: &[&str], address: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         let root = folder.path().join("root");
@@ -47,7 +47,7 @@ impl Serve {
         serve
     }
 
-    /// Over a folder that is there already.
+    /// Serves a folder that is there already.
     pub(crate) fn over(root: &Path, flags: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         Self::on(folder, root.to_owned(), flags)

@@ -118,7 +118,7 @@ impl Refusal {
         }
     }
 
-    /// For the answer of a storage that the registry sent us on to: its words may repeat a signed URL, and its
+    /// Reads it as the answer of a storage that the registry sent us on to: its words may repeat a signed URL, and its
     /// refusal says that the signature has ended.
     pub(super) fn hide_storage(&mut self) {
         if self.is_unreadable() || self.is_guessed {
@@ -380,7 +380,7 @@ fn complaint(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Shorter ones are words that stand in any text, in bytes.
+/// The least bytes of a secret that is hidden: shorter ones are words that stand in any text.
 const LEAST_SECRET: usize = 4;
 
 #[cfg(test)]

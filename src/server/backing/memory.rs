@@ -178,7 +178,7 @@ pub(in crate::server) struct MemoryUpload {
     name: String,
     /// Where the piece begins.
     start: usize,
-    /// Where what the client knows of ends, if it does not know of all.
+    /// The end of what the client knows of, if it does not know of all.
     told: Option<usize>,
 }
 

@@ -49,8 +49,8 @@ impl<B: Backing> Retention<B> {
         self.used.set(Instant::now());
     }
 
-    /// Until the guard is dropped, which must be soon, nothing is freed; and from now on for the time that things are
-    /// kept, nothing that is touched.
+    /// Lets nothing be freed until the guard is dropped, which must be soon; and from now on for the time that things
+    /// are kept, nothing that is touched.
     pub(in crate::server) async fn hold(&self) -> Result<RwLockReadGuard<'_, ()>> {
         let guard = self.gate.read().await;
         self.used.set(Instant::now());

@@ -12,11 +12,11 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 /// How long a client may keep the registry waiting.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For a TLS handshake, and between two requests until the next one's head is whole.
+    /// The time for a TLS handshake, and between two requests until the next one's head is whole.
     pub head: Duration,
-    /// For any byte of a body.
+    /// The time for any byte of a body.
     pub body: Duration,
-    /// Until it takes any byte of an answer.
+    /// The time until it takes any byte of an answer.
     pub answer: Duration,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct WriteTimeout<S> {
     stream: S,
     limit: Duration,
     timer: Pin<Box<Sleep>>,
-    /// Since when it has not taken all, and how much it has taken since.
+    /// The time since which it has not taken all, and how much it has taken since.
     since: Option<Instant>,
     taken: u64,
 }

@@ -19,7 +19,7 @@ use crate::store::unsynced::Waiting;
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
-/// Half of what Linux takes in one call.
+/// The most slices of one call: half of what Linux takes.
 const MOST_SLICES: usize = 512;
 
 /// A partial file that this process alone writes to. All methods block.
@@ -35,7 +35,7 @@ pub(in crate::store) struct Partial {
     writeback: Option<Writeback>,
 }
 
-/// Which bytes of a blob are on disk, and the hash of the first of them.
+/// The bytes of a blob that are on disk, and the hash of the first of them.
 #[derive(Clone)]
 pub(in crate::store) struct Progress {
     pub(in crate::store) held: Extents,

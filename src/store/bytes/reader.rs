@@ -17,7 +17,7 @@ use crate::image::{Descriptor, Digest};
 use crate::store::blobs::{self, Blobs};
 use crate::store::files;
 
-/// Larger ones are no quicker, and sixteen blobs may be on their way out at once.
+/// Bytes that are read at once: larger chunks are no quicker, and sixteen blobs may be on their way out at once.
 const CHUNK: usize = 128 << 10;
 /// Chunks that wait for the reactor.
 const QUEUE: usize = 4;

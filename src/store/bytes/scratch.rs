@@ -36,7 +36,7 @@ pub struct Scratch {
     count: AtomicU64,
 }
 
-/// Who holds the scratch place. When it lets go, because the work has ended or was stopped, all that was not published
+/// The hold of the scratch place. When it ends, because the work has ended or was stopped, all that was not published
 /// is removed, even if a thread still works there: what that takes in then fails.
 #[derive(Debug)]
 pub struct ScratchHolder(Arc<Scratch>);

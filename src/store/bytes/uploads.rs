@@ -128,7 +128,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Where it is now, to come back to.
+    /// The state that it is in now, to come back to.
     pub fn mark(&self) -> Mark {
         Mark {
             len: self.len,

@@ -51,7 +51,7 @@ impl FromIterator<Named> for Repositories {
     }
 }
 
-/// Which index.json it is: it is only ever replaced as a whole.
+/// The version of an index.json, which is only ever replaced as a whole.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 struct Stamp(u64, u64, i64, i64);
 

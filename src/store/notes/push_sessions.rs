@@ -11,7 +11,7 @@ use crate::image::Digest;
 use crate::store::files;
 use crate::store::layout::Layout;
 
-/// Longer than any URL that servers take.
+/// The most bytes of a note: longer than any URL that servers take.
 const LONGEST: u64 = 16 << 10;
 
 /// What is remembered of the upload of this blob to the repository `domain`/`path`. None where another process has it,

@@ -26,7 +26,7 @@ const SPARE_LINES: usize = 1000;
 
 /// What is made and not read from the file takes no more memory, in bytes.
 const MOST_MADE: usize = 16 << 20;
-/// So many at most wait to be noted; the others are made again.
+/// The most summaries that wait to be noted; the others are made again.
 const MOST_NEW: usize = 10_000;
 
 /// How many fields a fact has.
@@ -37,7 +37,7 @@ const FIELDS: usize = 7;
 pub(in crate::store) struct Summary {
     /// Holds the line from TYPE to DIFFIDS: all lines of a file are in one text.
     text: Arc<String>,
-    /// Where each field begins, and behind the last.
+    /// The offset of each field, and of the end of the last.
     bounds: [usize; FIELDS + 1],
 }
 
@@ -270,7 +270,7 @@ fn line(summary: &Summary, manifest: &Digest) -> String {
     format!("{:08x} {fact}", checksum(fact, manifest))
 }
 
-/// Over all that follows: blobs are freed on the word of these lines.
+/// The checksum of all that follows: blobs are freed on the word of these lines.
 fn checksum(fact: &str, manifest: &Digest) -> u32 {
     let mut crc = Crc::new();
     crc.update(fact.as_bytes());
