@@ -116,7 +116,7 @@ impl Cli {
         with_docker_s_switches(Self::named())
     }
 
-    /// By the name that it was called by.
+    /// Chooses by the name that it was called by.
     fn named() -> clap::Command {
         Self::command()
             .disable_help_subcommand(false)

@@ -209,7 +209,7 @@ fn labels(image: &Image, store: &Store) -> BTreeMap<String, String> {
     }
 }
 
-/// When the image that a condition names was made.
+/// The time when the image that a condition names was made.
 fn created(name: &str, store: &Store) -> Result<Timestamp> {
     let found = store.images().find(name)?;
     Ok(found.image.created.unwrap_or(Timestamp::MIN))

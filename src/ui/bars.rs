@@ -25,7 +25,7 @@ pub(super) struct Bars {
     direction: Direction,
     output: Arc<Output>,
     board: Arc<Mutex<Board>>,
-    /// There while layers move.
+    /// The bars, while layers move.
     picture: Mutex<Option<ProgressBar>>,
 }
 

@@ -1,7 +1,6 @@
 //! Transfers on a real terminal: live bars, what stays of them, and the ways out.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -126,17 +125,13 @@ fn a_window_may_change_its_size() {
     );
 }
 
-/// Ends a pull in a terminal, and expects it to be gone within a second or so.
+/// Ends a pull in a terminal that would go on much longer, and expects it to leave the terminal as it was.
 #[track_caller]
-fn assert_ends_soon(terminal: &mut Terminal, code: i32, stop: impl FnOnce(&mut Terminal)) {
-    let start = Instant::now();
+fn assert_ends(terminal: &mut Terminal, code: i32, stop: impl FnOnce(&mut Terminal)) {
     stop(terminal);
     let ends = terminal.finish();
-    let took = start.elapsed();
     assert_eq!(ends.code, code, "{}", terminal.text());
     assert_sane(&ends);
-    // A second, and what a busy machine needs to notice.
-    assert!(took < Duration::from_millis(1500), "{took:?}");
     let text = terminal.text();
     assert!(text.ends_with("\r\n"), "the shell's prompt begins a line: {text:?}");
     assert!(!text.contains("panicked"), "{text}");
@@ -153,11 +148,9 @@ fn ctrl_c_ends_a_stalled_pull_at_once_and_keeps_what_came() {
         .stall_after(kept);
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
     terminal.wait_text("Downloading");
-    wait_for("the stall", Duration::from_secs(20), || {
-        (line.recorder.body_bytes_down() >= kept).then_some(())
-    });
+    wait_for("the stall", || (line.recorder.body_bytes_down() >= kept).then_some(()));
     terminal.wait_text("5.243MB/6.");
-    assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
+    assert_ends(&mut terminal, 130, Terminal::interrupt);
     line.recorder.clear();
     line.sandbox.rdock(&["pull", &line.tagged()]).ok();
     let resumed = line.recorder.count(|r| r.header("range").is_some() && r.status == 206);
@@ -171,25 +164,30 @@ fn ctrl_c_ends_a_stalled_pull_at_once_and_keeps_what_came() {
 #[test]
 fn ctrl_c_ends_a_pull_at_full_speed() {
     let line = Line::new(&Image::new().layer(Layer::big()));
-    line.recorder.throttle(Some(100 << 20));
+    let (layer, last) = (line.image.layers[0].digest.clone(), line.image.layers[0].size - 1);
+    // The part that ends the layer never comes.
+    let is_last = move |range: &str| range.ends_with('-') || range.ends_with(&format!("-{last}"));
+    line.recorder
+        .on(move |r| r.is("GET", &layer) && r.header("range").is_none_or(&is_last))
+        .stall_after(0);
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
-    wait_for("some of the layer", Duration::from_secs(20), || {
+    wait_for("some of the layer", || {
         (line.recorder.body_bytes_down() > 20 << 20).then_some(())
     });
-    assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
+    assert_ends(&mut terminal, 130, Terminal::interrupt);
     // What is there is hashed again by the next one, which may be stopped as well.
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
     terminal.wait_text("Pulling from");
-    assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
+    assert_ends(&mut terminal, 130, Terminal::interrupt);
 }
 
 #[test]
 fn sigterm_ends_with_143() {
     let line = Line::slow();
-    line.recorder.throttle(Some(200_000));
+    line.recorder.throttle(Some(20_000));
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
     terminal.wait_text("Downloading");
-    assert_ends_soon(&mut terminal, 143, |terminal| terminal.signal(Signal::TERM));
+    assert_ends(&mut terminal, 143, |terminal| terminal.signal(Signal::TERM));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::login::{bare_sandbox, config_of_alice};
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 const FOREIGN: &str = r#"{"zzUnknown":{"b":1,"a":[1.50,"<"]},"auths":{"old.example.com":{"weird":1,"auth":"YWxpY2U6czNjcmV0LXB3","email":"a@b.c"}},"HttpHeaders":{"X-My":"v","User-Agent":"foo"},"detachKeys":"ctrl-a","credHelpers":{"x.example":"fake"}}"#;
 
@@ -188,7 +188,7 @@ fn a_login_killed_at_any_moment_leaves_a_whole_file() {
         let before = doors[0].requests().len();
         let mut child = spawn_login(&sandbox, &host);
         // The answer has gone out: the file is about to be written.
-        wait_for("the login's request", LIMIT, || {
+        wait_for("the login's request", || {
             (doors[0].requests().len() > before).then_some(())
         });
         thread::sleep(std::time::Duration::from_micros(round * 250));

@@ -1,7 +1,5 @@
 //! Scripts and odd surroundings: JSON lines, readers that leave, full disks, closed streams, no home.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::support::image::{Built, Image};
@@ -238,12 +236,10 @@ fn ctrl_c_ends_a_pull_that_waits_for_another_rdock() {
     held.lock().unwrap();
     let mut terminal = Terminal::start(&desk.sandbox.command(&["pull", &other]), 80, 24);
     let asked = || desk.registry.log().matches("/v2/other/web/manifests/v1").count();
-    wait_for("the manifest", Duration::from_secs(20), || (asked() > 0).then_some(()));
+    wait_for("the manifest", || (asked() > 0).then_some(()));
     terminal.wait_text("Pulling from other/web");
-    let start = Instant::now();
     terminal.interrupt();
     assert_eq!(terminal.finish().code, 130, "{}", terminal.text());
-    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     drop(held);
     assert!(!desk.sandbox.rdock(&["images"]).ok().stdout.contains("other/web"));
     desk.sandbox.rdock(&["pull", &other]).ok();

@@ -15,6 +15,7 @@ mod redirects;
 mod refused_manifests;
 mod reports;
 mod retries;
+mod searches;
 mod strangers;
 mod tokens;
 mod trust;

@@ -285,9 +285,9 @@ fn a_copy_whose_source_falls_silent_reconnects_and_goes_on() {
     scene
         .copy(&[
             "--stall-timeout",
-            "300ms",
+            "2s",
             "--timeout",
-            "25s",
+            "250s",
             "FROM/team/big:1",
             "TO/team/big:1",
         ])

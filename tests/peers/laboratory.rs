@@ -9,11 +9,10 @@ use std::process::Command;
 
 use crate::support::layout::Door;
 use crate::support::process::{Run, finish};
-use crate::support::sandbox::LIMIT;
 
 fn run(mut command: Command, arguments: &[&str]) -> Run {
     command.args(arguments);
-    finish(command, b"", LIMIT)
+    finish(command, b"")
 }
 
 fn curl(arguments: &[&str]) -> Run {

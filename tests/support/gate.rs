@@ -6,7 +6,7 @@ use super::fault::Reply;
 use super::recorder::Recorded;
 use super::token::{self, Tokens};
 
-/// Where a registry sends those who need a token.
+/// The place that a registry sends those to who need a token.
 pub(crate) struct Desk<'a> {
     pub(crate) realm: &'a str,
     pub(crate) service: &'a str,

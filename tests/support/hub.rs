@@ -18,7 +18,7 @@ use super::registry::{Registry, has_repository};
 use super::search;
 use super::token::Tokens;
 
-/// Where the Hub sends those who need a token.
+/// The place that the Hub sends those to who need a token.
 const DESK: Desk<'static> = Desk {
     realm: "https://auth.docker.io/token",
     service: "registry.docker.io",
@@ -132,7 +132,7 @@ impl Hub {
         &self.backend
     }
 
-    /// Where the registry behind keeps its files.
+    /// The folder in which the registry behind keeps its files.
     pub(crate) fn storage(&self) -> PathBuf {
         self.backend.storage()
     }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -34,7 +33,7 @@ impl Layout {
         &self.folder
     }
 
-    /// Where the blob of this digest is or would be.
+    /// The path at which the blob of this digest is or would be.
     pub(crate) fn path(&self, digest: &str) -> PathBuf {
         self.folder.join("blobs").join(digest.replace(':', "/"))
     }
@@ -110,12 +109,12 @@ impl Door {
         self.with(["--cacert", certificate.to_str().unwrap()])
     }
 
-    /// With a password.
+    /// A copy with a password.
     pub(crate) fn user(self, user: &str, password: &str) -> Self {
         self.with(["--user", &format!("{user}:{password}")])
     }
 
-    /// With a client's certificate and key.
+    /// A copy with a client's certificate and key.
     pub(crate) fn client(self, (cert, key): &(PathBuf, PathBuf)) -> Self {
         self.with(["--cert", cert.to_str().unwrap()])
             .with(["--key", key.to_str().unwrap()])
@@ -152,7 +151,7 @@ impl Door {
     fn ask(&self, arguments: &[&str]) -> String {
         let mut command = self.curl();
         command.args(["--fail-with-body", "-D", "-"]).args(arguments);
-        finish(command, b"", Duration::from_mins(1)).ok().stdout
+        finish(command, b"").ok().stdout
     }
 }
 

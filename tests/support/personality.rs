@@ -188,7 +188,7 @@ impl Personality {
         self.front.host()
     }
 
-    /// For its record, and for more faults.
+    /// The recorder in front of it, for its record and for more faults.
     pub(crate) fn front(&self) -> &Recorder {
         &self.front
     }

@@ -7,7 +7,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -26,7 +25,7 @@ pub(crate) enum Program {
     Rdock,
 }
 
-/// Who is let in and how: what both programs can do.
+/// The users who are let in and how: what both programs can do.
 #[derive(Default)]
 struct Rules {
     /// The file of users, as `htpasswd -B` writes it.
@@ -222,7 +221,7 @@ fn tls(folder: &Path, authority: &Authority) -> (PathBuf, PathBuf) {
     authority.issue(&["127.0.0.1", "localhost"]).write(folder, "server")
 }
 
-/// Nothing when the port is taken.
+/// The started program; nothing when the port is taken.
 fn start_distribution(folder: &Path, port: u16, rules: &Rules, door: &Door) -> Option<Daemon> {
     let mark = format!("{port}-{:016x}", fastrand::u64(..));
     let config = folder.join("config.yml");
@@ -235,7 +234,7 @@ fn start_distribution(folder: &Path, port: u16, rules: &Rules, door: &Door) -> O
     answers(&mut daemon, port, &mark, door).then_some(daemon)
 }
 
-/// Nothing when the port is taken.
+/// The started program; nothing when the port is taken.
 fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Door) -> Option<Daemon> {
     assert!(
         rules.client_authority.is_none(),
@@ -259,7 +258,7 @@ fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Door) -> Option<Daem
     arguments.push(format!("127.0.0.1:{port}"));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut daemon = Daemon::start(env!("CARGO_BIN_EXE_rdock"), &arguments, &folder.join("log"));
-    wait_for("rdock serve", Duration::from_secs(20), || {
+    wait_for("rdock serve", || {
         let is_alive = daemon.is_alive();
         let log = daemon.log();
         if log.contains("Serving ") {
@@ -305,7 +304,7 @@ http:
 
 /// Waits until it answers with its own mark; false when the program ended instead.
 fn answers(daemon: &mut Daemon, port: u16, mark: &str, door: &Door) -> bool {
-    wait_for("docker-registry", Duration::from_secs(20), || {
+    wait_for("docker-registry", || {
         if !daemon.is_alive() {
             let log = daemon.log();
             assert!(log.contains("address already in use"), "{log}");
@@ -315,7 +314,7 @@ fn answers(daemon: &mut Daemon, port: u16, mark: &str, door: &Door) -> bool {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
         let mut curl = door.curl();
         curl.args(["-i", &format!("{}/v2/", door.url(&format!("127.0.0.1:{port}")))]);
-        let run = finish(curl, b"", Duration::from_secs(10));
+        let run = finish(curl, b"");
         run.stdout.contains(mark).then_some(true)
     })
 }

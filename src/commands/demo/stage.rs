@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::error::{During as _, Result};
 use crate::store::Store;
 
-/// Who may come in, for as long as the demo lasts and from this machine only. The line is made by
+/// The user who may come in, for as long as the demo lasts and from this machine only. The line is made by
 /// `htpasswd -nbBC 4 demo tutorial`.
 pub(super) const PASSWORD: &str = "tutorial";
 const USERS: &str = "demo:$2y$04$mOPgEWtlIfyQMY602yf1AO4MDXptyT6jeMvw8oa2jUpDYyFPZjkTS\n";

@@ -1,4 +1,4 @@
-//! Which hosts are asked without a proxy: `NO_PROXY`, as Go reads it and so docker
+//! Hosts that are asked without a proxy: `NO_PROXY`, as Go reads it and so docker
 //! (<https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>).
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ pub(super) struct NoProxy(Vec<HostPattern>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct HostPattern {
-    /// In lower case, without its star, its dot and its port.
+    /// The domain in lower case, without its star, its dot and its port.
     host: String,
     port: Option<u16>,
     /// Whether the hosts below it are meant alone: it began with a star or a dot.

@@ -1,4 +1,4 @@
-//! Which hosts need not prove who they are, and where certificates for the others lie.
+//! Trust: the hosts that need not prove who they are, and where certificates for the others lie.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;

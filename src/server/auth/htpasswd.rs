@@ -21,7 +21,7 @@ const LONGEST: usize = 72;
 
 pub(in crate::server) struct Htpasswd {
     file: WatchedFile<Users>,
-    /// So that the hashes that are remembered are worth nothing elsewhere.
+    /// A secret that makes the remembered hashes worth nothing elsewhere.
     salt: String,
     slots: Semaphore,
 }

@@ -1,4 +1,4 @@
-//! Many users of one root at the same time.
+//! Several users of one root at the same time.
 
 use std::thread;
 

@@ -11,7 +11,6 @@ use tar::{Builder, EntryType, Header};
 use crate::support::bench::{Bench, image, state_of};
 use crate::support::layer::digest;
 use crate::support::process::{Run, finish};
-use crate::support::sandbox::LIMIT;
 
 /// An archive to be made entry by entry, each as bad as the test wants it.
 struct Bad(Builder<Vec<u8>>);
@@ -267,7 +266,7 @@ fn load_in_little_memory(target: &Target, archive: &[u8]) -> Run {
     let script = format!("ulimit -d {MEMORY}; exec \"$@\"");
     let mut limited = target.bench.sandbox.program("sh", &["-c", &script, "sh"]);
     limited.arg(rdock.get_program()).args(rdock.get_args());
-    finish(limited, archive, LIMIT)
+    finish(limited, archive)
 }
 
 #[test]

@@ -2,16 +2,14 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::support::bench::{Bench, image, state_of};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::process::finish;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::{Sandbox, bytes_below};
 
 #[test]
 fn a_load_that_is_killed_leaves_nothing_that_can_be_seen_and_the_next_one_clears_up() {
@@ -32,11 +30,11 @@ fn a_load_that_is_killed_leaves_nothing_that_can_be_seen_and_the_next_one_clears
         let mut pipe = child.stdin.take().unwrap();
         pipe.write_all(&archive[..archive.len() - (1 << 20)]).unwrap();
         // It waits for the rest with most of the layer on the disk.
-        wait_for("the layer to arrive", Duration::from_secs(30), || {
+        wait_for("the layer to arrive", || {
             (bytes_below(&far.store().join("ingest")) > 1 << 20).then_some(())
         });
         let pid = child.id().to_string();
-        finish(sh(&["kill", "-s", signal, &pid]), b"", LIMIT).ok();
+        finish(sh(&["kill", "-s", signal, &pid]), b"").ok();
         child.wait().unwrap();
         assert_eq!(far.rdock(&["images", "-q"]).ok().stdout.lines().count(), 1);
         if signal != "KILL" {
@@ -55,15 +53,4 @@ fn sh(words: &[&str]) -> Command {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     command
-}
-
-fn bytes_below(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(it) if it.is_dir() => bytes_below(&entry.path()),
-            Ok(it) => it.len(),
-            Err(_) => 0,
-        })
-        .sum()
 }

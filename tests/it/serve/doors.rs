@@ -8,7 +8,7 @@ use crate::support::image::Image;
 use crate::support::layout::{Door, push_raw};
 use crate::support::process::finish;
 use crate::support::registry::users_file;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 
 /// A file with `alice` and her password.
@@ -117,7 +117,7 @@ fn a_made_certificate_is_said_with_the_way_to_trust_it_and_stays() {
     let status = |authority: &std::path::Path, host: &str| {
         let mut curl = Door::default().authority(authority).curl();
         curl.args(["-w", "%{http_code}", "-o", "/dev/null", &format!("https://{host}/v2/")]);
-        finish(curl, b"", LIMIT)
+        finish(curl, b"")
     };
     assert_eq!(status(&authority, &serve.host()).stdout, "200");
     let port = serve.host().split(':').nth(1).unwrap().to_owned();
@@ -264,7 +264,7 @@ fn the_own_images_are_served_to_be_read_unless_told_otherwise() {
             .chain(arguments)
             .collect();
         let daemon = crate::support::process::Daemon::start("env", &line, &log);
-        let host = crate::support::runtime::wait_for("rdock serve", LIMIT, || {
+        let host = crate::support::runtime::wait_for("rdock serve", || {
             let log = daemon.log();
             let line = log.lines().find(|line| line.starts_with("Serving "))?;
             Some(line.rsplit_once("://")?.1.to_owned())

@@ -3,7 +3,6 @@
 
 use std::future::ready;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -44,9 +43,7 @@ fn drown(arguments: &[&str], status: u16, limit: u64) -> Run {
     let recorder = Recorder::front(&flood.address().to_string());
     let last = arguments.last().unwrap().replace("HOST", &recorder.host());
     let arguments = [&arguments[..arguments.len() - 1], &[last.as_str()]].concat();
-    let began = Instant::now();
     let run = sandbox.rdock(&arguments).fails(1);
-    assert!(began.elapsed() < Duration::from_secs(10), "{run}");
     let requests = recorder.requests();
     let most = requests.iter().map(|request| request.sent).max().unwrap();
     assert!(most < limit + SLACK && requests.len() < 5, "{most} bytes: {run}");
@@ -127,7 +124,6 @@ fn pages_without_an_end_come_to_one() {
     ] {
         let (sandbox, recorder) = (Sandbox::new(), Recorder::alone());
         chain(&recorder, body);
-        let began = Instant::now();
         let run = sandbox.rdock(&["tags", &format!("{}/x", recorder.host())]).fails(1);
         assert!(
             first_line(&run).starts_with("the list of tags is cut short at http://"),
@@ -135,7 +131,6 @@ fn pages_without_an_end_come_to_one() {
         );
         assert!(first_line(&run).ends_with(": it has no end"), "{run}");
         assert!(recorder.requests().len() <= most, "{}", recorder.requests().len());
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
 }
 

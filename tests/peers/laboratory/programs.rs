@@ -4,14 +4,14 @@ use crate::support::credential_helper::{CredentialHelper, PasswordStore};
 use crate::support::docker_engine::DockerEngine;
 use crate::support::hub::Hub;
 use crate::support::image::Image;
-use crate::support::process::finish;
+use crate::support::process::finish_within;
 use crate::support::registry::Registry;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[test]
 fn a_sandbox_knows_only_its_own_home() {
@@ -40,15 +40,14 @@ fn a_sandbox_knows_only_its_own_home() {
 
 #[test]
 fn a_running_program_is_stopped_at_its_limit() {
-    let start = Instant::now();
     let failure = std::panic::catch_unwind(|| {
         let mut command = Command::new("sh");
         command.args(["-c", "echo begun; sleep 600 & sleep 600"]);
-        finish(command, b"", Duration::from_millis(300))
+        finish_within(command, b"", Duration::from_millis(300))
     })
     .unwrap_err();
+    // Its output comes to an end only when all that it started is gone.
     assert!(failure.downcast::<String>().unwrap().contains("begun"));
-    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
@@ -73,7 +72,7 @@ fn a_terminal_is_real() {
 
     let careless = sandbox.program("sh", &["-c", "stty raw -echo; sleep 600"]);
     let mut terminal = Terminal::start(&careless, 80, 24);
-    crate::support::runtime::wait_for("raw mode", LIMIT, || (!terminal.is_echo()).then_some(()));
+    crate::support::runtime::wait_for("raw mode", || (!terminal.is_echo()).then_some(()));
     terminal.signal(Signal::TERM);
     let ends = terminal.finish();
     assert_eq!(ends.code, 143);
@@ -123,7 +122,7 @@ fn credential_helpers_keep_break_babble_and_dawdle() {
     let fake = CredentialHelper::fake(&sandbox, "fake");
     let call = |name: &str, verb: &str, stdin: &str, limit: u64| {
         let command = sandbox.program(&format!("docker-credential-{name}"), &[verb]);
-        finish(command, stdin.as_bytes(), Duration::from_millis(limit))
+        finish_within(command, stdin.as_bytes(), Duration::from_millis(limit))
     };
     let entry = r#"{"ServerURL":"https://a.example:5000","Username":"alice","Secret":"s3cret"}"#;
     call("fake", "store", entry, 9000).ok();

@@ -13,7 +13,6 @@ use crate::support::runtime::wait_for;
 use crate::support::terminal::Terminal;
 
 const RDOCK: &str = env!("CARGO_BIN_EXE_rdock");
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// The programs of the recorded steps. What else is on this machine, such as a keychain, was not on the recorded one.
 const PROGRAMS: [&str; 22] = [
@@ -90,7 +89,7 @@ impl Stage {
             .env_clear()
             .envs(&self.environment)
             .current_dir(&self.home);
-        finish(command, b"", LIMIT).ok();
+        finish(command, b"").ok();
     }
 
     /// Runs one step.
@@ -106,7 +105,7 @@ impl Stage {
         if let Some([columns, rows]) = step.terminal {
             return self.act(&command, [columns, rows], &step.typed);
         }
-        let run = finish(command, step.stdin.as_deref().unwrap_or_default().as_bytes(), LIMIT);
+        let run = finish(command, step.stdin.as_deref().unwrap_or_default().as_bytes());
         Outcome {
             stdout: self.there(&run.stdout),
             stderr: self.there(&run.stderr),
@@ -119,7 +118,7 @@ impl Stage {
         let mut terminal = Terminal::start(command, columns, rows);
         let mut seen = 0;
         for line in typed {
-            wait_for("a prompt", LIMIT, || {
+            wait_for("a prompt", || {
                 let text = terminal.text();
                 let prompt = text[seen..].rsplit('\n').next().unwrap_or_default();
                 let asks = prompt.ends_with(": ") || prompt.ends_with("[y/N] ");
