@@ -35,7 +35,7 @@ struct Unusable {
     reason: String,
 }
 
-/// The keeper of the login of a registry.
+/// The place of the login of a registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Storage {
     Helper {

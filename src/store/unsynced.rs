@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::image::Digest;
 use crate::store::append_log;
 use crate::store::files;
-use crate::store::lock_watch::{Hold, LockWatch};
+use crate::store::lock_watch::{Hold, LockWatch, TOLD_AFTER};
 
 /// The ID of this boot of the machine (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -26,8 +26,6 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const RIPE_AFTER: Duration = Duration::from_mins(1);
 /// A longer note is worked off before more is added, in bytes.
 const LONG: u64 = 64 << 10;
-/// The time after which whoever watches is told of the work.
-const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_THREADS: usize = 8;
 
 /// What the first job after another boot found.
@@ -130,7 +128,7 @@ impl Unsynced {
                 });
             }
             drop(done);
-            if is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if is_done.recv_timeout(TOLD_AFTER) == Err(RecvTimeoutError::Timeout) {
                 let sizes = noted
                     .iter()
                     .filter_map(|digest| fs::symlink_metadata(self.blob(digest)).ok());

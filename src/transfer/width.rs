@@ -12,7 +12,7 @@ const WINDOW: Duration = Duration::from_millis(200);
 /// The windows in which the gain may show: one may fall into a pause of the line or of this machine.
 const WINDOWS: u32 = 3;
 /// How long new connections may take until they count as useless.
-const PATIENCE: Duration = Duration::from_secs(3);
+const OPENING_TIMEOUT: Duration = Duration::from_secs(3);
 /// The least that more streams must bring, in percent of the rate before.
 const GAIN: u64 = 120;
 /// The time after which the line may have changed.
@@ -92,7 +92,7 @@ impl Width {
         let since = moment.now.saturating_duration_since(self.mark.at);
         match self.phase {
             Phase::Waiting if moment.passed > 0 => self.turn(Phase::Watching, moment),
-            Phase::Widening { before } if moment.streams >= self.each * moment.blobs || since > PATIENCE => {
+            Phase::Widening { before } if moment.streams >= self.each * moment.blobs || since > OPENING_TIMEOUT => {
                 self.turn(
                     Phase::Comparing {
                         before,

@@ -7,10 +7,10 @@ use rustix::process::Signal;
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;
-use crate::support::picture::Picture;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
+use crate::support::shown::Shown;
 use crate::support::terminal::{Ends, Terminal};
 
 impl Line {
@@ -85,9 +85,9 @@ fn bars_move_and_leave_the_end_of_each_layer() {
         }
         assert_eq!(text.contains("Downloading [="), columns >= 80, "a bar where one fits");
         assert!(text.contains("Total: "), "a line for the whole");
-        let picture = Picture::of(&ends.output, columns, rows);
+        let shown = Shown::of(&ends.output, columns, rows);
         assert_eq!(
-            picture.lines(),
+            shown.lines(),
             wrapped(&line.last_words(), columns.into()),
             "{columns}x{rows}"
         );
@@ -104,10 +104,7 @@ fn many_layers_fit_a_low_window() {
     let ends = terminal.finish();
     assert_eq!(ends.code, 0, "{}", terminal.text());
     assert!(terminal.text().contains("... and 23 more"), "{}", terminal.text());
-    assert_eq!(
-        Picture::of(&ends.output, 40, 10).lines(),
-        wrapped(&line.last_words(), 40)
-    );
+    assert_eq!(Shown::of(&ends.output, 40, 10).lines(), wrapped(&line.last_words(), 40));
 }
 
 #[test]
@@ -245,5 +242,5 @@ fn a_push_has_bars_too() {
         line.image.digest,
         line.image.manifest.len()
     ));
-    assert_eq!(Picture::of(&ends.output, 120, 30).lines(), wrapped(&expected, 120));
+    assert_eq!(Shown::of(&ends.output, 120, 30).lines(), wrapped(&expected, 120));
 }

@@ -14,7 +14,7 @@ use crate::support::sandbox::Sandbox;
 
 pub(crate) const SECRET: &str = "s3cret-pw";
 
-/// A registry with a door, with an image at `x/motd:v1`.
+/// A registry with passwords, with an image at `x/motd:v1`.
 pub(crate) fn registry(sandbox: &Sandbox) -> Registry {
     let registry = Registry::htpasswd("alice", SECRET);
     let image = Image::small().write(&sandbox.root().join("image"));

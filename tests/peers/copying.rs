@@ -333,7 +333,7 @@ fn a_dry_run_tells_the_bytes_and_writes_nothing() {
 #[test]
 fn what_does_not_fit_together_is_refused_before_anything_moves() {
     let scene = Scene::new();
-    let zeros = crate::support::shelf::ZEROS;
+    let zeros = crate::support::three_images::ZEROS;
     let other = format!("TO/app@{zeros}");
     for (arguments, words) in [
         (

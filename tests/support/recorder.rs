@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 
 use super::authority::{Authority, Identity};
 use super::fault::{Effects, Matcher, Reply, Rule, When};
-use super::flow::{Download, Exchange, Side, Upload};
 use super::listener::{Body, FREE, Failure, Flushes, Listener};
+use super::recorded_body::{Download, Exchange, Side, Upload};
 use super::registry::Program;
 use super::runtime::wait_for;
 

@@ -10,7 +10,7 @@ pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .thread_name("laboratory")
+            .thread_name("test servers")
             .enable_all()
             .build()
             .expect("start the runtime of the test servers")

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::http::{self, Answer};
 use super::image::Built;
 use super::layer::digest;
-use super::layout::{Door, push_raw};
+use super::layout::{Access, push_raw};
 use super::process::Daemon;
 use super::runtime::wait_for;
 
@@ -110,7 +110,7 @@ impl Serve {
 
     /// Uploads an image byte for byte under a name.
     pub(crate) fn push(&self, repository: &str, tag: &str, image: &Built) {
-        push_raw(&Door::default(), &self.host, repository, tag, image);
+        push_raw(&Access::default(), &self.host, repository, tag, image);
     }
 
     /// A request to a path without a body.

@@ -23,7 +23,7 @@ pub(in crate::server) struct Retention<B: Backing> {
     store: OffThread<B>,
     kept_for: Duration,
     /// Held shared by those who rely on a blob, exclusively while blobs are freed.
-    gate: RwLock<()>,
+    lock: RwLock<()>,
     held: RefCell<Option<B::Hold>>,
     used: Cell<Instant>,
     collected: Cell<Instant>,
@@ -36,7 +36,7 @@ impl<B: Backing> Retention<B> {
         Self {
             store,
             kept_for,
-            gate: RwLock::default(),
+            lock: RwLock::default(),
             held: RefCell::default(),
             used: Cell::new(Instant::now()),
             collected: Cell::new(Instant::now()),
@@ -52,7 +52,7 @@ impl<B: Backing> Retention<B> {
     /// Lets nothing be freed until the guard is dropped, which must be soon; and from now on for the time that things
     /// are kept, nothing that is touched.
     pub(in crate::server) async fn hold(&self) -> Result<RwLockReadGuard<'_, ()>> {
-        let guard = self.gate.read().await;
+        let guard = self.lock.read().await;
         self.used.set(Instant::now());
         self.is_due.set(true);
         if self.held.borrow().is_none() {
@@ -67,7 +67,7 @@ impl<B: Backing> Retention<B> {
         &self,
         work: impl FnOnce(&B) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _guard = self.gate.write().await;
+        let _guard = self.lock.write().await;
         let was_held = self.held.take().is_some();
         let done = self.store.change(work).await;
         if was_held && self.used.get().elapsed() < HELD_FOR.min(self.kept_for) {

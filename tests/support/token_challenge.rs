@@ -1,4 +1,4 @@
-//! The door of a registry that wants tokens.
+//! The challenge of a registry that wants tokens.
 
 use serde_json::json;
 
@@ -7,13 +7,13 @@ use super::recorder::Recorded;
 use super::token::{self, Tokens};
 
 /// The place that a registry sends those to who need a token.
-pub(crate) struct Desk<'a> {
+pub(crate) struct TokenServer<'a> {
     pub(crate) realm: &'a str,
     pub(crate) service: &'a str,
 }
 
 /// The 401 for a request whose token is missing, bad or too weak; nothing for one that may pass.
-pub(crate) fn refusal(tokens: &Tokens, request: &Recorded, desk: &Desk<'_>) -> Option<Reply> {
+pub(crate) fn refusal(tokens: &Tokens, request: &Recorded, server: &TokenServer<'_>) -> Option<Reply> {
     let needed = needed(request);
     let scope = (!needed.is_empty()).then(|| format!(",scope=\"{}\"", scope_text(&needed)));
     let bearer = request.header("authorization");
@@ -34,8 +34,8 @@ pub(crate) fn refusal(tokens: &Tokens, request: &Recorded, desk: &Desk<'_>) -> O
     };
     let challenge = format!(
         "Bearer realm=\"{}\",service=\"{}\"{}{error}",
-        desk.realm,
-        desk.service,
+        server.realm,
+        server.service,
         scope.unwrap_or_default()
     );
     let missing = needed.iter().flat_map(|(name, actions)| {

@@ -1,7 +1,7 @@
-//! The kinds of things that only an engine has.
+//! The kinds of objects that only an engine has.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thing {
+pub enum EngineObject {
     Container,
     Volume,
     Network,

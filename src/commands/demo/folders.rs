@@ -21,17 +21,17 @@ const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// A temporary folder, removed with all that is in it however the demo ends.
-pub(super) struct Stage {
+pub(super) struct Folders {
     folder: TempDir,
 }
 
-impl Stage {
-    pub(super) fn set() -> Result<Self> {
+impl Folders {
+    pub(super) fn make() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("rdock-demo-").tempdir();
         let folder = folder.during("making a temporary folder for the demo")?;
-        let stage = Self { folder };
-        fs::write(stage.users(), USERS).during("writing the registry's list of users")?;
-        Ok(stage)
+        let folders = Self { folder };
+        fs::write(folders.users(), USERS).during("writing the registry's list of users")?;
+        Ok(folders)
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -58,7 +58,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Folders {
     fn drop(&mut self) {
         for _ in 0..TRIES {
             if fs::remove_dir_all(self.folder()).is_ok() {

@@ -4,7 +4,7 @@ use super::{curl, run, status};
 use crate::support::authority::{Authority, Identity};
 use crate::support::image::Image;
 use crate::support::layer::{BIG, Layer};
-use crate::support::layout::{Door, header, push_raw};
+use crate::support::layout::{Access, header, push_raw};
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn registries_open_their_doors_only_to_whom_they_should() {
     let authority = Authority::new();
-    let plain = || Door::default().curl();
+    let plain = || Access::default().curl();
     let open = Registry::open();
     assert_eq!(status(plain(), &format!("{}/v2/", open.url())), "200");
     assert!(open.storage().is_dir());
@@ -67,14 +67,14 @@ fn a_recorder_counts_what_passes_and_keeps_uploads_working() {
     let folder = tempfile::tempdir().unwrap();
     let image = Image::small().write(folder.path());
     let ca = authority.pem_file(folder.path());
-    for (recorder, door) in [
-        (Recorder::front(&registry.host()), Door::default()),
+    for (recorder, access) in [
+        (Recorder::front(&registry.host()), Access::default()),
         (
             Recorder::front_tls(&registry.host(), &authority),
-            Door::default().authority(&ca),
+            Access::default().authority(&ca),
         ),
     ] {
-        push_raw(&door, &recorder.host(), "via/proxy", "1", &image);
+        push_raw(&access, &recorder.host(), "via/proxy", "1", &image);
         assert_eq!(recorder.count(|request| request.is("POST", "/uploads/")), 4);
         let put = recorder.wait_for(|request| request.is("PUT", "/manifests/1"));
         assert_eq!(put.status, 201);
@@ -88,7 +88,7 @@ fn a_recorder_counts_what_passes_and_keeps_uploads_working() {
         recorder.clear();
         let url = format!("{}/v2/via/proxy/manifests/1", recorder.url());
         let accept = format!("Accept: {}", image.media_type);
-        assert_eq!(run(door.curl(), &["-H", &accept, &url]).ok().bytes, image.manifest);
+        assert_eq!(run(access.curl(), &["-H", &accept, &url]).ok().bytes, image.manifest);
         assert_eq!(recorder.body_bytes_down(), image.manifest.len() as u64);
         assert!(recorder.requests()[0].complete);
         assert_eq!(recorder.most_at_once(|_| true), 1);
@@ -104,7 +104,7 @@ fn a_recorder_misbehaves_as_told() {
     let blob = std::fs::read(image.blob(&image.layers[0].digest)).unwrap();
     let recorder = Recorder::front(&registry.host());
     let url = format!("{}/v2/f/f/blobs/{}", recorder.url(), image.layers[0].digest);
-    let get = |extra: &[&str]| run(Door::default().curl(), &[extra, &[&url]].concat());
+    let get = |extra: &[&str]| run(Access::default().curl(), &[extra, &[&url]].concat());
     let once = || recorder.on_path("GET", "/blobs/").times(1);
 
     once().cut_after(1000);

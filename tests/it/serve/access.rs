@@ -1,11 +1,11 @@
-//! Who gets in, and through which door: passwords, tokens, TLS, read-only.
+//! Who gets in, and through which access: passwords, tokens, TLS, read-only.
 
 use std::fs;
 
 use serde_json::json;
 
 use crate::support::image::Image;
-use crate::support::layout::{Door, push_raw};
+use crate::support::layout::{Access, push_raw};
 use crate::support::process::finish;
 use crate::support::registry::users_file;
 use crate::support::sandbox::Sandbox;
@@ -45,8 +45,8 @@ fn only_users_in_the_file_get_in() {
         .refuses(401, "UNAUTHORIZED");
     let image = Image::small().write(&sandbox.root().join("image"));
     let name = format!("{}/app:1", serve.host());
-    let door = Door::default().user("alice", "s3cret-pw");
-    push_raw(&door, &serve.host(), "app", "1", &image);
+    let access = Access::default().user("alice", "s3cret-pw");
+    push_raw(&access, &serve.host(), "app", "1", &image);
     sandbox.rdock(&["pull", &name]).fails(1);
     assert_ne!(login(&sandbox, &serve.host(), "wrong"), 0);
     assert_eq!(login(&sandbox, &serve.host(), "s3cret-pw"), 0);
@@ -115,7 +115,7 @@ fn a_made_certificate_is_said_with_the_way_to_trust_it_and_stays() {
     assert!(log.contains(authority.to_str().unwrap()), "{log}");
     assert!(log.contains(&format!("certs.d/{}", serve.host())), "{log}");
     let status = |authority: &std::path::Path, host: &str| {
-        let mut curl = Door::default().authority(authority).curl();
+        let mut curl = Access::default().authority(authority).curl();
         curl.args(["-w", "%{http_code}", "-o", "/dev/null", &format!("https://{host}/v2/")]);
         finish(curl, b"")
     };
@@ -133,8 +133,8 @@ fn a_made_certificate_is_said_with_the_way_to_trust_it_and_stays() {
     fs::create_dir_all(&folder).unwrap();
     fs::copy(&authority, folder.join("ca.crt")).unwrap();
     let image = Image::small().write(&sandbox.root().join("image"));
-    let door = Door::default().authority(&authority);
-    push_raw(&door, &serve.host(), "app", "1", &image);
+    let access = Access::default().authority(&authority);
+    push_raw(&access, &serve.host(), "app", "1", &image);
     sandbox.rdock(&["pull", &format!("{}/app:1", serve.host())]).ok();
     let before = fs::read(&authority).unwrap();
     serve.kill();

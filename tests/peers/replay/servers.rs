@@ -19,7 +19,7 @@ const ALICE: (&str, &str) = ("alice", "s3cret-pw");
 const BOB: (&str, &str) = ("bob", "hunter2:with:colons");
 
 /// Everything that runs until the replay ends.
-pub(crate) struct Lab {
+pub(crate) struct Servers {
     open: Registry,
     closed: Registry,
     hub: Hub,
@@ -35,12 +35,12 @@ fn at(address: &str) -> SocketAddr {
     address.parse().unwrap()
 }
 
-impl Lab {
+impl Servers {
     /// Starts them all; `folder` is for certificates.
     pub(crate) fn start(folder: &Path) -> Self {
         let (trusted, other) = (Authority::new(), Authority::new());
         let hub_addresses = ["10.99.0.1:443", "10.99.0.2:443", "10.99.0.3:443", "127.0.0.1:0"];
-        let mut lab = Self {
+        let mut servers = Self {
             open: Registry::on(5101, &[]),
             closed: Registry::on(5102, &[ALICE, BOB]),
             hub: Hub::at(&trusted, hub_addresses.map(at), found()),
@@ -49,13 +49,13 @@ impl Lab {
             trusted: folder.join("trusted.crt"),
             untrusted: folder.join("untrusted.crt"),
         };
-        fs::write(&lab.trusted, trusted.pem()).unwrap();
-        fs::write(&lab.untrusted, other.pem()).unwrap();
+        fs::write(&servers.trusted, trusted.pem()).unwrap();
+        fs::write(&servers.untrusted, other.pem()).unwrap();
         trusted.client("client").write(folder, "client");
-        lab.open_fronts(&trusted, &other);
-        lab.imitate_the_recorded_hub();
-        lab.fill();
-        lab
+        servers.open_fronts(&trusted, &other);
+        servers.imitate_the_recorded_hub();
+        servers.fill();
+        servers
     }
 
     fn open_fronts(&mut self, trusted: &Authority, other: &Authority) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::support::bench::{Bench, image, state_of};
+use crate::support::archive_maker::{ArchiveMaker, image, state_of};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::process::finish;
@@ -13,11 +13,12 @@ use crate::support::sandbox::{Sandbox, bytes_below};
 
 #[test]
 fn a_load_that_is_killed_leaves_nothing_that_can_be_seen_and_the_next_one_clears_up() {
-    let bench = Bench::new();
-    bench.stock("big:1", &Image::new().layer(Layer::seeded(61, 1, 3 << 20)));
-    let archive = fs::read(bench.save("big.tar", &["big:1"])).unwrap();
+    let maker = ArchiveMaker::new();
+    maker.stock("big:1", &Image::new().layer(Layer::seeded(61, 1, 3 << 20)));
+    let archive = fs::read(maker.save("big.tar", &["big:1"])).unwrap();
     let far = Sandbox::new();
-    far.rdock_stdin(&["load", "-q"], Bench::new_archive(&image(62))).ok();
+    far.rdock_stdin(&["load", "-q"], ArchiveMaker::new_archive(&image(62)))
+        .ok();
     let before = state_of(&far.store());
     for signal in ["KILL", "TERM", "INT"] {
         let mut command = far.command(&["load"]);

@@ -1,7 +1,7 @@
 //! What a terminal shows after a program wrote to it: enough of one to follow bars that redraw themselves.
 
 /// The lines on the screen and those scrolled off its top, without trailing blanks.
-pub(crate) struct Picture {
+pub(crate) struct Shown {
     lines: Vec<Vec<char>>,
     /// The line at the top of the screen.
     top: usize,
@@ -11,10 +11,10 @@ pub(crate) struct Picture {
     rows: usize,
 }
 
-impl Picture {
+impl Shown {
     /// Shows `output` on an empty terminal of this size.
     pub(crate) fn of(output: &[u8], columns: u16, rows: u16) -> Self {
-        let mut picture = Self {
+        let mut shown = Self {
             lines: vec![Vec::new()],
             top: 0,
             row: 0,
@@ -26,13 +26,13 @@ impl Picture {
         let mut letters = text.chars();
         while let Some(letter) = letters.next() {
             match letter {
-                '\n' => picture.line_feed(),
-                '\r' => picture.column = 0,
-                '\u{1b}' => picture.escape(&mut letters),
-                letter => picture.put(letter),
+                '\n' => shown.line_feed(),
+                '\r' => shown.column = 0,
+                '\u{1b}' => shown.escape(&mut letters),
+                letter => shown.put(letter),
             }
         }
-        picture
+        shown
     }
 
     /// All lines from the first one written.

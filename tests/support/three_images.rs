@@ -10,7 +10,7 @@ pub(crate) const ZEROS: &str = "sha256:00000000000000000000000000000000000000000
 pub(crate) const NOTHING: &str = "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n";
 
 /// A store with `HOST/team/nginx:latest`, the older `HOST/team/nginx:1.14` on the same base, and `HOST/hello`.
-pub(crate) struct Shelf {
+pub(crate) struct ThreeImages {
     pub(crate) sandbox: Sandbox,
     pub(crate) host: String,
     pub(crate) new: Built,
@@ -18,7 +18,7 @@ pub(crate) struct Shelf {
     pub(crate) hello: Built,
 }
 
-impl Shelf {
+impl ThreeImages {
     pub(crate) fn new() -> Self {
         let (sandbox, registry) = (Sandbox::new(), Registry::open());
         let base = || Image::new().layer(Layer::text("base", "the same below both\n"));

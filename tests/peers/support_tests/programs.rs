@@ -30,7 +30,7 @@ fn a_sandbox_knows_only_its_own_home() {
     assert!(!sandbox.config_path().exists());
     sandbox.run("sh", &["-c", "exit 7"]).fails(7);
     assert_eq!(sandbox.run("sh", &["-c", "kill -TERM $$"]).code, 143);
-    // The program itself starts; what it says is not the laboratory's business.
+    // The program itself starts; what it says is no business of these tests.
     sandbox.rdock(&["--version"]);
     sandbox.rdock_stdin(&["--version"], "input");
     sandbox.rdock_with(&["--version"], |command| {

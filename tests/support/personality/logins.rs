@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::{LOGIN, Personality};
 use crate::support::fault::Reply;
-use crate::support::gate::{Desk, refusal};
 use crate::support::token::Tokens;
+use crate::support::token_challenge::{TokenServer, refusal};
 
 impl Personality {
     /// Tokens from this path of the registry itself. `refuses_post` is what a POST there is answered with, where only
@@ -29,11 +29,11 @@ impl Personality {
 
     fn with_tokens(mut self, path: &'static str, service: &'static str, tokens: Tokens) -> Self {
         let tokens = Arc::new(Mutex::new(tokens));
-        let desk = Arc::clone(&tokens);
+        let server = Arc::clone(&tokens);
         self.front
             .on(move |request| request.path.starts_with(path))
             .respond(move |request| {
-                let mut tokens = desk.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut tokens = server.lock().unwrap_or_else(PoisonError::into_inner);
                 Some(tokens.answer(request))
             });
         let realm = format!("{}{path}", self.url());
@@ -41,7 +41,7 @@ impl Personality {
             .on(|request| request.path.starts_with("/v2/"))
             .respond(move |request| {
                 let tokens = tokens.lock().unwrap_or_else(PoisonError::into_inner);
-                refusal(&tokens, request, &Desk { realm: &realm, service })
+                refusal(&tokens, request, &TokenServer { realm: &realm, service })
             });
         self.is_locked = true;
         self

@@ -24,13 +24,13 @@ const PROGRAMS: [&str; 22] = [
 const PRELUDE: &str = "prelude.sh";
 
 /// The folder that stands for the recorder's `/lab`.
-pub(crate) struct Stage {
+pub(crate) struct Surroundings {
     root: PathBuf,
     home: PathBuf,
     environment: BTreeMap<String, String>,
 }
 
-impl Stage {
+impl Surroundings {
     /// A fresh home for the session of this name.
     pub(crate) fn set(root: &Path, name: &str, trusted: &Path) -> Self {
         let (bin, home) = (root.join("bin"), root.join("home").join(name));
@@ -69,12 +69,12 @@ impl Stage {
         }
     }
 
-    /// Text of the recording with this stage's paths.
+    /// Text of the recording with this surroundings's paths.
     pub(crate) fn here(&self, recorded: &str) -> String {
         recorded.replace("/lab/", &format!("{}/", self.root.display()))
     }
 
-    /// This stage's text with the recording's paths.
+    /// This surroundings's text with the recording's paths.
     pub(crate) fn there(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.root.display()), "/lab/")
     }

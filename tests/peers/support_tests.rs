@@ -1,4 +1,4 @@
-//! The laboratory keeps its promises: each piece is tried with other programs as its clients.
+//! What the tests are made with is tested: each piece with other programs as its clients.
 
 mod hub;
 mod images;
@@ -7,7 +7,7 @@ mod servers;
 
 use std::process::Command;
 
-use crate::support::layout::Door;
+use crate::support::layout::Access;
 use crate::support::process::{Run, finish};
 
 fn run(mut command: Command, arguments: &[&str]) -> Run {
@@ -16,7 +16,7 @@ fn run(mut command: Command, arguments: &[&str]) -> Run {
 }
 
 fn curl(arguments: &[&str]) -> Run {
-    run(Door::default().curl(), arguments)
+    run(Access::default().curl(), arguments)
 }
 
 /// The status of an answer.

@@ -3,7 +3,7 @@
 use crate::support::image::Image;
 use crate::support::index::Index;
 use crate::support::layer::{Layer, Packing, digest};
-use crate::support::layout::{Door, push_raw};
+use crate::support::layout::{Access, push_raw};
 use crate::support::process::finish;
 use crate::support::registry::Registry;
 use crate::support::skopeo;
@@ -46,7 +46,7 @@ fn images_are_the_same_every_time_and_other_clients_read_them() {
     let plain = image.uncompressed().write(&folder.path().join("p"));
     assert_eq!(plain.layers[0].digest, plain.diff_ids[0]);
     let docker = Image::small().docker().write(&folder.path().join("d"));
-    push_raw(&Door::default(), &registry.host(), "d/d", "1", &docker);
+    push_raw(&Access::default(), &registry.host(), "d/d", "1", &docker);
     let raw = skopeo::inspect_raw(&format!("docker://{}/d/d:1", registry.host()));
     assert_eq!(raw, docker.manifest);
 }

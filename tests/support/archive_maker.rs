@@ -7,11 +7,11 @@ use super::layer::Layer;
 use super::sandbox::Sandbox;
 
 /// A sandbox, and images in it that were written as layouts and loaded from there.
-pub(crate) struct Bench {
+pub(crate) struct ArchiveMaker {
     pub(crate) sandbox: Sandbox,
 }
 
-impl Bench {
+impl ArchiveMaker {
     pub(crate) fn new() -> Self {
         Self {
             sandbox: Sandbox::new(),
@@ -28,9 +28,9 @@ impl Bench {
 
     /// The archive of one image, from a store of its own.
     pub(crate) fn new_archive(image: &Image) -> Vec<u8> {
-        let bench = Self::new();
-        bench.stock("other:1", image);
-        bench.sandbox.rdock(&["save", "other:1"]).ok().bytes
+        let maker = Self::new();
+        maker.stock("other:1", image);
+        maker.sandbox.rdock(&["save", "other:1"]).ok().bytes
     }
 
     pub(crate) fn adopt(&self, name: &str, built: &Built) {
