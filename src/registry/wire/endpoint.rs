@@ -335,6 +335,8 @@ pub(super) fn asked(method: &Method, url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     #[test]

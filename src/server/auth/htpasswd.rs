@@ -108,6 +108,8 @@ impl Htpasswd {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use std::fs;
     use std::rc::Rc;
 
