@@ -1,5 +1,7 @@
 //! What is written is read back as the same image, and what lies is not believed.
 
+mod fuzz;
+
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Read, Write};

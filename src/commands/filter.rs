@@ -240,6 +240,8 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     fn conditions(texts: &[&str]) -> Vec<Condition> {

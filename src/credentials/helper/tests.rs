@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::path::Path;
 
 use super::super::tests::scripts::{BROKEN, STORING, calls, install, install_helper};

@@ -340,6 +340,8 @@ pub(super) fn asked(method: &Method, url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     #[test]

@@ -244,6 +244,8 @@ fn named(scopes: &[Scope]) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use reqwest::Url;
 
     use super::*;

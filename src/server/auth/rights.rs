@@ -136,6 +136,8 @@ impl Paths {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Rights> {

@@ -41,6 +41,8 @@ pub(in crate::server) fn wanted(headers: &HeaderMap, size: u64, etag: &str) -> W
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     #[test]
