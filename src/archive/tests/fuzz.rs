@@ -44,8 +44,8 @@ fn ending(loaded: Result<usize>) -> String {
 
 #[tokio::test]
 async fn an_archive_that_is_damaged_is_refused_or_right() {
-    let picture = Picture::new("hello");
-    let oci = written(&picture).await;
+    let sample = Sample::new("hello");
+    let oci = written(&sample).await;
     let links = tree(&[("a/layer.tar", "x"), ("manifest.json", "[]")]).unwrap();
     let words = [
         "manifest.json",
@@ -82,9 +82,9 @@ async fn an_archive_that_is_damaged_is_refused_or_right() {
 
 #[test]
 fn a_manifest_json_names_what_is_in_its_archive() {
-    let picture = Picture::new("hello");
-    let config = String::from_utf8(picture.config.clone()).unwrap();
-    let layer = String::from_utf8(picture.layer.clone()).unwrap();
+    let sample = Sample::new("hello");
+    let config = String::from_utf8(sample.config.clone()).unwrap();
+    let layer = String::from_utf8(sample.layer.clone()).unwrap();
     let seeds = [
         r#"[{"Config":"config.json","RepoTags":["app:1","h:5000/a:2"],"Layers":["layer.tar"]}]"#,
         r#"[{"Config":"config.json","RepoTags":null,"Layers":[""]},{"Config":"config.json","Layers":["./layer.tar"]}]"#,
@@ -112,13 +112,13 @@ fn a_manifest_json_names_what_is_in_its_archive() {
 
 #[test]
 fn an_index_json_names_what_is_in_its_archive() {
-    let picture = Picture::new("hello");
+    let sample = Sample::new("hello");
     let texts =
-        [&picture.config[..], &picture.layer, &picture.manifest.raw].map(|it| String::from_utf8(it.to_vec()).unwrap());
+        [&sample.config[..], &sample.layer, &sample.manifest.raw].map(|it| String::from_utf8(it.to_vec()).unwrap());
     let paths = texts
         .each_ref()
         .map(|text| format!("blobs/sha256/{}", Digest::of(text.as_bytes()).hex()));
-    let root = serde_json::to_string(&picture.manifest.descriptor).unwrap();
+    let root = serde_json::to_string(&sample.manifest.descriptor).unwrap();
     let named = root.replace(
         '}',
         r#","annotations":{"io.containerd.image.name":"docker.io/library/app:1"}}"#,
