@@ -28,8 +28,6 @@ pub struct Settings {
     /// The image store.
     pub store_folder: PathBuf,
     pub docker_folders: DockerFolders,
-    /// `NO_PROXY`: which hosts are asked without a proxy.
-    pub no_proxy: Option<String>,
     pub output: OutputVariables,
 }
 
@@ -94,7 +92,6 @@ impl Settings {
             program: Program::running(),
             store_folder,
             docker_folders: DockerFolders::find(),
-            no_proxy: text_variable("NO_PROXY").or_else(|| text_variable("no_proxy")),
             output: OutputVariables {
                 debug: text_variable("RDOCK_DEBUG").is_some_and(|value| is_true(&value)),
                 no_color: variable("NO_COLOR").is_some(),
@@ -110,6 +107,11 @@ fn is_true(value: &str) -> bool {
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The value of a variable that speaks of proxies, such as `HTTPS_PROXY`.
+pub fn proxy_variable(name: &str) -> Option<String> {
+    text_variable(name)
 }
 
 fn text_variable(name: &str) -> Option<String> {

@@ -12,8 +12,8 @@ use clap::{ArgAction, Args};
 use super::truth;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
-use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
-use crate::settings::{Setting, Settings};
+use crate::registry::{Insecure, Mirror, Proxies, Registries, Registry, Trust, Wire};
+use crate::settings::{Setting, Settings, proxy_variable};
 use crate::store::{LockWatch, Recovery, Store};
 use crate::ui::failure::{self, Here};
 use crate::ui::{Screen, human, wire_log};
@@ -203,7 +203,7 @@ impl Context {
             insecure,
             insecure_everywhere: args.insecure,
             certificate_folders: self.settings.docker_folders.certificates(),
-            no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
+            proxies: Proxies::of(proxy_variable),
         };
         let watcher = self.settings.output.debug.then(|| wire_log::watcher(&self.screen));
         let wire = Wire::with(trust, stall_timeout, watcher);

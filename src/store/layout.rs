@@ -153,7 +153,7 @@ impl Layout {
         make_folder(&self.paths.ingest())?;
         let mut file = tempfile::Builder::new()
             .prefix(TEMPORARY)
-            .tempfile_in(&self.paths.ingest())?;
+            .tempfile_in(self.paths.ingest())?;
         file.write_all(bytes)?;
         open_up(file.as_file(), file.path())?;
         Ok(file)

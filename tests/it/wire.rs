@@ -11,6 +11,7 @@ mod login_walls;
 mod logins;
 mod mirrors;
 mod odd_servers;
+mod proxies;
 mod realms;
 mod redirects;
 mod refused_manifests;

@@ -8,7 +8,7 @@ use reqwest::Url;
 /// The entries of `NO_PROXY` that the HTTP client does not know: those with a port, and those with a star. It heeds the
 /// others itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NoProxy(Vec<HostPattern>);
+pub(super) struct NoProxy(Vec<HostPattern>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct HostPattern {
@@ -21,7 +21,7 @@ struct HostPattern {
 
 impl NoProxy {
     /// The value of the variable: entries with commas between. One that means nothing is passed over.
-    pub fn parse(value: &str) -> Self {
+    pub(super) fn parse(value: &str) -> Self {
         Self(value.split(',').filter_map(HostPattern::parse).collect())
     }
 

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
 use reqwest::{Method, Response, Url, redirect};
 use tokio::time::{timeout, timeout_at};
@@ -14,8 +13,8 @@ use super::answer::{Answer, silent};
 use super::authorization::Authorization;
 use super::connect_error::{authority, describe};
 use super::headers;
-use super::no_proxy::NoProxy;
-use super::origin::{is_loopback, same_origin};
+use super::origin::same_origin;
+use super::proxies::Proxies;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::tls::{Tls, Versions};
@@ -34,7 +33,7 @@ const MAX_REDIRECTS: usize = 10;
 #[derive(Debug, Clone)]
 pub(super) struct Surroundings {
     pub(super) resolver: Resolver,
-    pub(super) no_proxy: NoProxy,
+    pub(super) proxies: Proxies,
     /// The longest silence of the other side.
     pub(super) idle_timeout: Duration,
     pub(super) trace: Trace,
@@ -46,7 +45,6 @@ pub(super) struct Client {
     proxied: reqwest::Client,
     /// Connects to no address that is nearer than the host's own.
     direct: reqwest::Client,
-    proxies: Matcher,
     policy: UrlPolicy,
     tls_versions: Versions,
     surroundings: Surroundings,
@@ -54,7 +52,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(tls: &Tls, policy: UrlPolicy, surroundings: &Surroundings) -> Result<Self> {
-        let resolver = &surroundings.resolver;
+        let (resolver, proxies) = (&surroundings.resolver, &surroundings.proxies);
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.config.clone())
@@ -67,9 +65,11 @@ impl Client {
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
         Ok(Self {
             // It knows the names of proxies alone; theirs are the addresses of the rest.
-            proxied: builder().dns_resolver(resolver.clone()).build().map_err(failed)?,
+            proxied: proxies
+                .with(builder())
+                .and_then(|builder| builder.dns_resolver(resolver.clone()).build())
+                .map_err(failed)?,
             direct: builder().no_proxy().dns_resolver(guarded).build().map_err(failed)?,
-            proxies: Matcher::from_system(),
             policy,
             tls_versions: tls.versions.clone(),
             surroundings: surroundings.clone(),
@@ -175,7 +175,8 @@ impl Client {
         let tls = url.host_str().filter(|_| url.scheme() == "https");
         let tls = tls.and_then(|host| self.tls_versions.of(host));
         let status = response.status().as_u16();
-        exchange.answered(status, response.remote_addr(), self.has_proxy(url), tls);
+        let is_proxied = self.surroundings.proxies.cover(url)?;
+        exchange.answered(status, response.remote_addr(), is_proxied, tls);
         let answer = Answer::new(response, url.clone(), exchange, &self.surroundings.resolver);
         headers::check_lengths(&answer.headers, url)?;
         Ok(answer.with_idle_timeout(self.surroundings.idle_timeout))
@@ -183,18 +184,12 @@ impl Client {
 
     fn begin(&self, method: &Method, url: &Url) -> Result<reqwest::RequestBuilder> {
         check_length(url)?;
-        let client = if self.has_proxy(url) {
+        let client = if self.surroundings.proxies.cover(url)? {
             &self.proxied
         } else {
             &self.direct
         };
         Ok(client.request(method.clone(), url.clone()))
-    }
-
-    fn has_proxy(&self, url: &Url) -> bool {
-        let is_direct = is_loopback(url) || self.surroundings.no_proxy.covers(url);
-        let is_matched = |uri| self.proxies.intercept(&uri).is_some();
-        !is_direct && url.as_str().parse().is_ok_and(is_matched)
     }
 }
 
