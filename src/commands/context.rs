@@ -97,20 +97,14 @@ impl Context {
 
     /// Read when first needed: commands that talk to no registry touch no config.json.
     pub fn credentials(&self) -> &Rc<Credentials> {
-        let settings = &self.settings;
-        self.credentials.get_or_init(|| {
-            Rc::new(Credentials::open(
-                settings.config_folder.clone(),
-                settings.docker.auth_config.as_ref(),
-                settings.search_path.clone(),
-            ))
-        })
+        self.credentials
+            .get_or_init(|| Rc::new(Credentials::open(self.settings.logins.clone())))
     }
 
     /// Says that what `login` and `logout` change in config.json has no effect while the variable is set, in docker's
     /// words.
     pub fn warn_of_auth_config(&self) {
-        if self.settings.docker.auth_config.is_some() {
+        if self.settings.logins.auth_config.is_some() {
             self.screen.note(
                 "WARNING: DOCKER_AUTH_CONFIG is set and takes precedence.\n\
                  Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n",

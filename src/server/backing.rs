@@ -18,7 +18,11 @@ use crate::content::Opener;
 use crate::error::{Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest, Manifest, Reference};
-use crate::store::{Named, Repositories};
+use crate::store::{Named, Repositories, Store};
+
+/// What a registry is over. Another backing makes it a choice.
+pub type Root = Store;
+pub(in crate::server) type Chosen = local::Local;
 
 /// What keeps content for the registry. Clones share it. Its methods block: [`OffThread`] alone calls them.
 pub(in crate::server) trait Backing: Clone + Send + 'static {

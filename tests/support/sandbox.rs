@@ -12,8 +12,6 @@ use super::image::Built;
 use super::layer;
 use super::process::{self, PATH, Run};
 
-/// How long one run of the program may take.
-
 /// A temporary home with a known environment and nothing else.
 pub(crate) struct Sandbox {
     root: TempDir,
