@@ -278,9 +278,9 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
 /// Blobs that move or wait for it: each costs some memory.
 const WAITING: usize = 1000;
 /// Manifests that are put at once.
-const MANIFESTS: usize = 16;
+const MANIFESTS: usize = 20;
 /// Blobs that are looked for at once: each costs a round trip and no bytes.
-const LOOKERS: usize = 16;
+const LOOKERS: usize = 20;
 /// An answer that takes longer comes over a line that is long, or from somebody busy.
 const SOON: Duration = Duration::from_millis(10);
 /// A try that came this many bytes further than any before, or a little further in a long time, makes the failures
