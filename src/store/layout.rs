@@ -17,15 +17,18 @@ use crate::store::files;
 use crate::store::folders::{self, Folder};
 use crate::store::half_done::{SESSION, TEMPORARY, UPLOAD, is_half_done};
 use crate::store::lock_watch::LockWatch;
-use crate::store::unsynced::{Unsynced, Waiting};
+use crate::store::unsynced::{UNSYNCED, Unsynced, Waiting};
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
+/// The mode of finished content.
+const READABLE: u32 = 0o644;
 const LOCK: &str = "lock";
 const INGEST: &str = "ingest";
-/// What a store that is just being made may hold before its `oci-layout`.
-const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
+const BLOBS: &str = "blobs";
+/// What a store that is just being made may hold before its `oci-layout`, which a power cut may have left empty.
+const FIRST_NAMES: [&str; 5] = [LOCK, INGEST, BLOBS, UNSYNCED, layout::MARKER];
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
@@ -116,7 +119,7 @@ impl Layout {
     }
 
     pub(super) fn blobs(&self) -> PathBuf {
-        self.root.join("blobs")
+        self.root.join(BLOBS)
     }
 
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
@@ -160,6 +163,7 @@ impl Layout {
 
     fn has_marker(&self) -> Result<bool> {
         match files::read(&self.marker()) {
+            Ok(raw) if raw.is_empty() => Ok(false),
             Ok(raw) => self.check_version(&raw).map(|()| true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
@@ -188,14 +192,31 @@ impl Layout {
                 .collect::<io::Result<Vec<_>>>()
         });
         match names {
-            Ok(names) => Ok(names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first))),
+            Ok(names) => {
+                let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
+                Ok(are_first && self.has_no_blob())
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
         }
     }
 
+    fn has_no_blob(&self) -> bool {
+        let folders = Algorithm::ALL.map(|algorithm| fs::read_dir(self.blob_folder(algorithm)));
+        folders.into_iter().flatten().all(|mut blobs| blobs.next().is_none())
+    }
+
     /// Makes the store where there is none. Several processes may do so at once.
     pub(super) fn create(&self) -> Result<()> {
+        self.create_with(Self::replace)
+    }
+
+    /// The same for a job that syncs its note, and with it the marker, before anything gets its name.
+    pub(super) fn create_unsynced(&self) -> Result<()> {
+        self.create_with(Self::place)
+    }
+
+    fn create_with(&self, write: impl Fn(&Self, &Path, &[u8]) -> Result<()>) -> Result<()> {
         let doing = || format!("making the store {}", self.root.display());
         if !self.exists()? {
             DirBuilder::new()
@@ -204,7 +225,7 @@ impl Layout {
                 .create(&self.root)
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            self.replace(&self.marker(), &layout::marker()).during(doing())?;
+            write(self, &self.marker(), &layout::marker()).during(doing())?;
         }
         for folder in [self.ingest(), self.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
@@ -221,6 +242,11 @@ impl Layout {
             sync_folder(parent)
         };
         replace().map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
+    }
+
+    /// Makes sure that the store is known to be one after a power cut.
+    pub(super) fn sync_marker(&self) -> Result<()> {
+        sync_file(&self.marker()).map_err(|e| self.failure(e).during("writing the store's marker to the disk"))
     }
 
     /// The same without waiting for the disk: after a power cut anything may be there.
@@ -252,9 +278,14 @@ impl Layout {
             file.sync_all().map_err(files::at(path))?;
             self.unsettle();
         }
-        let folder = self.blob_folder(digest.algorithm());
-        make_folder(&folder)?;
-        fs::rename(path, self.blob(digest)).map_err(files::at(&self.blob(digest)))
+        let blob = self.blob(digest);
+        let named = match fs::rename(path, &blob) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                make_folder(&self.blob_folder(digest.algorithm())).and_then(|()| fs::rename(path, &blob))
+            }
+            named => named,
+        };
+        named.map_err(files::at(&blob))
     }
 
     /// Makes sure that a blob is on the disk by name: somebody was told that it is here.
@@ -312,8 +343,16 @@ fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Finished content is readable by whom the root folder lets in.
 fn open_up(file: &File, path: &Path) -> io::Result<()> {
-    let mode = Permissions::from_mode(0o644);
+    let is_open = |metadata: fs::Metadata| metadata.permissions().mode() & 0o7777 == READABLE;
+    if file.metadata().is_ok_and(is_open) {
+        return Ok(());
+    }
+    let mode = Permissions::from_mode(READABLE);
     file.set_permissions(mode).map_err(files::at(path))
+}
+
+fn sync_file(path: &Path) -> io::Result<()> {
+    files::open_read(path)?.sync_all().map_err(files::at(path))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -322,49 +361,4 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_with_other_files_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        let layout = Layout::new(folder.path().into());
-        for error in [layout.exists().unwrap_err(), layout.create().unwrap_err()] {
-            assert!(
-                error
-                    .to_string()
-                    .ends_with("is not an image store: it holds other files"),
-                "{error}"
-            );
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_layout_of_another_version_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().into());
-        for (text, kind) in [
-            (r#"{"imageLayoutVersion":"2.0.0"}"#, Kind::Unsupported),
-            ("nonsense", Kind::Corrupt),
-        ] {
-            fs::write(layout.marker(), text).unwrap();
-            let error = layout.create().unwrap_err();
-            assert_eq!(error.kind(), kind);
-            assert!(matches!(error.clue(), Some(Clue::BrokenFile { .. })));
-        }
-    }
-
-    #[test]
-    fn a_new_store_is_its_owner_s_alone_and_making_it_twice_is_harmless() {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().join("a/b"));
-        assert!(!layout.exists().unwrap());
-        assert!(!folder.path().join("a").exists());
-        layout.create().unwrap();
-        layout.create().unwrap();
-        assert!(layout.exists().unwrap());
-        assert_eq!(fs::metadata(layout.root()).unwrap().permissions().mode() & 0o777, 0o700);
-    }
-}
+mod tests;
