@@ -10,7 +10,6 @@ mod way_out;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands;
@@ -116,7 +115,7 @@ impl Cli {
         with_docker_s_switches(Self::named())
     }
 
-    /// By the name that it was called by.
+    /// Chooses by the name that it was called by.
     fn named() -> clap::Command {
         Self::command()
             .disable_help_subcommand(false)
@@ -152,17 +151,11 @@ fn with_docker_s_switches(command: clap::Command) -> clap::Command {
     command.mut_args(switch).mut_subcommands(with_docker_s_switches)
 }
 
-/// A switch as Go's pflag reads it: `--quiet`, `--quiet=false`, never `--quiet false`.
 fn switch(arg: Arg) -> Arg {
-    if !matches!(arg.get_action(), ArgAction::SetTrue) {
-        return arg;
+    match arg.get_action() {
+        ArgAction::SetTrue => commands::switch(arg).default_value("false"),
+        _ => arg,
     }
-    arg.action(ArgAction::Set)
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_value("false")
-        .default_missing_value("true")
-        .value_parser(ValueParser::from(commands::truth))
 }
 
 #[derive(Debug, Subcommand)]
@@ -279,10 +272,10 @@ impl Command {
             }
             Command::Container(command) => engine::run_container(&command, context).await,
             Command::Context(command) => engine::run_context(&command, context),
-            Command::Network(command) => engine::run_named(engine::Thing::Network, &command, context).await,
+            Command::Network(command) => engine::run_named(engine::EngineObject::Network, &command, context).await,
             Command::Ps(args) => engine::run_ps(&args, context),
             Command::Rm(args) => Ok(engine::run_rm(&args, context)),
-            Command::Volume(command) => engine::run_named(engine::Thing::Volume, &command, context).await,
+            Command::Volume(command) => engine::run_named(engine::EngineObject::Volume, &command, context).await,
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Demo(args) => Box::pin(demo::run(args, context)).await,

@@ -1,4 +1,4 @@
-//! A registry over a [`Store`]: the OCI distribution spec 1.1, docker's catalog and its old search.
+//! A registry over the local store: the OCI distribution spec 1.1, docker's catalog and its old search.
 //!
 //! Connections come in by [`http`]; [`auth`] says who may do what; a request becomes a route and goes to the file of its
 //! noun in [`api`]; and what is kept is kept by a [`backing`], the local store.
@@ -56,7 +56,6 @@ use tokio::time::sleep;
 
 use crate::error::Result;
 use crate::registry::Registry;
-use crate::store::Store;
 
 use api::Api;
 use api::repository_names::RepositoryNames;
@@ -64,11 +63,11 @@ use api::state::State;
 use api::upload_sessions::UploadSessions;
 use api::upstream::Upstream;
 use auth::access::Access;
-use backing::OffThread;
-use backing::local::Local;
+use backing::{Chosen, OffThread};
 use http::connection::Connections;
 
 pub use auth::Users;
+pub use backing::Root;
 pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_files, self_signed};
 
 /// How the registry behaves.
@@ -76,9 +75,9 @@ pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_f
 pub struct Options {
     /// Nothing can be pushed or deleted.
     pub is_read_only: bool,
-    /// Who may come in, and to what.
+    /// The users who may come in, and to what.
     pub users: Users,
-    /// Where images come from that are not here.
+    /// The registry that images come from which are not here.
     pub upstream: Option<Registry>,
     /// Whether `/metrics` is there.
     pub has_metrics: bool,
@@ -93,21 +92,21 @@ pub struct Options {
 /// How long a blob may wait for its manifest, and an upload for its next piece.
 const KEPT_FOR: Duration = Duration::from_hours(1);
 
-/// One registry over the local store. It answers on the thread it was made on.
+/// One registry. It answers on the thread it was made on.
 pub struct Server {
-    api: Api<Local>,
+    api: Api<Chosen>,
     timeouts: Timeouts,
 }
 
 impl Server {
-    /// The registry over this store, which is made if need be, unless nothing is to be written.
-    pub fn new(store: Store, options: Options) -> Result<Rc<Self>> {
-        let local = if options.is_read_only {
-            Local::read_only(store)?
+    /// The registry over this root, which is made if need be, unless nothing is to be written.
+    pub fn new(root: Root, options: Options) -> Result<Rc<Self>> {
+        let chosen = if options.is_read_only {
+            Chosen::read_only(root)?
         } else {
-            Local::writable(store)?
+            Chosen::writable(root)?
         };
-        let store = OffThread::new(local);
+        let store = OffThread::new(chosen);
         let kept_for = options.kept_for.unwrap_or(KEPT_FOR);
         let log = options.log.unwrap_or_else(|| Rc::new(|_| {}));
         let access = Access::new(options.users, &log)?;

@@ -18,6 +18,7 @@ mod mirror;
 mod no_proxy;
 mod origin;
 mod other_registries;
+mod proxies;
 mod realm;
 mod refusal;
 mod request;
@@ -33,7 +34,7 @@ mod url_policy;
 mod zone;
 
 pub use mirror::Mirror;
-pub use no_proxy::NoProxy;
+pub use proxies::Proxies;
 pub use trust::{Insecure, Trust};
 
 pub(super) use answer::Answer;
@@ -73,11 +74,11 @@ impl Wire {
         Self::with(trust, None, None)
     }
 
-    /// The way out of someone who bears so long a silence of the other side, and wants to be told of each request.
+    /// A wire for a user who allows so long a silence of the other side, and wants to be told of each request.
     pub fn with(trust: Trust, idle_timeout: Option<Duration>, watcher: Option<WireWatcher>) -> Self {
         let surroundings = Surroundings {
             resolver: Resolver::default(),
-            no_proxy: trust.no_proxy.clone(),
+            proxies: trust.proxies.clone(),
             idle_timeout: idle_timeout.unwrap_or(IDLE_TIMEOUT),
             trace: Trace::new(watcher),
         };

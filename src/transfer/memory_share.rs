@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Up to so many, each may hold what measured best for one alone.
+/// The count up to which each may hold what measured best for one alone.
 const FEW: usize = 4;
 
-/// As many others as there may be.
+/// The most others that there may be.
 const MANY: usize = 15;
 
 /// Blobs of at most this size are not counted and need not share: they hold little whatever they may.
@@ -29,7 +29,7 @@ pub(super) struct MemoryShare {
 }
 
 impl MemoryShares {
-    /// For one of many blobs that do not know of one another.
+    /// The share of one of many blobs that do not know of one another.
     pub(super) fn among_many() -> Self {
         let many = || Arc::new(AtomicUsize::new(MANY));
         Self {
@@ -38,7 +38,7 @@ impl MemoryShares {
         }
     }
 
-    /// For a blob of this size.
+    /// The share of a blob of this size.
     pub(super) fn join(&self, bytes: u64) -> MemoryShare {
         let is_small = bytes <= SMALL;
         let count = if is_small { &self.small } else { &self.sharing };

@@ -309,6 +309,8 @@ fn failed(why: String) -> End {
 
 #[cfg(test)]
 mod tests {
+    mod plans;
+
     use super::*;
     use crate::content::Extents;
 

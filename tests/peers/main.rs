@@ -6,7 +6,9 @@
 /// What the tests' registries are.
 const REGISTRY: support::registry::Program = support::registry::Program::Distribution;
 
+mod advisories;
 mod beside_docker;
+mod bill_of_materials;
 mod ci_scripts;
 mod completion;
 #[path = "../it/config_file.rs"]
@@ -21,7 +23,6 @@ mod housekeeping;
 mod interop;
 #[path = "../it/kills.rs"]
 mod kills;
-mod laboratory;
 #[path = "../it/login.rs"]
 mod login;
 mod manifest_lists;
@@ -34,8 +35,9 @@ mod replay;
 mod serve_clients;
 mod sizes;
 mod store_faults;
-mod story;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests without peers use the rest")]
 mod support;
+mod support_tests;
+mod tutorial;
 mod uploads;

@@ -76,7 +76,7 @@ impl Ingest {
             }
             if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
                 let layout = self.blobs.layout();
-                layout.lock_watch().tell(&layout.partial(&blob.digest));
+                layout.lock_watch().tell(&layout.paths().partial(&blob.digest));
             }
             time::sleep(POLL).await;
         };
@@ -123,7 +123,7 @@ impl Ingest {
             (partial, Came::All) => Ok((partial, 0)),
             (partial, _) => Err(Error::new(
                 Kind::Unavailable,
-                format!("blob {} does not come in one piece", partial.digest()),
+                format!("blob {} does not come in one piece", partial.blob().digest),
             )),
         }
     }
@@ -136,7 +136,7 @@ impl Ingest {
         first: Option<ByteStream>,
         doing: &str,
     ) -> Result<(Partial, Came)> {
-        let (digest, size) = (partial.digest().clone(), partial.size);
+        let (digest, size) = (partial.blob().digest.clone(), partial.blob().size);
         let wanted = Wanted {
             digest: digest.clone(),
             size,
@@ -188,7 +188,8 @@ impl Ingest {
     }
 
     fn remember(&self, partial: &Partial) {
-        self.failed().insert(partial.digest().clone(), partial.progress.clone());
+        self.failed()
+            .insert(partial.blob().digest.clone(), partial.progress.clone());
     }
 
     fn failed(&self) -> MutexGuard<'_, HashMap<Digest, Progress>> {

@@ -21,7 +21,7 @@ use crate::image::{Descriptor, Digest};
 use crate::store::blobs::{self, Blobs};
 use crate::store::files;
 
-/// Larger ones are no quicker, and sixteen blobs may be on their way out at once.
+/// Bytes that are read at once: larger chunks are no quicker, and sixteen blobs may be on their way out at once.
 const CHUNK: usize = 128 << 10;
 /// So much the disk is asked for when it is waited for, so that it works while the line does.
 const AHEAD: Option<NonZeroU64> = NonZeroU64::new(2 << 20);
@@ -33,7 +33,7 @@ pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> R
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file((file, blobs.layout().blob(&blob.digest)), blob, from)
+    stream_file((file, blobs.layout().paths().blob(&blob.digest)), blob, from)
 }
 
 /// The same of a file that is known to hold the blob.

@@ -22,7 +22,7 @@ pub(in crate::store) struct Index {
     pub(in crate::store) rest: Rest,
 }
 
-/// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
+/// A descriptor and its name. Without one it is a dangling image, unless its name means something elsewhere.
 #[derive(Debug)]
 pub(in crate::store) struct IndexEntry {
     pub(in crate::store) name: Option<Reference>,
@@ -101,7 +101,7 @@ impl Index {
     }
 
     fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
-        let path = layout.index().display().to_string();
+        let path = layout.paths().index().display().to_string();
         let index = LayoutIndex::parse(raw).map_err(|why| match why {
             Unreadable::NotValid(e) => {
                 let why = format!("{path} is not a valid OCI index");
@@ -171,22 +171,22 @@ impl Edit {
             Some(_) => {}
             None => self.layout.sync_marker()?,
         }
-        self.layout.replace(&self.layout.index(), &bytes)
+        self.layout.replace(&self.layout.paths().index(), &bytes)
     }
 }
 
 fn read_raw(layout: &Layout) -> Result<Option<Vec<u8>>> {
-    match files::read(&layout.index()) {
+    match files::read(&layout.paths().index()) {
         Ok(raw) => Ok(Some(raw)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => {
-            let why = format!("reading {}", layout.index().display());
+            let why = format!("reading {}", layout.paths().index().display());
             Err(broken(layout, Kind::Io, why).caused_by(e))
         }
     }
 }
 
 fn broken(layout: &Layout, kind: Kind, why: String) -> Error {
-    let path = layout.index().display().to_string();
+    let path = layout.paths().index().display().to_string();
     Error::new(kind, why).with_clue(Clue::BrokenFile { path })
 }
