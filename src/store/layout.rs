@@ -127,7 +127,8 @@ impl Layout {
         self.blobs().join(algorithm.name())
     }
 
-    fn marker(&self) -> PathBuf {
+    /// Held shared by each registry that serves the store.
+    pub(super) fn marker(&self) -> PathBuf {
         self.root.join(layout::MARKER)
     }
 
