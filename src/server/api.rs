@@ -125,7 +125,7 @@ impl<B: Backing> Api<B> {
                 uploads::finish(state, sessions, &name, &id, &query, request).await?
             }
             Route::PutManifest { name, version, query } => {
-                let sent = Sent::receive(request, self.silence).await?;
+                let (sent, _held) = Sent::receive(request, self.silence, &self.state.bodies).await?;
                 return manifests::put(state, &name, &version, &query, sent).await;
             }
             _ => {

@@ -2,7 +2,8 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -18,6 +19,7 @@ use super::state::State;
 use crate::error::Result;
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Digest, Reference};
+use crate::store::Repositories;
 
 /// How long a page may become: what every client takes for a manifest.
 const PAGE: usize = 4 << 20;
@@ -42,6 +44,47 @@ struct Referrer {
     artifact_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<Box<RawValue>>,
+}
+
+/// Which manifests of one repository are about which: who copies all that is about an image asks for each manifest of
+/// thousands. Clones share it.
+#[derive(Clone, Default)]
+pub(in crate::server) struct Referrals(Arc<Mutex<Option<Known>>>);
+
+/// It holds for these names alone.
+struct Known {
+    names: Arc<Repositories>,
+    repository: Reference,
+    about: Arc<About>,
+}
+
+/// By their subjects, in the order of their digests, which stays whatever is pushed meanwhile.
+type About = HashMap<Digest, BTreeSet<Digest>>;
+
+impl Referrals {
+    fn of<B: Backing>(&self, store: &B, facts: &FactsCache, repository: &Reference) -> Result<Arc<About>> {
+        let names = store.repositories()?;
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known()
+            && Arc::ptr_eq(&known.names, &names)
+            && known.repository == *repository
+        {
+            return Ok(Arc::clone(&known.about));
+        }
+        let mut about = About::new();
+        for digest in documents(names.of(repository).unwrap_or_default()) {
+            if let Some(subject) = facts.of(store, digest).and_then(|facts| facts.subject.clone()) {
+                about.entry(subject).or_default().insert(digest.clone());
+            }
+        }
+        let about = Arc::new(about);
+        *known() = Some(Known {
+            names,
+            repository: repository.clone(),
+            about: Arc::clone(&about),
+        });
+        Ok(about)
+    }
 }
 
 /// What is looked for.
@@ -71,8 +114,12 @@ pub(in crate::server) async fn list<B: Backing>(
         artifact_type: artifact_type.map(str::to_owned),
         after: query.first("last").map(str::to_owned),
     };
-    let facts = state.facts.clone();
-    let page = state.store.run(move |store| page(store, &facts, &wanted)).await?;
+    let (facts, referrals) = (state.facts.clone(), state.referrals.clone());
+    let page = state.store.run(move |store| {
+        let about = referrals.of(store, &facts, &wanted.repository)?;
+        Ok(page(store, &facts, &about, &wanted))
+    });
+    let page = page.await?;
     let next = page.next.map(|last| match artifact_type {
         Some(artifact_type) => format!("last={last}&artifactType={}", encode(artifact_type)),
         None => format!("last={last}"),
@@ -91,14 +138,11 @@ struct Page {
     next: Option<Digest>,
 }
 
-/// In the order of their digests, which stays whatever is pushed meanwhile.
-fn page<B: Backing>(store: &B, facts: &FactsCache, wanted: &Wanted) -> Result<Page> {
-    let repositories = store.repositories()?;
-    let named = repositories.of(&wanted.repository).unwrap_or_default();
+fn page<B: Backing>(store: &B, facts: &FactsCache, about: &About, wanted: &Wanted) -> Page {
     let after = |digest: &&Digest| wanted.after.as_deref().is_none_or(|last| digest.as_str() > last);
-    let documents: BTreeSet<&Digest> = documents(named).filter(after).collect();
+    let documents = about.get(&wanted.subject).into_iter().flatten();
     let (mut manifests, mut len, mut next) = (Vec::<Referrer>::new(), 0, None);
-    for digest in documents {
+    for digest in documents.filter(after) {
         let Some(facts) = facts.of(store, digest).filter(|facts| is_wanted(facts, wanted)) else {
             continue;
         };
@@ -124,10 +168,9 @@ fn page<B: Backing>(store: &B, facts: &FactsCache, wanted: &Wanted) -> Result<Pa
         manifests,
     };
     let text = serde_json::to_string(&list).unwrap_or_default();
-    Ok(Page { text, next })
+    Page { text, next }
 }
 
 fn is_wanted(facts: &Facts, wanted: &Wanted) -> bool {
-    let is_of_type = wanted.artifact_type.is_none() || facts.artifact_type == wanted.artifact_type;
-    is_of_type && facts.subject.as_ref() == Some(&wanted.subject)
+    wanted.artifact_type.is_none() || facts.artifact_type == wanted.artifact_type
 }

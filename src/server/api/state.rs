@@ -1,12 +1,16 @@
 //! What the pages of the registry share: the store behind them, and what is remembered of it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::auth::caller::Caller;
 use super::super::backing::retention::Retention;
 use super::super::backing::{Backing, OffThread};
+use super::super::http::body::Readers;
+use super::super::http::held_bodies::HeldBodies;
 use super::facts::{FactsCache, roots};
 use super::links::Links;
+use super::referrers::Referrals;
 use super::repository_names::RepositoryNames;
 use super::route::Name;
 use super::upstream::Upstream;
@@ -19,7 +23,11 @@ pub(in crate::server) struct State<B: Backing> {
     pub(in crate::server) retention: Retention<B>,
     pub(in crate::server) facts: FactsCache,
     pub(in crate::server) links: Links,
+    pub(in crate::server) referrals: Referrals,
     pub(in crate::server) upstream: Option<Upstream<B>>,
+    /// What clients send and are sent.
+    pub(in crate::server) bodies: Rc<HeldBodies>,
+    pub(in crate::server) readers: Readers,
     /// Whether clients can push.
     pub(in crate::server) is_writable: bool,
     /// Whether somebody may see one repository and not another: then a blob is shown in those alone that have it.
@@ -35,7 +43,10 @@ impl<B: Backing> State<B> {
             names,
             facts: FactsCache::default(),
             links: Links::default(),
+            referrals: Referrals::default(),
             upstream: None,
+            bodies: Rc::default(),
+            readers: Readers::default(),
             is_writable: true,
             is_divided: false,
         }

@@ -1,9 +1,11 @@
-//! The answer to a request that has begun and does not go on: 408, and the connection is closed.
+//! Answers to requests that hyper gives up: one that has begun and does not go on, and one that cannot be read. The
+//! connection is closed after them.
 
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy, sink};
 use tokio::time::timeout;
@@ -13,19 +15,31 @@ use super::refusal::{Code, Refusal};
 
 /// How long the client may take to read it and to close its end.
 const LINGERING: Duration = Duration::from_secs(2);
+/// Where the status stands in an answer, behind `HTTP/1.1 `.
+const STATUS: std::ops::Range<usize> = 9..12;
 
-/// Whether a request has begun. A connection that is kept open for the next one is closed without a word: it could be
-/// taken for the answer to what the client sends just now. Empty lines in front of a request are no part of it
-/// (<https://www.rfc-editor.org/rfc/rfc9112.html#section-2.2>).
-pub(super) fn has_begun(unread: &[u8]) -> bool {
-    unread.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+/// What to say to whom nothing was said for longer than `limit`; nothing where no request has begun. A connection that is
+/// kept open for the next one is closed without a word: it could be taken for the answer to what the client sends just now.
+/// Empty lines in front of a request are no part of it (<https://www.rfc-editor.org/rfc/rfc9112.html#section-2.2>).
+pub(super) fn late(unread: &[u8], limit: Duration) -> Option<Refusal> {
+    let has_begun = unread.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+    has_begun.then(|| {
+        let message = format!("the head of the request did not come within {} s", limit.as_secs_f64());
+        Refusal::late(Code::Unknown, message)
+    })
 }
 
-/// Says that it took longer than `limit`. What the client is still sending is read for a moment: closed at once, the
-/// connection would be reset and the answer lost (<https://www.rfc-editor.org/rfc/rfc9112.html#section-9.6>).
-pub(super) async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration, mut entry: Entry) {
-    let message = format!("the head of the request did not come within {} s", limit.as_secs_f64());
-    let (mut head, body) = Refusal::late(Code::Unknown, message).into_reply().into_parts();
+/// The same as hyper's own answer, with the reason; nothing where it has none.
+pub(super) fn unreadable(own: &[u8], why: &hyper::Error) -> Option<Refusal> {
+    let status = StatusCode::from_bytes(own.get(STATUS)?).ok()?;
+    let message = format!("the request cannot be read: {why}");
+    Some(Refusal::new(status, Code::Unknown, message).with(CONNECTION, HeaderValue::from_static("close")))
+}
+
+/// Says so. What the client is still sending is read for a moment: closed at once, the connection would be reset and the
+/// answer lost (<https://www.rfc-editor.org/rfc/rfc9112.html#section-9.6>).
+pub(super) async fn give(refusal: Refusal, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut entry: Entry) {
+    let (mut head, body) = refusal.into_reply().into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return;
     };
