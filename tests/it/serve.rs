@@ -6,6 +6,7 @@ mod conformance;
 mod crowds;
 mod deletion;
 mod doors;
+mod endurance;
 mod hostile;
 mod operation;
 mod rights;

@@ -16,9 +16,11 @@ mod copying;
 mod credential_helpers;
 mod engine;
 mod exchange;
+mod fault_points;
 mod full_disk;
 mod housekeeping;
 mod interop;
+mod kill_points;
 #[path = "../it/kills.rs"]
 mod kills;
 mod laboratory;
@@ -39,3 +41,4 @@ mod story;
 #[expect(dead_code, reason = "the tests without peers use the rest")]
 mod support;
 mod uploads;
+mod writing;

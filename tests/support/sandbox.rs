@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::image::Built;
 use super::layer;
 use super::process::{self, PATH, Run};
+use super::scale;
 
 /// How long one run of the program may take.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -107,7 +108,7 @@ impl Sandbox {
 
     /// rdock in this environment, not started yet; for tests that kill it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.program(env!("CARGO_BIN_EXE_rdock"), arguments)
+        self.program(&scale::program(), arguments)
     }
 
     /// rdock, started; what it prints is lost.
