@@ -55,6 +55,7 @@ mod layout;
 mod lock;
 mod lock_watch;
 mod notes;
+mod paths;
 mod unsynced;
 mod writer;
 
@@ -129,7 +130,7 @@ impl Store {
     }
 
     pub fn root(&self) -> &Path {
-        self.layout.root()
+        self.layout.paths().root()
     }
 
     /// Finished blobs.

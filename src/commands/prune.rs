@@ -114,9 +114,10 @@ fn tell(pruned: &Pruned, context: &Context) {
         context.screen.line("");
     }
     let freed = pruned.freed.unwrap_or_else(|| {
-        context.screen.note(match pruned.is_served {
-            true => "WARNING: clients of rdock serve are at work, so nothing was freed yet: it does so itself, within minutes",
-            false => "WARNING: another job is under way, so nothing was freed yet: run this again when it is done",
+        context.screen.note(if pruned.is_served {
+            "WARNING: clients of rdock serve are at work, so nothing was freed yet: it does so itself, within minutes"
+        } else {
+            "WARNING: another job is under way, so nothing was freed yet: run this again when it is done"
         });
         0
     });

@@ -11,10 +11,10 @@ use rustix::fs::{Gid, Uid};
 
 /// Between the file's name and what makes that of its finished neighbour unique: nobody else's files are called so.
 const MARK: &str = ".rdock-";
-/// As many as Linux follows.
+/// The most links that are followed, as in Linux.
 const MOST_LINKS: usize = 40;
 
-/// Where a file is or will be, with its folder locked until this is dropped.
+/// The path of a file that is or will be, with its folder locked until this is dropped.
 pub(super) struct LockedFile {
     target: PathBuf,
     folder: PathBuf,

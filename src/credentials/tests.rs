@@ -3,7 +3,7 @@ pub(super) mod scripts;
 use std::fs;
 use std::path::Path;
 
-use scripts::{BROKEN, KEEPER, calls, install, install_helper};
+use scripts::{BROKEN, STORING, calls, install, install_helper};
 
 use super::*;
 
@@ -24,7 +24,7 @@ impl Home {
         if !config.is_empty() {
             fs::write(home.path(), config).unwrap();
         }
-        install_helper(home.bin.path(), "fake", KEEPER);
+        install_helper(home.bin.path(), "fake", STORING);
         install_helper(home.bin.path(), "broken", BROKEN);
         home
     }
@@ -43,11 +43,11 @@ impl Home {
 
     fn open_with(&self, auth_config: Option<&str>) -> Credentials {
         let search_path = Some(self.bin.path().as_os_str().to_owned());
-        Credentials::open(
-            self.config.path().to_owned(),
-            auth_config.map(Secret::new).as_ref(),
+        Credentials::open(LoginPlaces {
+            config_folder: self.config.path().to_owned(),
+            auth_config: auth_config.map(Secret::new),
             search_path,
-        )
+        })
     }
 
     fn calls(&self) -> Vec<String> {
@@ -68,7 +68,10 @@ fn alice() -> Credential {
 
 #[tokio::test]
 async fn without_any_file_there_is_no_login_and_no_complaint() {
-    let credentials = Credentials::open(Path::new("/nowhere").to_owned(), None, None);
+    let credentials = Credentials::open(LoginPlaces {
+        config_folder: "/nowhere".into(),
+        ..LoginPlaces::default()
+    });
     assert_eq!(credentials.find("docker.io").await.unwrap(), None);
     assert_eq!(credentials.take_warnings(), Vec::<String>::new());
     assert_eq!(credentials.erase(None).await.unwrap().server, HUB);
@@ -310,7 +313,7 @@ async fn a_malformed_file_stops_login_and_logout_but_no_pull() {
 async fn the_default_store_is_used_and_named_for_the_next_time() {
     let home = Home::new("");
     install(home.bin.path(), "pass", "true");
-    install_helper(home.bin.path(), "pass", KEEPER);
+    install_helper(home.bin.path(), "pass", STORING);
     assert_eq!(home.open().store("h", &alice()).await.unwrap(), Stored::Helper);
     assert_eq!(
         home.text(),

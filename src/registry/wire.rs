@@ -18,6 +18,7 @@ mod mirror;
 mod no_proxy;
 mod origin;
 mod other_registries;
+mod proxies;
 mod realm;
 mod refusal;
 mod request;
@@ -33,7 +34,7 @@ mod url_policy;
 mod zone;
 
 pub use mirror::Mirror;
-pub use no_proxy::NoProxy;
+pub use proxies::Proxies;
 pub use trust::{Insecure, Trust};
 
 pub(super) use answer::Answer;
@@ -77,7 +78,7 @@ impl Wire {
     pub fn with(trust: Trust, idle_timeout: Option<Duration>, watcher: Option<WireWatcher>) -> Self {
         let surroundings = Surroundings {
             resolver: Resolver::default(),
-            no_proxy: trust.no_proxy.clone(),
+            proxies: trust.proxies.clone(),
             idle_timeout: idle_timeout.unwrap_or(IDLE_TIMEOUT),
             trace: Trace::new(watcher),
         };

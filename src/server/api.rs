@@ -6,6 +6,7 @@ mod describe;
 mod facts;
 mod links;
 mod manifests;
+mod referrals;
 mod referrers;
 pub(in crate::server) mod repository_names;
 mod route;
@@ -125,7 +126,7 @@ impl<B: Backing> Api<B> {
                 uploads::finish(state, sessions, &name, &id, &query, request).await?
             }
             Route::PutManifest { name, version, query } => {
-                let (sent, _held) = Sent::receive(request, self.silence, &self.state.bodies).await?;
+                let (sent, _held) = Sent::receive(request, self.silence, &self.state.bodies.held).await?;
                 return manifests::put(state, &name, &version, &query, sent).await;
             }
             _ => {

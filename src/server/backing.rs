@@ -18,12 +18,16 @@ use crate::content::Opener;
 use crate::error::{Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest, Manifest, Reference};
-use crate::store::{Named, Repositories};
+use crate::store::{Named, Repositories, Store};
+
+/// What a registry is over. Another backing makes it a choice.
+pub type Root = Store;
+pub(in crate::server) type Chosen = local::Local;
 
 /// What keeps content for the registry. Clones share it. Its methods block: [`OffThread`] alone calls them.
 pub(in crate::server) trait Backing: Clone + Send + 'static {
     type Upload: Upload;
-    /// While one is held, nobody else frees what no name leads to.
+    /// A hold: while it lasts, nobody else frees what no name leads to.
     type Hold: Send + 'static;
 
     /// All names as they are now.
@@ -91,12 +95,12 @@ pub(in crate::server) trait Upload: Sized + Send + 'static {
     fn discard(self) -> Result<()>;
 }
 
-/// Where a piece begins.
+/// The place where a piece begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Start {
-    /// Behind all that has come.
+    /// The end of all that has come.
     End,
-    /// Behind what the client knows of; the rest is forgotten.
+    /// The end of what the client knows of; the rest is forgotten.
     Told,
 }
 

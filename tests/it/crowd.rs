@@ -9,7 +9,7 @@ use crate::support::http;
 use crate::support::image::{Built, Image};
 use crate::support::layer::Layer;
 use crate::support::process::{Run, finish};
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::scale;
 use crate::support::serve::Serve;
 
@@ -74,7 +74,7 @@ impl Square {
     fn beside_the_registry(&self, arguments: &[&str]) -> Run {
         let mut command = self.sandbox.command(arguments);
         command.env("RDOCK_HOME", self.serve.root());
-        finish(command, b"", LIMIT)
+        finish(command, b"")
     }
 }
 

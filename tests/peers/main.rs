@@ -23,7 +23,6 @@ mod interop;
 mod kill_points;
 #[path = "../it/kills.rs"]
 mod kills;
-mod laboratory;
 #[path = "../it/login.rs"]
 mod login;
 mod manifest_lists;
@@ -36,9 +35,10 @@ mod replay;
 mod serve_clients;
 mod sizes;
 mod store_faults;
-mod story;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests without peers use the rest")]
 mod support;
+mod support_tests;
+mod tutorial;
 mod uploads;
 mod writing;

@@ -6,13 +6,13 @@
 //! tests say that they did not run.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::support::bench::{Bench, image};
+use crate::support::archive_maker::{ArchiveMaker, image};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;
@@ -53,6 +53,7 @@ impl Drop for Mounted {
 
 impl PowerDisk {
     /// `None` where this machine has no such disk, which is said.
+    #[expect(clippy::explicit_write, reason = "the harness keeps to itself what the macro prints")]
     fn new(sandbox: &Sandbox) -> Option<Self> {
         let file = sandbox.root().join("disk.img");
         File::create(&file).unwrap().set_len(SIZE).unwrap();
@@ -62,7 +63,11 @@ impl PowerDisk {
             .then(|| Mounted::new(&file, sandbox.root().join("disk")))
             .flatten();
         let Some(mounted) = mounted else {
-            eprintln!("NOT RUN: a power cut needs root, mkfs.ext4 and a loop device");
+            writeln!(
+                io::stderr(),
+                "NOT RUN: a power cut needs root, mkfs.ext4 and a loop device"
+            )
+            .unwrap();
             return None;
         };
         Some(Self { file, mounted })
@@ -131,7 +136,6 @@ impl Cut {
         line.sandbox.set_env("RDOCK_HOME", &self.store);
         let damaged = self.wrong_blobs().len();
         let run = line.sandbox.rdock(first);
-        println!("{damaged} blobs were wrong before {first:?}");
         assert!(self.wrong_blobs().is_empty(), "{damaged} wrong before {first:?}: {run}");
         line.pull().ok();
         let check = line.sandbox.rdock(&["system", "check"]).ok();
@@ -150,7 +154,9 @@ impl Cut {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn line() -> Line {
@@ -211,15 +217,16 @@ fn a_power_cut_while_a_pull_is_under_way_costs_a_pull_at_most() {
 
 #[test]
 fn what_exists_nowhere_else_outlasts_a_power_cut() {
-    let bench = Bench::new();
+    let maker = ArchiveMaker::new();
     let mut far = Sandbox::new();
     let Some(disk) = PowerDisk::new(&far) else { return };
     far.set_env("RDOCK_HOME", disk.store());
-    far.rdock_stdin(&["load", "-q"], Bench::new_archive(&image(64))).ok();
+    far.rdock_stdin(&["load", "-q"], ArchiveMaker::new_archive(&image(64)))
+        .ok();
     let loaded = disk.cut(0);
     let served = disk.mounted.0.join("served");
     let serve = Serve::over(&served, &[]);
-    let built = bench.stock("app:1", &Image::new().layer(Layer::seeded(9, 2, 700_000)));
+    let built = maker.stock("app:1", &Image::new().layer(Layer::seeded(9, 2, 700_000)));
     serve.push("team/app", "1", &built);
     let pushed = disk.cut(1);
     let alone = serve.put_blob("team/app", b"a blob of its own");

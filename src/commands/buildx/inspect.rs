@@ -218,7 +218,7 @@ const CONFIG: [&str; 10] = [
 ];
 const STEP: [&str; 5] = ["created", "created_by", "author", "comment", "empty_layer"];
 
-/// Those of the members that say something.
+/// The members that say something.
 fn picked(json: &Value, names: &[&str]) -> Map<String, Value> {
     let said = |name: &&str| {
         let value = json.get(*name)?;
@@ -228,7 +228,7 @@ fn picked(json: &Value, names: &[&str]) -> Map<String, Value> {
     names.iter().filter_map(said).collect()
 }
 
-/// By the names of Go's fields.
+/// The members by the names of Go's fields.
 fn go_image(config: &Value) -> Value {
     let mut image = go_names(config);
     if let (Some(image), Some(config)) = (image.as_object_mut(), config.get("config")) {

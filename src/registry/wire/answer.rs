@@ -34,6 +34,11 @@ pub(in crate::registry) struct Answer {
     pub(in crate::registry) is_elsewhere: bool,
     /// Whether the request was sent as often as it is.
     pub(super) is_final: bool,
+    unread: Unread,
+}
+
+/// A body, and what is needed to read it.
+struct Unread {
     response: Response,
     exchange: Exchange,
     resolver: Resolver,
@@ -48,16 +53,19 @@ impl Answer {
             url,
             is_elsewhere: false,
             is_final: false,
-            response,
-            exchange,
-            resolver: resolver.clone(),
-            idle_timeout: IDLE_TIMEOUT,
+            unread: Unread {
+                response,
+                exchange,
+                resolver: resolver.clone(),
+                idle_timeout: IDLE_TIMEOUT,
+            },
         }
     }
 
     /// The same, with another longest silence.
-    pub(super) fn with_idle_timeout(self, idle_timeout: Duration) -> Self {
-        Self { idle_timeout, ..self }
+    pub(super) fn with_idle_timeout(mut self, idle_timeout: Duration) -> Self {
+        self.unread.idle_timeout = idle_timeout;
+        self
     }
 
     /// The same, as the answer of another origin than the one that was asked first.
@@ -113,7 +121,7 @@ impl Answer {
     }
 
     async fn read_start(self, limit: usize) -> Result<(Bytes, bool)> {
-        let (began, idle_timeout) = (Instant::now(), self.idle_timeout);
+        let (began, idle_timeout) = (Instant::now(), self.unread.idle_timeout);
         let mut body = BytesMut::new();
         let mut chunks = self.stream();
         loop {
@@ -134,20 +142,19 @@ impl Answer {
 
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
-        let idle_timeout = self.idle_timeout;
-        let parts = (self.response, self.exchange, self.url, self.resolver);
-        Box::pin(stream::unfold(Some(parts), move |parts| async move {
-            let (mut response, mut exchange, url, resolver) = parts?;
-            let failure = match timeout(idle_timeout, response.chunk()).await {
+        let parts = (self.unread, self.url);
+        Box::pin(stream::unfold(Some(parts), |parts| async move {
+            let (mut unread, url) = parts?;
+            let failure = match timeout(unread.idle_timeout, unread.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
-                    exchange.read(chunk.len());
-                    return Some((Ok(chunk), Some((response, exchange, url, resolver))));
+                    unread.exchange.read(chunk.len());
+                    return Some((Ok(chunk), Some((unread, url))));
                 }
                 Ok(Ok(None)) => return None,
-                Ok(Err(e)) => describe(&e, &url, &resolver),
+                Ok(Err(e)) => describe(&e, &url, &unread.resolver),
                 Err(_) => silent(),
             };
-            exchange.failed(&failure);
+            unread.exchange.failed(&failure);
             Some((Err(failure), None))
         }))
     }

@@ -240,7 +240,7 @@ impl Host {
             failure.hide_storage();
         }
         let host = self.endpoint.domain.clone();
-        failure.clue = match (failure.kind(), self.auth.has_credential()) {
+        failure.login.clue = match (failure.kind(), self.auth.has_credential()) {
             (Kind::Unauthorized | Kind::Denied, _) if other.is_some() => other.map(|to| Clue::SentOn { host, to }),
             (Kind::Unauthorized | Kind::Denied, false) => Some(Clue::LoginNeeded { host }),
             (Kind::Unauthorized, true) if self.auth.trouble().is_none() => Some(Clue::LoginRefused { host }),
@@ -248,7 +248,7 @@ impl Host {
             _ => None,
         };
         if matches!(failure.kind(), Kind::Unauthorized | Kind::Denied) {
-            failure.trouble = self.auth.trouble();
+            failure.login.trouble = self.auth.trouble();
         }
         failure
     }

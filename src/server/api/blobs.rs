@@ -19,7 +19,7 @@ use crate::image::Digest;
 
 /// What a request for a blob comes to.
 enum Found {
-    /// So many bytes in all, of which these come; without a reader for HEAD.
+    /// The size in all, and the bytes that come; without a reader for HEAD.
     Bytes {
         size: u64,
         from: u64,
@@ -71,7 +71,7 @@ pub(in crate::server) async fn get<B: Backing>(
             len,
             reader,
         } => {
-            let body = reader.map_or_else(|| Body::of(""), |reader| state.readers.body(reader, len));
+            let body = reader.map_or_else(|| Body::of(""), |reader| state.bodies.readers.body(reader, len));
             let mut reply = blob_reply(digest, len, body);
             let range = format!("bytes {from}-{}/{size}", (from + len).saturating_sub(1));
             if len != size

@@ -1,9 +1,6 @@
-//! Which manifests are about another one.
+//! Referrers: the manifests that are about another one.
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
-
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -13,13 +10,13 @@ use super::super::backing::Backing;
 use super::super::http::query::{Query, encode};
 use super::super::http::refusal::Refusal;
 use super::super::http::reply::{Answer, json, with_next};
-use super::facts::{Facts, FactsCache, documents};
+use super::facts::{Facts, FactsCache};
+use super::referrals::About;
 use super::route::Name;
 use super::state::State;
 use crate::error::Result;
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Digest, Reference};
-use crate::store::Repositories;
 
 /// How long a page may become: what every client takes for a manifest.
 const PAGE: usize = 4 << 20;
@@ -46,53 +43,12 @@ struct Referrer {
     annotations: Option<Box<RawValue>>,
 }
 
-/// Which manifests of one repository are about which: who copies all that is about an image asks for each manifest of
-/// thousands. Clones share it.
-#[derive(Clone, Default)]
-pub(in crate::server) struct Referrals(Arc<Mutex<Option<Known>>>);
-
-/// It holds for these names alone.
-struct Known {
-    names: Arc<Repositories>,
-    repository: Reference,
-    about: Arc<About>,
-}
-
-/// By their subjects, in the order of their digests, which stays whatever is pushed meanwhile.
-type About = HashMap<Digest, BTreeSet<Digest>>;
-
-impl Referrals {
-    fn of<B: Backing>(&self, store: &B, facts: &FactsCache, repository: &Reference) -> Result<Arc<About>> {
-        let names = store.repositories()?;
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*known()
-            && Arc::ptr_eq(&known.names, &names)
-            && known.repository == *repository
-        {
-            return Ok(Arc::clone(&known.about));
-        }
-        let mut about = About::new();
-        for digest in documents(names.of(repository).unwrap_or_default()) {
-            if let Some(subject) = facts.of(store, digest).and_then(|facts| facts.subject.clone()) {
-                about.entry(subject).or_default().insert(digest.clone());
-            }
-        }
-        let about = Arc::new(about);
-        *known() = Some(Known {
-            names,
-            repository: repository.clone(),
-            about: Arc::clone(&about),
-        });
-        Ok(about)
-    }
-}
-
 /// What is looked for.
 struct Wanted {
     repository: Reference,
     subject: Digest,
     artifact_type: Option<String>,
-    /// Where the page before ended.
+    /// The digest at which the page before ended.
     after: Option<String>,
 }
 
@@ -138,6 +94,7 @@ struct Page {
     next: Option<Digest>,
 }
 
+/// The referrers from where the page before ended.
 fn page<B: Backing>(store: &B, facts: &FactsCache, about: &About, wanted: &Wanted) -> Page {
     let after = |digest: &&Digest| wanted.after.as_deref().is_none_or(|last| digest.as_str() > last);
     let documents = about.get(&wanted.subject).into_iter().flatten();

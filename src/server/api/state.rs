@@ -10,12 +10,19 @@ use super::super::http::body::Readers;
 use super::super::http::held_bodies::HeldBodies;
 use super::facts::{FactsCache, roots};
 use super::links::Links;
-use super::referrers::Referrals;
+use super::referrals::Referrals;
 use super::repository_names::RepositoryNames;
 use super::route::Name;
 use super::upstream::Upstream;
 use crate::error::Result;
 use crate::image::Digest;
+
+/// What clients send and are sent just now.
+#[derive(Default)]
+pub(in crate::server) struct Bodies {
+    pub(in crate::server) held: Rc<HeldBodies>,
+    pub(in crate::server) readers: Readers,
+}
 
 pub(in crate::server) struct State<B: Backing> {
     pub(in crate::server) store: OffThread<B>,
@@ -25,9 +32,7 @@ pub(in crate::server) struct State<B: Backing> {
     pub(in crate::server) links: Links,
     pub(in crate::server) referrals: Referrals,
     pub(in crate::server) upstream: Option<Upstream<B>>,
-    /// What clients send and are sent.
-    pub(in crate::server) bodies: Rc<HeldBodies>,
-    pub(in crate::server) readers: Readers,
+    pub(in crate::server) bodies: Bodies,
     /// Whether clients can push.
     pub(in crate::server) is_writable: bool,
     /// Whether somebody may see one repository and not another: then a blob is shown in those alone that have it.
@@ -35,7 +40,8 @@ pub(in crate::server) struct State<B: Backing> {
 }
 
 impl<B: Backing> State<B> {
-    /// Of a registry that takes pushes and shows everybody everything. What nothing names is kept for so long.
+    /// The state of a registry that takes pushes and shows everybody everything. What nothing names is kept for so
+    /// long.
     pub(in crate::server) fn new(store: OffThread<B>, names: RepositoryNames, kept_for: Duration) -> Self {
         Self {
             retention: Retention::new(store.clone(), kept_for),
@@ -45,8 +51,7 @@ impl<B: Backing> State<B> {
             links: Links::default(),
             referrals: Referrals::default(),
             upstream: None,
-            bodies: Rc::default(),
-            readers: Readers::default(),
+            bodies: Bodies::default(),
             is_writable: true,
             is_divided: false,
         }

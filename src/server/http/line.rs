@@ -103,7 +103,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     ) -> Poll<io::Result<usize>> {
         if self.is_own() {
             let before = self.withheld.len();
-            pieces.iter().for_each(|piece| self.withheld.extend_from_slice(piece));
+            for piece in pieces {
+                self.withheld.extend_from_slice(piece);
+            }
             return Poll::Ready(Ok(self.withheld.len() - before));
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);

@@ -22,13 +22,22 @@ use crate::store::lock::Lock;
 const CLIENTS_TAKE: Duration = Duration::from_hours(1);
 
 /// What [`Sweep::prune`] did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pruned {
     pub removed: Vec<Removed>,
     /// How many bytes of the disk came free; `None` where another job is under way, and the next sweep frees them.
     pub freed: Option<u64>,
     /// Whether a registry serves the store, which frees what was removed if others cannot.
     pub is_served: bool,
+}
+
+impl Pruned {
+    /// The outcome where there is no store.
+    const NOTHING: Self = Self {
+        removed: Vec::new(),
+        freed: Some(0),
+        is_served: false,
+    };
 }
 
 /// What goes with an image.
@@ -103,7 +112,7 @@ impl Sweep {
     /// name of its own stays.
     pub fn prune(&self, unwanted: impl Fn(&Image) -> bool, age: Duration) -> Result<Pruned> {
         if !self.layout().exists()? {
-            return Ok(Pruned::default());
+            return Ok(Pruned::NOTHING);
         }
         let mut edit = Edit::begin(self.layout())?;
         let mut images = catalog::group(edit.index.listed(), &self.cache);
@@ -127,7 +136,7 @@ impl Sweep {
     /// is under way that may need it, and no registry's client.
     pub fn partial(&self) -> Result<Pruned> {
         if !self.layout().exists()? {
-            return Ok(Pruned::default());
+            return Ok(Pruned::NOTHING);
         }
         let freed = leftovers::remove_partials(self.layout())?;
         let is_served = Lock::is_of_registry(self.layout());

@@ -25,7 +25,6 @@ const MOST: u64 = 160 << 20;
 const GROWTH: u64 = 16 << 20;
 /// Files that stay open when nobody asks for anything any more, beside those of the beginning.
 const SPARE_FILES: usize = 8;
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// What the registry held at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -191,7 +190,7 @@ fn under_traffic_neither_memory_nor_open_files_grow() {
     assert!(memory < MOST, "{told}");
     assert!(most(2, 4).0 <= most(0, 2).0 + GROWTH, "{told}");
     assert!(files < first.files + 8 * THREADS, "{told}");
-    wait_for("the files to be closed", LIMIT, || {
+    wait_for("the files to be closed", || {
         (sample(process, began).files <= first.files + SPARE_FILES).then_some(())
     });
     assert!(!serve.log().contains("panicked"), "{}", serve.log());

@@ -309,8 +309,10 @@ fn odd_bodies_are_taken_or_refused_and_none_is_waited_for() {
         );
         let mut stream = TcpStream::connect(serve.host()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        // Whoever waits for more sees that there is none.
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        if headers.contains("922337") {
+            // Whoever waits for more sees that there is none.
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+        }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer).into_owned();

@@ -13,8 +13,6 @@ use crate::support::runtime::wait_for;
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
 fn has(root: &Path, digest: &str) -> bool {
     root.join("blobs").join(digest.replace(':', "/")).exists()
 }
@@ -44,16 +42,14 @@ fn what_nothing_names_is_freed_after_its_time_and_nothing_else() {
     serve.kill();
     serve.start(&["--keep-unnamed", "1"]);
     for gone in [&orphan, &old.digest, &old.layers[1].digest, &old.config_digest] {
-        wait_for("a blob to be freed", PATIENCE, || {
-            (!has(serve.root(), gone)).then_some(())
-        });
+        wait_for("a blob to be freed", || (!has(serve.root(), gone)).then_some(()));
         serve.get(&format!("/v2/app/blobs/{gone}")).refuses(404, "BLOB_UNKNOWN");
     }
-    wait_for("the upload to expire", PATIENCE, || {
+    wait_for("the upload to expire", || {
         (fs::read_dir(serve.root().join("ingest")).unwrap().count() == 0).then_some(())
     });
     // Its file goes first.
-    wait_for("the upload to be forgotten", PATIENCE, || {
+    wait_for("the upload to be forgotten", || {
         (serve.get(open.header("location").unwrap()).status == 404).then_some(())
     });
     serve
@@ -143,7 +139,7 @@ fn another_process_frees_what_is_old_and_spares_what_a_client_has_yet_to_name() 
         busy.stderr.starts_with("WARNING: clients of rdock serve are at work"),
         "{busy}"
     );
-    wait_for("the store to be let go of", PATIENCE, || {
+    wait_for("the store to be let go of", || {
         let sweep = Store::at(serve.root().to_owned());
         sweep.sweep().prune(|_| false, Duration::ZERO).unwrap().freed
     });
@@ -170,7 +166,7 @@ fn what_another_process_removes_is_freed_by_a_registry_that_is_never_idle() {
     serve.ask("HEAD", &path, &[]).is(200);
     let sandbox = sandbox.env("RDOCK_HOME", serve.root());
     sandbox.rdock(&["rmi", "app:1"]).ok();
-    wait_for("the layer to be freed", PATIENCE, || {
+    wait_for("the layer to be freed", || {
         serve.ask("HEAD", &path, &[]).is(200);
         (!has(serve.root(), &gone.layers[1].digest)).then_some(())
     });

@@ -7,13 +7,11 @@ use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 use crate::support::process::finish;
 
 /// Set inside; names the folder with the files that stand for those in `/etc`.
 const INSIDE: &str = "RDOCK_REPLAY";
-const LIMIT: Duration = Duration::from_mins(4);
 
 const HOSTS: &str = "\
 127.0.0.1 localhost
@@ -56,7 +54,7 @@ pub(crate) fn run_inside(test: &str) {
         .args(["--exact", test, "--nocapture", "--test-threads", "1"])
         .env("RUST_BACKTRACE", "0")
         .env(INSIDE, folder.path());
-    let run = finish(command, b"", LIMIT);
+    let run = finish(command, b"");
     assert!(run.code == 0 && run.stdout.contains("1 passed"), "{run}");
 }
 
