@@ -136,6 +136,7 @@ impl Server {
                 access,
                 metrics: Rc::default(),
                 has_metrics: options.has_metrics,
+                bodies: Rc::default(),
                 silence: options.timeouts.body,
                 log,
             },

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use clap::builder::ValueParser;
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::truth;
+use super::switch;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
 use crate::registry::{Insecure, Mirror, Proxies, Registries, Registry, Trust, Wire};
@@ -44,16 +43,10 @@ pub struct RegistryArgs {
 
 /// Docker's flag for signatures of its notary, which rdock does not know.
 #[derive(Debug, Args)]
+#[command(mut_arg("disable_content_trust", switch))]
 pub struct TrustArgs {
     /// Skip image verification (always so: digests are verified, signatures are not)
-    #[arg(
-        long,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_parser = ValueParser::from(truth)
-    )]
+    #[arg(long)]
     disable_content_trust: Option<bool>,
 }
 

@@ -5,6 +5,7 @@ pub(in crate::server) mod local;
 pub(in crate::server) mod memory;
 pub(in crate::server) mod retention;
 
+use std::cell::Cell;
 use std::io::Read;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -118,6 +119,8 @@ pub(in crate::server) enum Piece {
 pub(in crate::server) struct OffThread<B> {
     backing: B,
     locking: Rc<Mutex<()>>,
+    /// How many blobs are being sent to clients.
+    readers: Rc<Cell<usize>>,
 }
 
 impl<B: Backing> OffThread<B> {
@@ -125,6 +128,7 @@ impl<B: Backing> OffThread<B> {
         Self {
             backing,
             locking: Rc::default(),
+            readers: Rc::default(),
         }
     }
 
@@ -143,6 +147,11 @@ impl<B: Backing> OffThread<B> {
     ) -> Result<T> {
         let backing = self.backing.clone();
         off_thread(move || work(&backing)).await
+    }
+
+    /// Counts who is sent a blob.
+    pub(in crate::server) fn readers(&self) -> &Rc<Cell<usize>> {
+        &self.readers
     }
 
     /// Fetches a blob from elsewhere.

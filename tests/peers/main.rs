@@ -6,7 +6,9 @@
 /// What the tests' registries are.
 const REGISTRY: support::registry::Program = support::registry::Program::Distribution;
 
+mod advisories;
 mod beside_docker;
+mod bill_of_materials;
 mod ci_scripts;
 mod completion;
 #[path = "../it/config_file.rs"]

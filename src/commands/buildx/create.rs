@@ -5,11 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::builder::ValueParser;
-use clap::{ArgAction, Args};
+use clap::Args;
 
 use super::annotation;
-use crate::commands::{Context, RegistryArgs, Status, cannot_open, truth};
+use crate::commands::{Context, RegistryArgs, Status, cannot_open, switch};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Descriptor, Digest, Reference};
 use crate::jobs::combine::{Combination, Found, Ingredient, Single, combine};
@@ -19,6 +18,7 @@ use crate::progress::Direction;
 /// Create a new image based on source images
 #[derive(Debug, Args)]
 #[command(override_usage = "rdock buildx imagetools create [OPTIONS] [SOURCE...]")]
+#[command(mut_arg("prefer_index", switch::on))]
 pub(super) struct CreateArgs {
     /// Add annotation to the image: index:KEY=VALUE or manifest-descriptor:KEY=VALUE
     #[arg(long, value_name = "stringArray")]
@@ -33,16 +33,7 @@ pub(super) struct CreateArgs {
     #[arg(short, long, value_name = "stringArray")]
     file: Vec<PathBuf>,
     /// Make an index of a single source too, instead of a carbon copy
-    #[arg(
-        long,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value = "true",
-        default_missing_value = "true",
-        hide_default_value = true,
-        value_parser = ValueParser::from(truth)
-    )]
+    #[arg(long)]
     prefer_index: bool,
     /// How to show progress: auto, plain, tty, rawjson, quiet or none
     #[arg(long, value_name = "string", default_value = "auto", hide_default_value = true)]

@@ -4,15 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::backing::Backing;
-use super::facts::{FactsCache, documents};
-use crate::error::Result;
 use crate::image::{Digest, Reference};
 use crate::store::Repositories;
 
 /// The referrals of the repository that was asked for last. Clones share them.
 #[derive(Clone, Default)]
-pub(in crate::server) struct Referrals(Arc<Mutex<Option<Known>>>);
+pub(super) struct Referrals(Arc<Mutex<Option<Known>>>);
 
 /// The referrals as they are with these names.
 struct Known {
@@ -25,33 +22,33 @@ struct Known {
 pub(super) type About = HashMap<Digest, BTreeSet<Digest>>;
 
 impl Referrals {
-    /// What is about what in this repository, as the names are now.
-    pub(in crate::server) fn of<B: Backing>(
+    /// What is about what in this repository, as the names are now; `subject` says what one of the documents is about.
+    pub(super) fn of<'a>(
         &self,
-        store: &B,
-        facts: &FactsCache,
+        names: &Arc<Repositories>,
         repository: &Reference,
-    ) -> Result<Arc<About>> {
-        let names = store.repositories()?;
+        documents: impl Iterator<Item = &'a Digest>,
+        subject: impl Fn(&Digest) -> Option<Digest>,
+    ) -> Arc<About> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*known()
-            && Arc::ptr_eq(&known.names, &names)
+            && Arc::ptr_eq(&known.names, names)
             && known.repository == *repository
         {
-            return Ok(Arc::clone(&known.about));
+            return Arc::clone(&known.about);
         }
         let mut about = About::new();
-        for digest in documents(names.of(repository).unwrap_or_default()) {
-            if let Some(subject) = facts.of(store, digest).and_then(|facts| facts.subject.clone()) {
+        for digest in documents {
+            if let Some(subject) = subject(digest) {
                 about.entry(subject).or_default().insert(digest.clone());
             }
         }
         let about = Arc::new(about);
         *known() = Some(Known {
-            names,
+            names: Arc::clone(names),
             repository: repository.clone(),
             about: Arc::clone(&about),
         });
-        Ok(about)
+        about
     }
 }

@@ -70,9 +70,9 @@ pub(in crate::server) async fn list<B: Backing>(
         artifact_type: artifact_type.map(str::to_owned),
         after: query.first("last").map(str::to_owned),
     };
-    let (facts, referrals) = (state.facts.clone(), state.referrals.clone());
+    let facts = state.facts.clone();
     let page = state.store.run(move |store| {
-        let about = referrals.of(store, &facts, &wanted.repository)?;
+        let about = facts.referrals(store, &wanted.repository)?;
         Ok(page(store, &facts, &about, &wanted))
     });
     let page = page.await?;

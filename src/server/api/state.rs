@@ -1,28 +1,17 @@
 //! What the pages of the registry share: the store behind them, and what is remembered of it.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::auth::caller::Caller;
 use super::super::backing::retention::Retention;
 use super::super::backing::{Backing, OffThread};
-use super::super::http::body::Readers;
-use super::super::http::held_bodies::HeldBodies;
 use super::facts::{FactsCache, roots};
 use super::links::Links;
-use super::referrals::Referrals;
 use super::repository_names::RepositoryNames;
 use super::route::Name;
 use super::upstream::Upstream;
 use crate::error::Result;
 use crate::image::Digest;
-
-/// What clients send and are sent just now.
-#[derive(Default)]
-pub(in crate::server) struct Bodies {
-    pub(in crate::server) held: Rc<HeldBodies>,
-    pub(in crate::server) readers: Readers,
-}
 
 pub(in crate::server) struct State<B: Backing> {
     pub(in crate::server) store: OffThread<B>,
@@ -30,9 +19,7 @@ pub(in crate::server) struct State<B: Backing> {
     pub(in crate::server) retention: Retention<B>,
     pub(in crate::server) facts: FactsCache,
     pub(in crate::server) links: Links,
-    pub(in crate::server) referrals: Referrals,
     pub(in crate::server) upstream: Option<Upstream<B>>,
-    pub(in crate::server) bodies: Bodies,
     /// Whether clients can push.
     pub(in crate::server) is_writable: bool,
     /// Whether somebody may see one repository and not another: then a blob is shown in those alone that have it.
@@ -49,9 +36,7 @@ impl<B: Backing> State<B> {
             names,
             facts: FactsCache::default(),
             links: Links::default(),
-            referrals: Referrals::default(),
             upstream: None,
-            bodies: Bodies::default(),
             is_writable: true,
             is_divided: false,
         }

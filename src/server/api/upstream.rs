@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::super::backing::{Backing, OffThread};
 use super::super::http::access_log::Log;
-use super::super::http::body::{Body, Readers};
+use super::super::http::body::Body;
 use super::super::http::refusal::Refusal;
 use super::super::http::reply::Answer;
 use super::describe::blob_reply;
@@ -50,7 +50,6 @@ pub(in crate::server) struct Upstream<B> {
     log: Log,
     looked: RefCell<HashMap<Reference, Instant>>,
     fetching: Rc<RefCell<HashMap<Digest, Fetch>>>,
-    readers: Readers,
 }
 
 /// Tells when a fetch has ended: whether the blob is here.
@@ -64,7 +63,6 @@ impl<B: Backing> Upstream<B> {
             log,
             looked: RefCell::default(),
             fetching: Rc::default(),
-            readers: Readers::default(),
         }
     }
 
@@ -194,7 +192,11 @@ impl<B: Backing> Upstream<B> {
         }
         let of = digest.clone();
         let reader = self.store.run(move |store| store.open(&of, 0)).await?;
-        Ok(blob_reply(digest, blob.size, self.readers.body(reader, blob.size)))
+        Ok(blob_reply(
+            digest,
+            blob.size,
+            Body::blob(reader, blob.size, self.store.readers()),
+        ))
     }
 
     fn under_way(&self, digest: &Digest) -> Option<Fetch> {

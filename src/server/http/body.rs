@@ -44,27 +44,21 @@ impl Body {
         Self(Kind::Whole(bytes.into()))
     }
 
-    /// A stream that has `left` bytes.
-    pub(in crate::server) fn stream(stream: ByteStream, left: u64) -> Self {
-        Self(Kind::Stream { stream, left })
-    }
-}
-
-/// Those who are sent blobs just now.
-#[derive(Default)]
-pub(in crate::server) struct Readers(Rc<Cell<usize>>);
-
-impl Readers {
-    /// The next `len` bytes of a blob.
-    pub(in crate::server) fn body(&self, reader: Box<dyn Read + Send>, len: u64) -> Body {
-        self.0.set(self.0.get() + 1);
-        Body(Kind::Blob(BlobBody {
+    /// The next `len` bytes of a blob. Until all have gone, `readers` counts one more.
+    pub(in crate::server) fn blob(reader: Box<dyn Read + Send>, len: u64, readers: &Rc<Cell<usize>>) -> Self {
+        readers.set(readers.get() + 1);
+        Self(Kind::Blob(BlobBody {
             unread: len,
             unsent: len,
             next: None,
             reader: Some(reader),
-            readers: Rc::clone(&self.0),
+            readers: Rc::clone(readers),
         }))
+    }
+
+    /// A stream that has `left` bytes.
+    pub(in crate::server) fn stream(stream: ByteStream, left: u64) -> Self {
+        Self(Kind::Stream { stream, left })
     }
 }
 

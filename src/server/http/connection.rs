@@ -1,4 +1,4 @@
-//! The connections: accepted, perhaps with TLS, served, and at the end seen out.
+//! The connections: accepted, perhaps with TLS, served, and at the end let finish.
 
 use std::convert::Infallible;
 use std::io::Write as _;

@@ -22,7 +22,7 @@ pub(in crate::store) struct Index {
     pub(in crate::store) rest: Rest,
 }
 
-/// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
+/// A descriptor and its name. Without one it is a dangling image, unless its name means something elsewhere.
 #[derive(Debug)]
 pub(in crate::store) struct IndexEntry {
     pub(in crate::store) name: Option<Reference>,
