@@ -155,7 +155,8 @@ fn left_out(number: usize, diff_id: &Digest, held: &Held<'_>) -> Result<Descript
 
 fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> Result<Descriptor> {
     let kept = contents.file(&inside(path)?)?.ok_or_else(|| absent(path))?;
-    let open = || File::open(&kept.path).during("reading a part of the archive again");
+    let open =
+        || File::open(&kept.path).during(format!("reading a part of the archive again, {}", kept.path.display()));
     let (packing, _) = peeked(open()?).map_err(broken)?;
     let actual = if packing == Packing::Plain {
         kept.digest.clone()

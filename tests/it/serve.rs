@@ -5,6 +5,7 @@ mod attacks;
 mod cache;
 mod conformance;
 mod deletion;
+mod endurance;
 mod hostile;
 mod many_clients;
 mod operation;
