@@ -72,7 +72,7 @@ impl Layout {
         if self.has_marker()? {
             return self.check_folders().map(|()| true);
         }
-        if self.is_vacant()? {
+        if is_vacant(&self.paths)? {
             return Ok(false);
         }
         // Another process may have made the store in between.
@@ -104,38 +104,13 @@ impl Layout {
         }
     }
 
-    fn is_vacant(&self) -> Result<bool> {
-        let names = fs::read_dir(self.paths.root()).and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.file_name()))
-                .collect::<io::Result<Vec<_>>>()
-        });
-        match names {
-            Ok(names) => {
-                let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
-                Ok(are_first && self.has_no_blob())
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-            Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
-        }
-    }
-
-    fn has_no_blob(&self) -> bool {
-        let folders = Algorithm::ALL.map(|algorithm| fs::read_dir(self.paths.blob_folder(algorithm)));
-        folders.into_iter().flatten().all(|mut blobs| blobs.next().is_none())
-    }
-
     /// Makes the store where there is none. Several processes may do so at once.
     pub(super) fn create(&self) -> Result<()> {
-        self.create_with(Self::replace)
+        self.create_for(&Waiting::ForTheBlob)
     }
 
-    /// The same for a job that syncs its note, and with it the marker, before anything gets its name.
-    pub(super) fn create_unsynced(&self) -> Result<()> {
-        self.create_with(Self::place)
-    }
-
-    fn create_with(&self, write: impl Fn(&Self, &Path, &[u8]) -> Result<()>) -> Result<()> {
+    /// The same for a job, which may sync the marker with its note, before anything gets its name.
+    pub(super) fn create_for(&self, waiting: &Waiting) -> Result<()> {
         let doing = || format!("making the store {}", self.paths.root().display());
         if !self.exists()? {
             DirBuilder::new()
@@ -144,7 +119,12 @@ impl Layout {
                 .create(self.paths.root())
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            write(self, &self.paths.marker(), &layout::marker()).during(doing())?;
+            let (path, marker) = (self.paths.marker(), layout::marker());
+            let written = match waiting {
+                Waiting::ForTheBlob => self.replace(&path, &marker),
+                Waiting::ForItsNote(_) => self.place(&path, &marker),
+            };
+            written.during(doing())?;
         }
         for folder in [self.paths.ingest(), self.paths.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
@@ -161,11 +141,6 @@ impl Layout {
             sync_folder(parent)
         };
         replace().map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
-    }
-
-    /// Makes sure that the store is known to be one after a power cut.
-    pub(super) fn sync_marker(&self) -> Result<()> {
-        sync_file(&self.paths.marker()).map_err(|e| self.failure(e).during("writing the store's marker to the disk"))
     }
 
     /// The same without waiting for the disk: after a power cut anything may be there.
@@ -269,6 +244,25 @@ fn check_version(marker: &Path, raw: &[u8]) -> Result<()> {
     })
 }
 
+/// Whether there is nothing but what a store has that is just being made.
+fn is_vacant(paths: &Paths) -> Result<bool> {
+    let names = fs::read_dir(paths.root()).and_then(|entries| {
+        entries
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+    });
+    match names {
+        Ok(names) => {
+            let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
+            let mut folders = Algorithm::ALL.map(|algorithm| fs::read_dir(paths.blob_folder(algorithm)));
+            let has_blob = folders.iter_mut().flatten().any(|blobs| blobs.next().is_some());
+            Ok(are_first && !has_blob)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(e).during(format!("reading the store {}", paths.root().display())),
+    }
+}
+
 /// Makes a folder that others may not write to, whatever the umask says.
 fn make_folder(path: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
@@ -283,10 +277,6 @@ fn open_up(file: &File, path: &Path) -> io::Result<()> {
     }
     let mode = Permissions::from_mode(READABLE);
     file.set_permissions(mode).map_err(files::at(path))
-}
-
-fn sync_file(path: &Path) -> io::Result<()> {
-    files::open_read(path)?.sync_all().map_err(files::at(path))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -318,7 +308,7 @@ mod tests {
     fn a_store_that_a_power_cut_left_without_its_marker_is_made_again_unless_it_holds_a_blob() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(folder.path().into());
-        layout.create_unsynced().unwrap();
+        layout.create_for(&layout.unsynced().waiting()).unwrap();
         fs::write(folder.path().join(UNSYNCED), "").unwrap();
         fs::write(layout.paths().marker(), "").unwrap();
         assert!(!layout.exists().unwrap());

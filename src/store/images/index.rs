@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use crate::error::{Clue, Error, Kind, Result};
+use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::layout::{LayoutIndex, Rest, Unreadable};
 use crate::image::{Descriptor, Reference};
@@ -169,7 +169,8 @@ impl Edit {
         match &self.before {
             Some(before) if *before == bytes => return Ok(()),
             Some(_) => {}
-            None => self.layout.sync_marker()?,
+            // From here on the store must be known to be one.
+            None => sync_marker(&self.layout)?,
         }
         self.layout.replace(&self.layout.paths().index(), &bytes)
     }
@@ -184,6 +185,14 @@ fn read_raw(layout: &Layout) -> Result<Option<Vec<u8>>> {
             Err(broken(layout, Kind::Io, why).caused_by(e))
         }
     }
+}
+
+fn sync_marker(layout: &Layout) -> Result<()> {
+    let path = layout.paths().marker();
+    let synced = files::open_read(&path).and_then(|marker| marker.sync_all());
+    synced
+        .map_err(files::at(&path))
+        .during("writing the store's marker to the disk")
 }
 
 fn broken(layout: &Layout, kind: Kind, why: String) -> Error {
