@@ -46,6 +46,13 @@
 //! | pages of other sites: forms, DNS rebinding, types that are guessed | `a_page_of_another_site_reaches_no_registry_without_a_password` `clients_are_answered_as_dockers_registry_answers_them` |
 //! | own images that anybody could change | `the_own_images_are_served_to_be_read_unless_told_otherwise` |
 //! | passwords in the log | `only_users_in_the_file_get_in` |
+//! | a blob that one repository deletes and another has just been sent | `another_process_frees_no_blob_that_a_push_counts_on` `what_one_repository_deletes_the_other_keeps` `a_child_of_an_index_can_be_deleted_and_the_index_stays` |
+//! | beside `serve` nothing is freed, or too much | `what_nobody_fetches_is_freed_beside_a_job` `a_job_under_way_keeps_every_blob` `what_was_too_young_for_a_long_sweep_is_left_to_the_next_one` |
+//! | plain HTTP at the TLS port | `who_speaks_http_to_https_is_told_so` `over_tls_a_stalled_handshake_is_closed_and_a_stalled_head_answered` |
+//! | `tags/list?n=` without a number, lists page by page | `bounds_that_make_no_sense_are_refused` `pages_join_to_the_sorted_list` |
+//! | sizes that a manifest gives wrong | `what_a_manifest_says_of_sizes_and_what_is_no_manifest_is_found` `a_manifest_needs_all_its_blobs_and_each_that_is_missing_is_named` |
+//! | an address of this machine that a name has beside its own | `localhost_is_served_at_both_of_its_addresses` `on_loopback_only_own_names_are_taken` `a_public_address_is_warned_about_as_far_as_it_is_open` |
+//! | anything at all in a path, a query, a range, a file of users or of rights | `a_path_is_a_name_and_a_version_or_nothing` `a_part_never_leaves_the_whole` `a_file_of_users_is_read_as_a_whole_or_not_at_all` `a_file_of_rights_gives_nobody_more_than_its_lines` |
 
 mod api;
 mod auth;

@@ -1,7 +1,6 @@
 //! `rdock serve`: a registry for every client, over the local images or a folder of its own.
 
 mod access;
-mod attacks;
 mod cache;
 mod conformance;
 mod deletion;

@@ -191,7 +191,7 @@ fn docker_archive(config: &serde_json::Value, layer: &[u8]) -> Bad {
         .file("manifest.json", items.to_string().as_bytes())
 }
 
-fn config(diff_ids: &[&str]) -> serde_json::Value {
+pub(super) fn config(diff_ids: &[&str]) -> serde_json::Value {
     json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": diff_ids}})
 }
 
@@ -261,7 +261,7 @@ fn an_archive_that_ends_too_early_is_refused_wherever_it_is_cut() {
 const MEMORY: u64 = 96 << 10;
 
 #[track_caller]
-fn load_in_little_memory(target: &Target, archive: &[u8]) -> Run {
+pub(super) fn load_in_little_memory(target: &Target, archive: &[u8]) -> Run {
     let rdock = target.maker.sandbox.command(&["load"]);
     let script = format!("ulimit -d {MEMORY}; exec \"$@\"");
     let mut limited = target.maker.sandbox.program("sh", &["-c", &script, "sh"]);

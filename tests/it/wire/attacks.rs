@@ -151,6 +151,19 @@ fn an_upload_is_led_to_no_url_longer_than_any_server_s() {
 }
 
 #[test]
+fn no_cookie_comes_back() {
+    let line = Line::small();
+    let cookies = [("Set-Cookie", "a=b; Path=/"), ("Set-Cookie", "c=d")];
+    line.recorder.on_path("HEAD", "/manifests/").answer(404, &cookies, "");
+    line.recorder
+        .on_path("GET", "/v2/")
+        .answer(429, &[cookies[0], ("Retry-After", "0")], "");
+    line.pull();
+    let requests = line.recorder.requests();
+    assert!(requests.len() > 1 && requests.iter().all(|request| request.header("cookie").is_none()));
+}
+
+#[test]
 fn redirects_without_an_end_come_to_one() {
     for to in [
         "https://reg.example.test/v2/team/app/manifests/latest",
@@ -371,12 +384,9 @@ fn a_layer_that_lies_elsewhere_is_not_fetched_from_there() {
     assert_eq!(elsewhere.requests().len(), 0);
 }
 
-#[test]
-fn every_attack_in_the_table_has_its_test() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = std::fs::read_to_string(root.join("src/registry/attacks.rs")).unwrap();
+/// All sources below these folders.
+fn sources(mut folders: Vec<std::path::PathBuf>) -> String {
     let mut sources = String::new();
-    let mut folders = vec![root.join("src"), root.join("tests")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -387,14 +397,40 @@ fn every_attack_in_the_table_has_its_test() {
             }
         }
     }
-    let names = table
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.matches('_').count() > 2);
-    let lost: Vec<&str> = names
-        .clone()
-        .filter(|name| !sources.contains(&format!("fn {name}(")))
-        .collect();
-    assert!(names.count() > 40 && lost.is_empty(), "{lost:?}");
+    sources
+}
+
+/// The last cell of each row names tests, and nothing else.
+#[test]
+fn every_attack_in_the_table_has_its_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources(vec![root.join("src"), root.join("tests")]);
+    let is_test = |name: &str| {
+        let after = sources.split(&format!("fn {name}(")).next();
+        let before = after.filter(|before| before.len() < sources.len());
+        before.is_some_and(|before| {
+            before
+                .trim_end()
+                .trim_end_matches("async")
+                .trim_end()
+                .ends_with("test]")
+        })
+    };
+    for (page, least) in [("src/registry/attacks.rs", 90), ("src/server.rs", 40)] {
+        let table = std::fs::read_to_string(root.join(page)).unwrap();
+        let rows = table
+            .lines()
+            .filter(|line| line.starts_with("//! | ") && line.contains('`'));
+        let cells: Vec<&str> = rows
+            .map(|row| row.trim_end_matches(" |").rsplit(" | ").next().unwrap())
+            .collect();
+        let names: Vec<&str> = cells
+            .iter()
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        assert!(names.len() >= least, "{page}: {}", names.len());
+        assert!(cells.iter().all(|cell| cell.contains('`')), "{page}: {cells:?}");
+        let lost: Vec<&&str> = names.iter().filter(|name| !is_test(name)).collect();
+        assert!(lost.is_empty(), "{page} names what is no test: {lost:?}");
+    }
 }
