@@ -33,12 +33,7 @@ pub fn to_store(store: &Store, arrivals: Vec<Arrival>) -> Result<bool> {
         }
         names.extend(arrival.names.into_iter().map(|name| (name, arrival.image.clone())));
     }
-    let mut is_new = false;
-    for (name, image) in &names {
-        is_new |= store.names().target(name)?.is_none_or(|old| old.digest != image.digest);
-    }
-    store.names().list(&names, &nameless)?;
-    Ok(is_new)
+    store.names().list(&names, &nameless)
 }
 
 /// Names a manifest wherever `name` does it, in one step with taking it in: what a registry that is a cache has fetched

@@ -18,13 +18,15 @@ use crate::store::folders::{self, Folder};
 use crate::store::half_done::{TEMPORARY, is_half_done};
 use crate::store::lock_watch::LockWatch;
 use crate::store::paths::{self, Paths};
-use crate::store::unsynced::{Unsynced, Waiting};
+use crate::store::unsynced::{UNSYNCED, Unsynced, Waiting};
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-/// What a store that is just being made may hold before its `oci-layout`.
-const FIRST_NAMES: [&str; 2] = [paths::LOCK, paths::INGEST];
+/// The mode of finished content.
+const READABLE: u32 = 0o644;
+/// What a store that is just being made may hold before its `oci-layout`, which a power cut may have left empty.
+const FIRST_NAMES: [&str; 5] = [paths::LOCK, paths::INGEST, paths::BLOBS, UNSYNCED, layout::MARKER];
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
@@ -95,6 +97,7 @@ impl Layout {
 
     fn has_marker(&self) -> Result<bool> {
         match files::read(&self.paths.marker()) {
+            Ok(raw) if raw.is_empty() => Ok(false),
             Ok(raw) => check_version(&self.paths.marker(), &raw).map(|()| true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
@@ -108,14 +111,31 @@ impl Layout {
                 .collect::<io::Result<Vec<_>>>()
         });
         match names {
-            Ok(names) => Ok(names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first))),
+            Ok(names) => {
+                let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
+                Ok(are_first && self.has_no_blob())
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
         }
     }
 
+    fn has_no_blob(&self) -> bool {
+        let folders = Algorithm::ALL.map(|algorithm| fs::read_dir(self.paths.blob_folder(algorithm)));
+        folders.into_iter().flatten().all(|mut blobs| blobs.next().is_none())
+    }
+
     /// Makes the store where there is none. Several processes may do so at once.
     pub(super) fn create(&self) -> Result<()> {
+        self.create_with(Self::replace)
+    }
+
+    /// The same for a job that syncs its note, and with it the marker, before anything gets its name.
+    pub(super) fn create_unsynced(&self) -> Result<()> {
+        self.create_with(Self::place)
+    }
+
+    fn create_with(&self, write: impl Fn(&Self, &Path, &[u8]) -> Result<()>) -> Result<()> {
         let doing = || format!("making the store {}", self.paths.root().display());
         if !self.exists()? {
             DirBuilder::new()
@@ -124,7 +144,7 @@ impl Layout {
                 .create(self.paths.root())
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            self.replace(&self.paths.marker(), &layout::marker()).during(doing())?;
+            write(self, &self.paths.marker(), &layout::marker()).during(doing())?;
         }
         for folder in [self.paths.ingest(), self.paths.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
@@ -141,6 +161,11 @@ impl Layout {
             sync_folder(parent)
         };
         replace().map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
+    }
+
+    /// Makes sure that the store is known to be one after a power cut.
+    pub(super) fn sync_marker(&self) -> Result<()> {
+        sync_file(&self.paths.marker()).map_err(|e| self.failure(e).during("writing the store's marker to the disk"))
     }
 
     /// The same without waiting for the disk: after a power cut anything may be there.
@@ -174,9 +199,15 @@ impl Layout {
             file.sync_all().map_err(files::at(path))?;
             self.unsettle();
         }
-        let folder = self.paths.blob_folder(digest.algorithm());
-        make_folder(&folder)?;
-        fs::rename(path, self.paths.blob(digest)).map_err(files::at(&self.paths.blob(digest)))
+        let blob = self.paths.blob(digest);
+        let named = match fs::rename(path, &blob) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let folder = self.paths.blob_folder(digest.algorithm());
+                make_folder(&folder).and_then(|()| fs::rename(path, &blob))
+            }
+            named => named,
+        };
+        named.map_err(files::at(&blob))
     }
 
     /// Makes sure that a blob is on the disk by name: somebody was told that it is here.
@@ -246,8 +277,16 @@ fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Finished content is readable by whom the root folder lets in.
 fn open_up(file: &File, path: &Path) -> io::Result<()> {
-    let mode = Permissions::from_mode(0o644);
+    let is_open = |metadata: fs::Metadata| metadata.permissions().mode() & 0o7777 == READABLE;
+    if file.metadata().is_ok_and(is_open) {
+        return Ok(());
+    }
+    let mode = Permissions::from_mode(READABLE);
     file.set_permissions(mode).map_err(files::at(path))
+}
+
+fn sync_file(path: &Path) -> io::Result<()> {
+    files::open_read(path)?.sync_all().map_err(files::at(path))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -273,6 +312,21 @@ mod tests {
             );
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_store_that_a_power_cut_left_without_its_marker_is_made_again_unless_it_holds_a_blob() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().into());
+        layout.create_unsynced().unwrap();
+        fs::write(folder.path().join(UNSYNCED), "").unwrap();
+        fs::write(layout.paths().marker(), "").unwrap();
+        assert!(!layout.exists().unwrap());
+        layout.create().unwrap();
+        assert!(layout.exists().unwrap());
+        fs::write(layout.paths().blob(&Digest::of(b"x")), "x").unwrap();
+        fs::write(layout.paths().marker(), "").unwrap();
+        assert_eq!(layout.create().unwrap_err().kind(), Kind::Conflict);
     }
 
     #[test]

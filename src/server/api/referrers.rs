@@ -14,7 +14,6 @@ use super::facts::{Facts, FactsCache};
 use super::referrals::About;
 use super::route::Name;
 use super::state::State;
-use crate::error::Result;
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Digest, Reference};
 

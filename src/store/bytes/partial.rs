@@ -31,6 +31,8 @@ pub(in crate::store) struct Partial {
     pub(in crate::store) progress: Progress,
     /// Whether the file has its full length and a map behind it.
     is_mapped: bool,
+    /// Whether it is the blob now.
+    pub(in crate::store) is_published: bool,
     buffer: Vec<u8>,
     writeback: Option<Writeback>,
 }
@@ -79,6 +81,7 @@ impl Partial {
                     blob: blob.clone(),
                     progress: Progress::none(&blob.digest),
                     is_mapped: false,
+                    is_published: false,
                     buffer: Vec::new(),
                     writeback,
                 }));
@@ -129,28 +132,31 @@ impl Partial {
         Ok(())
     }
 
-    /// Writes and hashes what comes until the channel closes. Bytes that came before those in front of them are hashed
-    /// when these are there, a little with each batch and the rest while nothing comes.
-    pub(in crate::store) fn take(&mut self, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
-        loop {
-            let is_behind = self.progress.hashed < self.progress.held.front();
-            let batch = match batches.try_recv() {
-                Ok(batch) => Some(batch),
-                Err(mpsc::error::TryRecvError::Empty) if is_behind => {
-                    self.hash(PIECE as u64)?;
-                    continue;
-                }
-                Err(_) => batches.blocking_recv(),
-            };
-            let Some(batch) = batch else {
-                return self.hash(u64::MAX);
-            };
+    /// Writes and hashes the first batch, and what comes until the channel closes. Bytes that came before those in front
+    /// of them are hashed when these are there, a little with each batch and the rest while nothing comes.
+    pub(in crate::store) fn take(&mut self, first: Batch, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
+        let mut next = Some(first);
+        while let Some(batch) = next {
+            let is_behind = self.is_behind();
             self.write(batch.offset, &batch.chunks)?;
             drop(batch);
             if is_behind {
                 self.hash(2 * PIECE as u64)?;
             }
+            next = loop {
+                match batches.try_recv() {
+                    Ok(batch) => break Some(batch),
+                    Err(mpsc::error::TryRecvError::Empty) if self.is_behind() => self.hash(PIECE as u64)?,
+                    Err(_) => break batches.blocking_recv(),
+                }
+            };
         }
+        self.hash(u64::MAX)
+    }
+
+    /// Whether bytes without a gap in front of them are not hashed yet.
+    fn is_behind(&self) -> bool {
+        self.progress.hashed < self.progress.held.front()
     }
 
     fn write(&mut self, offset: u64, chunks: &[Bytes]) -> io::Result<()> {
@@ -227,16 +233,22 @@ impl Partial {
     }
 
     /// Whether the bytes hash to the blob's digest.
-    pub(in crate::store) fn is_right(&self) -> bool {
+    fn is_right(&self) -> bool {
         self.is_whole() && self.progress.digester.clone().finish() == self.blob.digest
     }
 
-    /// Makes the whole and right partial file the blob.
-    pub(in crate::store) fn publish(self, waiting: &Waiting) -> io::Result<()> {
+    /// Makes the partial file the blob if it is whole and right.
+    pub(in crate::store) fn publish(&mut self, waiting: &Waiting) -> io::Result<()> {
+        if !self.is_right() {
+            return Ok(());
+        }
         if self.is_mapped {
             self.file.set_len(self.blob.size).map_err(files::at(&self.path))?;
         }
-        self.layout.publish(&self.path, &self.file, &self.blob.digest, waiting)
+        self.layout
+            .publish(&self.path, &self.file, &self.blob.digest, waiting)?;
+        self.is_published = true;
+        Ok(())
     }
 
     /// Removes the file.
@@ -281,15 +293,14 @@ mod tests {
             progress: Progress::none(&digest),
             blob: Descriptor::new("", digest, 1),
             is_mapped: false,
+            is_published: false,
             buffer: Vec::new(),
             writeback: None,
         };
-        let (sender, mut batches) = mpsc::channel(1);
+        let (_, mut batches) = mpsc::channel(1);
         let mut batch = Batch::at(0);
         batch.push(Bytes::from_static(b"x"));
-        sender.try_send(batch).unwrap();
-        drop(sender);
-        let error = layout.failure(partial.take(&mut batches).unwrap_err());
+        let error = layout.failure(partial.take(batch, &mut batches).unwrap_err());
         assert_eq!(error.kind(), Kind::NoSpace);
         assert!(error.to_string().starts_with("/store/ingest/sha256-x: "), "{error}");
         assert_eq!(

@@ -166,8 +166,10 @@ impl Edit {
     /// Writes the changed index; without a change, nothing.
     pub(in crate::store) fn commit(&self) -> Result<()> {
         let bytes = self.index.to_bytes()?;
-        if self.before.as_ref() == Some(&bytes) {
-            return Ok(());
+        match &self.before {
+            Some(before) if *before == bytes => return Ok(()),
+            Some(_) => {}
+            None => self.layout.sync_marker()?,
         }
         self.layout.replace(&self.layout.paths().index(), &bytes)
     }
