@@ -191,8 +191,8 @@ fn a_crowd_on_one_store_and_one_registry_loses_nothing() {
     for image in &square.images {
         square.sandbox.assert_holds(image);
     }
-    println!(
+    scale::tell(&format!(
         "{} commands of {people} processes in {time:?}",
         crowd.iter().map(|it| it.done).sum::<usize>()
-    );
+    ));
 }

@@ -95,10 +95,10 @@ fn over_a_rough_line_all_arrives_and_no_wrong_byte_is_taken() {
         }
     });
     let (firsts, told) = (firsts.into_inner(), told.into_inner().unwrap().join("\n"));
-    println!(
+    scale::tell(&format!(
         "{firsts} of {count} transfers at the first try, {:?}\n{told}",
         line.fates
-    );
+    ));
     assert!(firsts * 2 > count, "{firsts} of {count} at the first try:\n{told}");
     let checked = Sandbox::new()
         .env("RDOCK_HOME", serve.root())

@@ -108,9 +108,9 @@ fn a_call_that_fails_is_told_with_its_file_and_harms_nothing() {
     let tried: usize = done.iter().map(|(_, tried, _)| tried).sum();
     let known: usize = done.iter().map(|(_, _, known)| known).sum();
     let wrong: Vec<String> = done.into_iter().flat_map(|(wrong, ..)| wrong).collect();
-    println!(
+    scale::tell(&format!(
         "{tried} of {known} faults were tried, {} are not told as they should be",
         wrong.len()
-    );
+    ));
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
 }

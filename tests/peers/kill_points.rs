@@ -129,5 +129,5 @@ fn whatever_command_is_killed_the_store_is_whole_and_the_next_try_succeeds() {
             });
         }
     });
-    println!("{points} kills, seed {seed}");
+    scale::tell(&format!("{points} kills, seed {seed}"));
 }

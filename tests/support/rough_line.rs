@@ -113,11 +113,10 @@ fn carry(stream: &mut TcpStream, host: &str, random: &mut fastrand::Rng, met: &F
             }
             Fate::Stall if is_met => {
                 met.stalled.fetch_add(1, Ordering::Relaxed);
-                // Until the client has enough of it, or whatever is between does: it forgets a silent connection.
-                let _ = stream.set_read_timeout(Some(STALLED_FOR));
-                let _ = up.join();
+                // Then what lies between forgets the connection.
+                std::thread::sleep(STALLED_FOR);
                 reset(stream);
-                return;
+                break;
             }
             _ => {}
         }

@@ -17,3 +17,9 @@ pub(crate) fn given<T: FromStr>(variable: &str, in_the_suite: T) -> T {
 pub(crate) fn program() -> String {
     env::var("RDOCK_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_rdock").to_owned())
 }
+
+/// Tells what came of it, for who runs the long form.
+#[expect(clippy::print_stdout, reason = "a long form is run for its figures")]
+pub(crate) fn tell(figures: &str) {
+    println!("{figures}");
+}

@@ -185,7 +185,7 @@ fn under_traffic_neither_memory_nor_open_files_grow() {
     let quarters: Vec<_> = (0..4).map(|quarter| most(quarter, quarter + 1)).collect();
     let told =
         format!("{requests} acts in {time:?}; memory and files at first {first:?}, most in each quarter {quarters:?}");
-    println!("{told}");
+    scale::tell(&told);
     let (memory, files) = most(0, 4);
     assert!(memory < MOST, "{told}");
     assert!(most(2, 4).0 <= most(0, 2).0 + GROWTH, "{told}");

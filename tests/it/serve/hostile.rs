@@ -242,7 +242,7 @@ fn a_client_that_speaks_no_http_is_shown_the_door() {
 fn what_cannot_be_read_is_refused_as_everything_else_is() {
     let serve = Serve::open();
     let get = "GET /v2/ HTTP/1.1\r\nHost: localhost\r\n";
-    let many: String = (0..101).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let many = "X: 1\r\n".repeat(101);
     for (words, status) in [
         ("GET /v2/\r\n\r\n".to_owned(), 400),
         (format!("{get}X: a\0b\r\n\r\n"), 400),
