@@ -48,7 +48,7 @@ impl Ingest {
         loop {
             let kept;
             (partial, kept) = self.fill(partial, open, &doing).await?;
-            if partial.is_published {
+            if partial.is_published() {
                 return Ok(Outcome::Copied);
             }
             if kept == 0 {
@@ -162,7 +162,7 @@ impl Ingest {
         let (came, written) = future::join(coming, taken).await;
         let (partial, written) = written.map_err(lost)?;
         written.map_err(|e| said(self.blobs.layout().failure(e), doing))?;
-        if partial.is_published {
+        if partial.is_published() {
             return Ok((partial, Came::All));
         }
         match came {

@@ -29,12 +29,20 @@ pub(in crate::store) struct Partial {
     file: File,
     blob: Descriptor,
     pub(in crate::store) progress: Progress,
-    /// Whether the file has its full length and a map behind it.
-    is_mapped: bool,
-    /// Whether it is the blob now.
-    pub(in crate::store) is_published: bool,
+    form: Form,
     buffer: Vec<u8>,
     writeback: Option<Writeback>,
+}
+
+/// What the file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The start of the blob.
+    Start,
+    /// The blob in its full length, with a map behind it.
+    Mapped,
+    /// The blob, under its own name.
+    Published,
 }
 
 /// The bytes of a blob that are on disk, and the hash of the first of them.
@@ -80,8 +88,7 @@ impl Partial {
                     file,
                     blob: blob.clone(),
                     progress: Progress::none(&blob.digest),
-                    is_mapped: false,
-                    is_published: false,
+                    form: Form::Start,
                     buffer: Vec::new(),
                     writeback,
                 }));
@@ -102,8 +109,9 @@ impl Partial {
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(in crate::store) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
         let len = self.length()?;
-        self.is_mapped = len == self.blob.size.saturating_add(MAP_LEN as u64);
-        let held = if self.is_mapped {
+        let is_mapped = len == self.blob.size.saturating_add(MAP_LEN as u64);
+        self.form = if is_mapped { Form::Mapped } else { Form::Start };
+        let held = if is_mapped {
             let mut map = vec![0; MAP_LEN];
             self.file
                 .read_exact_at(&mut map, self.blob.size)
@@ -127,7 +135,7 @@ impl Partial {
     /// Forgets all bytes.
     pub(in crate::store) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0).map_err(files::at(&self.path))?;
-        self.is_mapped = false;
+        self.form = Form::Start;
         self.progress = Progress::none(&self.blob.digest);
         Ok(())
     }
@@ -165,21 +173,21 @@ impl Partial {
             return Ok(());
         }
         let is_next = offset == self.progress.held.front() && self.progress.held.is_one();
-        if !is_next && !self.is_mapped {
+        if !is_next && self.form != Form::Mapped {
             // First, or a file that is cut off here would seem to be whole up to these bytes.
             let mut map = partial_map::write(&self.progress.held);
             map.resize(MAP_LEN, 0);
             self.file
                 .write_all_at(&map, self.blob.size)
                 .map_err(files::at(&self.path))?;
-            self.is_mapped = true;
+            self.form = Form::Mapped;
         }
         write_all(&self.file, chunks, offset).map_err(files::at(&self.path))?;
         if let Some(writeback) = &mut self.writeback {
             writeback.wrote(offset..end, &self.file);
         }
         self.progress.held.add(offset..end);
-        if self.is_mapped {
+        if self.form == Form::Mapped {
             self.file
                 .write_all_at(&partial_map::write(&self.progress.held), self.blob.size)
                 .map_err(files::at(&self.path))?;
@@ -227,6 +235,11 @@ impl Partial {
         &self.progress.held
     }
 
+    /// Whether it is the blob now.
+    pub(in crate::store) fn is_published(&self) -> bool {
+        self.form == Form::Published
+    }
+
     /// Whether all bytes are there.
     pub(in crate::store) fn is_whole(&self) -> bool {
         self.held().front() == self.blob.size
@@ -242,12 +255,12 @@ impl Partial {
         if !self.is_right() {
             return Ok(());
         }
-        if self.is_mapped {
+        if self.form == Form::Mapped {
             self.file.set_len(self.blob.size).map_err(files::at(&self.path))?;
         }
         self.layout
             .publish(&self.path, &self.file, &self.blob.digest, waiting)?;
-        self.is_published = true;
+        self.form = Form::Published;
         Ok(())
     }
 
@@ -292,8 +305,7 @@ mod tests {
             file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
             progress: Progress::none(&digest),
             blob: Descriptor::new("", digest, 1),
-            is_mapped: false,
-            is_published: false,
+            form: Form::Start,
             buffer: Vec::new(),
             writeback: None,
         };
