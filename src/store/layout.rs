@@ -135,7 +135,7 @@ impl Layout {
     /// Puts these bytes at `path` in one step: whoever reads sees the old file or the new one, even after a power cut.
     pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let replace = || {
-            let file = self.write_new(bytes)?;
+            let file = write_new(&self.paths, bytes)?;
             file.as_file().sync_all().map_err(files::at(path))?;
             let parent = self.persist(file, path)?;
             sync_folder(parent)
@@ -145,18 +145,8 @@ impl Layout {
 
     /// The same without waiting for the disk: after a power cut anything may be there.
     pub(super) fn place(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let place = || self.persist(self.write_new(bytes)?, path).map(drop);
+        let place = || self.persist(write_new(&self.paths, bytes)?, path).map(drop);
         place().map_err(|e| self.failure(e).during(format!("writing {}", path.display())))
-    }
-
-    fn write_new(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        make_folder(&self.paths.ingest())?;
-        let mut file = tempfile::Builder::new()
-            .prefix(TEMPORARY)
-            .tempfile_in(self.paths.ingest())?;
-        file.write_all(bytes)?;
-        open_up(file.as_file(), file.path())?;
-        Ok(file)
     }
 
     fn persist<'a>(&'a self, file: NamedTempFile, path: &'a Path) -> io::Result<&'a Path> {
@@ -212,14 +202,6 @@ impl Layout {
         sync().map_err(|e: io::Error| self.failure(e).during("writing blobs to the disk"))
     }
 
-    /// How many bytes lie half-done.
-    fn half_done_size(&self) -> u64 {
-        let folder = Folder::open(&self.paths.ingest()).ok().flatten();
-        let files = folder.and_then(|folder| folder.files().ok()).unwrap_or_default();
-        let half_done = files.iter().filter(|file| is_half_done(&file.name.to_string_lossy()));
-        half_done.fold(0, |sum, file| sum.saturating_add(file.size))
-    }
-
     /// A failed write as an error; a full disk is said with the store's folder.
     pub(super) fn failure(&self, e: io::Error) -> Error {
         let error = Error::from(e);
@@ -227,9 +209,46 @@ impl Layout {
             return error;
         }
         let folder = self.paths.root().display().to_string();
-        let partial = self.half_done_size();
+        let partial = half_done_size(&self.paths);
         error.with_clue(Clue::DiskFull { folder, partial })
     }
+}
+
+fn has_no_blob(paths: &Paths) -> bool {
+    let folders = Algorithm::ALL.map(|algorithm| fs::read_dir(paths.blob_folder(algorithm)));
+    folders.into_iter().flatten().all(|mut blobs| blobs.next().is_none())
+}
+
+fn is_vacant(paths: &Paths) -> Result<bool> {
+    let names = fs::read_dir(paths.root()).and_then(|entries| {
+        entries
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+    });
+    match names {
+        Ok(names) => {
+            let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
+            Ok(are_first && has_no_blob(paths))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(e).during(format!("reading the store {}", paths.root().display())),
+    }
+}
+
+fn write_new(paths: &Paths, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    make_folder(&paths.ingest())?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(paths.ingest())?;
+    file.write_all(bytes)?;
+    open_up(file.as_file(), file.path())?;
+    Ok(file)
+}
+
+/// How many bytes lie half-done.
+fn half_done_size(paths: &Paths) -> u64 {
+    let folder = Folder::open(&paths.ingest()).ok().flatten();
+    let files = folder.and_then(|folder| folder.files().ok()).unwrap_or_default();
+    let half_done = files.iter().filter(|file| is_half_done(&file.name.to_string_lossy()));
+    half_done.fold(0, |sum, file| sum.saturating_add(file.size))
 }
 
 fn check_version(marker: &Path, raw: &[u8]) -> Result<()> {
