@@ -169,7 +169,7 @@ fn agreed_type(claims: &Claims, content_type: Option<&str>) -> Result<String> {
         && header != own
     {
         return Err(corrupt(format!(
-            "the manifest says it is {own}, the registry says it is {header}"
+            "the manifest says it is {own}, but was announced as {header}"
         )));
     }
     let looks_like_index = match claims.manifests {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Backing, Piece, Start, Upload, off_thread};
+use super::port::{Backing, Piece, Start, Upload, off_thread};
 use crate::content::{Opener, Sink as _};
 use crate::error::{During as _, Error, Kind, Result};
 use crate::image::digest::Algorithm;

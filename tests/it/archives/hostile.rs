@@ -11,6 +11,7 @@ use tar::{Builder, EntryType, Header};
 use crate::support::archive_maker::{ArchiveMaker, image, state_of};
 use crate::support::layer::digest;
 use crate::support::process::{Run, finish};
+use crate::support::sandbox::Sandbox;
 
 /// An archive to be made entry by entry, each as bad as the test wants it.
 struct Bad(Builder<Vec<u8>>);
@@ -349,6 +350,23 @@ fn a_size_that_no_disk_has_is_refused_before_anything_is_written() {
             if wrong.len() > 20 { "is not valid" } else { "bytes, not" },
         );
     }
+}
+
+#[test]
+fn a_manifest_that_is_shorter_than_it_is_said_to_be_is_loaded_as_it_is_pulled() {
+    let sandbox = Sandbox::new();
+    let built = image(44).write(&sandbox.root().join("layout"));
+    let index = json!({"schemaVersion": 2, "manifests": [{
+        "mediaType": built.media_type, "digest": built.digest, "size": built.manifest.len() + 1
+    }]});
+    let mut archive = Bad::new().file("index.json", index.to_string().as_bytes());
+    let blobs = built.layers.iter().map(|it| &it.digest);
+    for known in blobs.chain([&built.config_digest, &built.digest]) {
+        let bytes = fs::read(built.blob(known)).unwrap();
+        archive = archive.file(&known.replace("sha256:", "blobs/sha256/"), &bytes);
+    }
+    let run = sandbox.rdock_stdin(&["load"], archive.bytes()).ok();
+    assert!(run.stdout.starts_with("Loaded image ID: "), "{run}");
 }
 
 #[test]
