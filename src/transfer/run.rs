@@ -168,13 +168,11 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     /// What the other side answers. While it takes its time, more blobs may move at once.
     async fn watched<T>(&self, answer: impl Future<Output = T>) -> T {
         let mut answer = pin!(answer);
-        match timeout(SOON, answer.as_mut()).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.control.slots.widen();
-                answer.await
-            }
+        if let Ok(answer) = timeout(SOON, answer.as_mut()).await {
+            return answer;
         }
+        self.control.slots.widen();
+        answer.await
     }
 
     async fn slot(&self, blob: &Descriptor) -> Slot<'_> {
