@@ -1,4 +1,4 @@
-//! `tests/advisories`, on small databases of RustSec's form.
+//! `tests/advisories`, on small databases of `RustSec`'s form.
 
 use std::fs;
 use std::path::{Path, PathBuf};

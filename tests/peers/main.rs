@@ -18,9 +18,11 @@ mod copying;
 mod credential_helpers;
 mod engine;
 mod exchange;
+mod fault_points;
 mod full_disk;
 mod housekeeping;
 mod interop;
+mod kill_points;
 #[path = "../it/kills.rs"]
 mod kills;
 #[path = "../it/login.rs"]
@@ -41,3 +43,4 @@ mod support;
 mod support_tests;
 mod tutorial;
 mod uploads;
+mod writing;

@@ -1,5 +1,6 @@
 //! The port between the registry and whatever keeps its content: the local store, and memory in the tests of the rules.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -109,6 +110,8 @@ pub(in crate::server) enum Piece {
 pub(in crate::server) struct OffThread<B> {
     backing: B,
     locking: Rc<Mutex<()>>,
+    /// How many blobs are being sent to clients.
+    readers: Rc<Cell<usize>>,
 }
 
 impl<B: Backing> OffThread<B> {
@@ -116,6 +119,7 @@ impl<B: Backing> OffThread<B> {
         Self {
             backing,
             locking: Rc::default(),
+            readers: Rc::default(),
         }
     }
 
@@ -134,6 +138,11 @@ impl<B: Backing> OffThread<B> {
     ) -> Result<T> {
         let backing = self.backing.clone();
         off_thread(move || work(&backing)).await
+    }
+
+    /// Counts who is sent a blob.
+    pub(in crate::server) fn readers(&self) -> &Rc<Cell<usize>> {
+        &self.readers
     }
 
     /// Fetches a blob from elsewhere.

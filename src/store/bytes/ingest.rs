@@ -145,7 +145,7 @@ impl Ingest {
         };
         let Filling { mut batches, coming } = open.fill(wanted)?;
         let waiting = self.waiting.clone();
-        let on_thread = async {
+        let filling = async {
             let mut partial = partial;
             // No thread is made or woken for a blob of which nothing has come.
             let Some(first) = batches.recv().await else {
@@ -159,7 +159,7 @@ impl Ingest {
             })
             .await
         };
-        let (came, written) = future::join(coming, on_thread).await;
+        let (came, written) = future::join(coming, filling).await;
         let (partial, written) = written.map_err(lost)?;
         written.map_err(|e| said(self.blobs.layout().failure(e), doing))?;
         if partial.is_published() {
