@@ -9,6 +9,7 @@ mod lies;
 mod lists;
 mod logins;
 mod mirrors;
+mod oddities;
 mod realms;
 mod redirects;
 mod refused_manifests;

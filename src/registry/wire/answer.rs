@@ -34,6 +34,8 @@ pub(in crate::registry) struct Answer {
     pub(in crate::registry) is_elsewhere: bool,
     /// Whether the request was sent as often as it is.
     pub(super) is_final: bool,
+    /// What of the body was looked at already.
+    start: Bytes,
     response: Response,
     exchange: Exchange,
     resolver: Resolver,
@@ -48,6 +50,7 @@ impl Answer {
             url,
             is_elsewhere: false,
             is_final: false,
+            start: Bytes::new(),
             response,
             exchange,
             resolver: resolver.clone(),
@@ -99,6 +102,20 @@ impl Answer {
         Ok(body)
     }
 
+    /// The beginning of a refusal's body, which is still there to be read.
+    pub(super) async fn look_at_refusal(&mut self) -> &[u8] {
+        let deadline = Instant::now() + self.idle_timeout;
+        let mut start = BytesMut::from(&*self.start);
+        while start.len() < MAX_REFUSAL
+            && let Ok(Ok(Some(chunk))) = timeout_at(deadline, self.response.chunk()).await
+        {
+            self.exchange.read(chunk.len());
+            start.extend_from_slice(&chunk);
+        }
+        self.start = start.freeze();
+        &self.start
+    }
+
     /// The beginning of a refusal's body, as far as it can be had.
     pub(super) async fn read_refusal(self) -> Bytes {
         self.read_start(MAX_REFUSAL)
@@ -135,8 +152,9 @@ impl Answer {
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
         let idle_timeout = self.idle_timeout;
+        let start = Some(self.start).filter(|start| !start.is_empty()).map(Ok);
         let parts = (self.response, self.exchange, self.url, self.resolver);
-        Box::pin(stream::unfold(Some(parts), move |parts| async move {
+        let rest = stream::unfold(Some(parts), move |parts| async move {
             let (mut response, mut exchange, url, resolver) = parts?;
             let failure = match timeout(idle_timeout, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
@@ -149,7 +167,8 @@ impl Answer {
             };
             exchange.failed(&failure);
             Some((Err(failure), None))
-        }))
+        });
+        Box::pin(stream::iter(start).chain(rest))
     }
 }
 

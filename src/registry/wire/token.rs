@@ -50,9 +50,12 @@ pub(super) struct NewToken {
     pub(super) identity: Option<Secret>,
 }
 
+/// Go, and so docker, takes the members' names in any case.
 #[derive(Deserialize)]
 struct TokenAnswer {
+    #[serde(alias = "Token")]
     token: Option<String>,
+    #[serde(alias = "Access_Token", alias = "AccessToken")]
     access_token: Option<String>,
     /// Mostly a number; some servers write it as a text.
     expires_in: Option<Value>,
@@ -106,8 +109,12 @@ pub(super) async fn fetch(
         let message = "the token server's answer is not valid JSON";
         Error::new(Kind::Unauthorized, message).during(doing())
     })?;
-    let given = |token: Option<String>| token.filter(|t| !t.is_empty()).map(Secret::new);
-    let token = given(reply.token).or(given(reply.access_token)).ok_or_else(|| {
+    let given = |token: Option<String>| {
+        let token = token.as_deref().unwrap_or_default().trim();
+        (!token.is_empty()).then(|| Secret::new(token.to_owned()))
+    };
+    // As docker, containerd and crane choose where both are given and differ.
+    let token = given(reply.access_token).or(given(reply.token)).ok_or_else(|| {
         let message = "authorization server did not include a token in the response";
         Error::new(Kind::Unauthorized, message)
     })?;
