@@ -5,7 +5,7 @@
 use std::fs::File;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::contents::Contents;
 use super::entries::{broken, cleaned};
@@ -25,15 +25,22 @@ pub(super) const GZIP_LAYER: &str = "application/vnd.docker.image.rootfs.diff.ta
 const ZSTD_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 const PLAIN_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
+/// One image. Go, and so docker, takes the members' names in any case.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
-    #[serde(deserialize_with = "null::or_default")]
+    #[serde(deserialize_with = "null::or_default", alias = "config")]
     config: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said", alias = "repoTags", alias = "repotags")]
     repo_tags: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "null::each_or_default")]
+    #[serde(default, deserialize_with = "null::each_or_default", alias = "layers")]
     layers: Vec<String>,
+}
+
+/// Those of a list that are not null.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let list: Option<Vec<Option<String>>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|list| list.into_iter().flatten().collect()))
 }
 
 /// The document for images with these names, configs and layers.
@@ -154,7 +161,12 @@ fn left_out(number: usize, diff_id: &Digest, held: &Held<'_>) -> Result<Descript
 }
 
 fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> Result<Descriptor> {
-    let kept = contents.file(&inside(path)?)?.ok_or_else(|| absent(path))?;
+    let mut kept = contents.file(&inside(path)?)?;
+    if kept.is_none() && path.contains('\\') {
+        // Docker on Windows wrote paths so.
+        kept = contents.file(&inside(&path.replace('\\', "/"))?)?;
+    }
+    let kept = kept.ok_or_else(|| absent(path))?;
     let open = || File::open(&kept.path).during("reading a part of the archive again");
     let (packing, _) = peeked(open()?).map_err(broken)?;
     let actual = if packing == Packing::Plain {
