@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::support::image::Built;
+use crate::support::sandbox::Sandbox;
 use crate::support::shelf::{NOTHING, Shelf, short};
 
 #[test]
@@ -78,6 +79,19 @@ fn config_json_has_the_format_of_images_until_a_flag_says_otherwise() {
         say(&["--format", "json", "*/hello"]),
         say(&["--format", "{{json .}}", "*/hello"])
     );
+}
+
+#[test]
+fn an_empty_list_of_info_prints_as_one() {
+    let sandbox = Sandbox::new();
+    let format =
+        "{{.DriverStatus}}{{.SecurityOptions}}{{.Plugins.Network}}{{.Warnings}}{{.Runtimes}}{{.GenericResources}}";
+    let run = sandbox.rdock(&["info", "-f", format]).ok();
+    assert_eq!(run.stdout, "[][][][]map[][]\n");
+    let json = sandbox
+        .rdock(&["info", "-f", "{{json .DriverStatus}}{{len .SecurityOptions}}"])
+        .ok();
+    assert_eq!(json.stdout, "null0\n");
 }
 
 #[test]

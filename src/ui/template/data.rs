@@ -172,7 +172,7 @@ impl Data {
 }
 
 /// Docker's lists and maps that print as empty where the document has `null`; other nulls are no values.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 24] = [
     "Cmd",
     "Entrypoint",
     "Env",
@@ -182,8 +182,23 @@ const LISTS: [&str; 9] = [
     "RepoTags",
     "RepoDigests",
     "Manifests",
+    "SystemStatus",
+    "DriverStatus",
+    "Volume",
+    "Network",
+    "Authorization",
+    "Log",
+    "GenericResources",
+    "RemoteManagers",
+    "Warnings",
+    "SecurityOptions",
+    "DefaultAddressPools",
+    "CDISpecDirs",
+    "DiscoveredDevices",
+    "ServerErrors",
+    "ClientErrors",
 ];
-pub(super) const MAPS: [&str; 5] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data"];
+pub(super) const MAPS: [&str; 6] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data", "Runtimes"];
 /// Docker's sets: maps to empty structures, which Go prints as `{}`.
 const SETS: [&str; 2] = ["Volumes", "ExposedPorts"];
 /// Stands for the name of a set's element.
