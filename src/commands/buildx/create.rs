@@ -2,17 +2,19 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::builder::ValueParser;
 use clap::{ArgAction, Args};
 
+use serde_json::json;
+
 use super::annotation;
-use crate::commands::{Context, RegistryArgs, Status, cannot_open, truth};
-use crate::error::{Error, Kind, Result};
-use crate::image::{Descriptor, Digest, Reference};
-use crate::jobs::combine::{Combination, Found, Ingredient, Single, combine};
+use crate::commands::{Context, RegistryArgs, Status, cannot_open, platform, truth};
+use crate::error::{During, Error, Kind, Result};
+use crate::image::{Descriptor, Digest, Manifest, Reference, go_json};
+use crate::jobs::combine::{Combination, Found, Ingredient, Single, combine, narrowed};
 use crate::jobs::{News, Reporter};
 use crate::progress::Direction;
 
@@ -32,6 +34,12 @@ pub(super) struct CreateArgs {
     /// Read source descriptor from file
     #[arg(short, long, value_name = "stringArray")]
     file: Vec<PathBuf>,
+    /// Write what was made to this file, as JSON
+    #[arg(long, value_name = "string")]
+    metadata_file: Option<PathBuf>,
+    /// Keep the images for these platforms only
+    #[arg(short, long, value_name = "stringArray", value_delimiter = ',')]
+    platform: Vec<String>,
     /// Make an index of a single source too, instead of a carbon copy
     #[arg(
         long,
@@ -74,6 +82,8 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
     for text in &args.annotation {
         annotations.extend(annotation::parse(text)?);
     }
+    let wrong = |e: Error| e.during("invalid platform");
+    let platforms = platform::given_each(&args.platform).map_err(wrong)?;
     let begun = Cell::new((0, Instant::now()));
     let combination = Combination {
         registries: context.registries(&args.registry, None)?,
@@ -89,7 +99,10 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
     } else {
         Single::AsItIs
     };
-    let made = combine(&found, &annotations, single)?;
+    let mut made = combine(&found, &annotations, single)?;
+    if !platforms.is_empty() {
+        made.index = narrowed(&made.index, &found, &platforms)?;
+    }
     if made.leaves_annotations_out {
         context
             .screen
@@ -110,7 +123,29 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         let seconds = begun.get().1.elapsed().as_secs_f64();
         say(&format!("#{number} DONE {seconds:.1}s"), &args, context);
     }
-    Ok(Status::Done)
+    match &args.metadata_file {
+        Some(path) => write_metadata(path, &made.index, &tags).map(|()| Status::Done),
+        None => Ok(Status::Done),
+    }
+}
+
+/// What was made, where another step of a pipeline looks for it.
+fn write_metadata(path: &Path, made: &Manifest, tags: &[Reference]) -> Result<()> {
+    let Descriptor {
+        media_type,
+        digest,
+        size,
+        ..
+    } = &made.descriptor;
+    let mut names: Vec<String> = tags.iter().map(|tag| tag.without_version().to_string()).collect();
+    names.sort();
+    names.dedup();
+    let metadata = json!({
+        "containerimage.descriptor": {"mediaType": media_type, "digest": digest, "size": size},
+        "image.name": names.join(","),
+    });
+    let text = go_json::indented(&metadata.to_string(), "  ");
+    fs::write(path, text).during(format!("writing {}", path.display()))
 }
 
 /// The sources in their order: what is appended to, what files name, what the command line names. One without a
@@ -183,7 +218,7 @@ fn tell(news: &News<'_>, args: &CreateArgs, tags: &[Reference], begun: (usize, I
     let (place, since) = begun;
     let line = match news {
         News::Bringing { part, from } => {
-            format!("copying {} from {from} to {}", part.digest(), tags[place])
+            format!("copying {part} from {from} to {}", tags[place])
         }
         News::Naming(made) => format!("pushing {} to {}", made.digest(), tags[place]),
         _ => return,
