@@ -45,7 +45,7 @@ impl Backoff {
         }
     }
 
-    /// So many tries in all, where more would not help.
+    /// A limit of so many tries in all, where more would not help.
     pub fn limit_to(&mut self, tries: u32) {
         self.most_tries = self.most_tries.min(tries);
     }

@@ -116,7 +116,7 @@ impl Cli {
         with_docker_s_switches(Self::named())
     }
 
-    /// By the name that it was called by.
+    /// Chooses by the name that it was called by.
     fn named() -> clap::Command {
         Self::command()
             .disable_help_subcommand(false)
@@ -279,10 +279,10 @@ impl Command {
             }
             Command::Container(command) => engine::run_container(&command, context).await,
             Command::Context(command) => engine::run_context(&command, context),
-            Command::Network(command) => engine::run_named(engine::Thing::Network, &command, context).await,
+            Command::Network(command) => engine::run_named(engine::EngineObject::Network, &command, context).await,
             Command::Ps(args) => engine::run_ps(&args, context),
             Command::Rm(args) => Ok(engine::run_rm(&args, context)),
-            Command::Volume(command) => engine::run_named(engine::Thing::Volume, &command, context).await,
+            Command::Volume(command) => engine::run_named(engine::EngineObject::Volume, &command, context).await,
             Command::Catalog(args) => catalog::run(args, context).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Demo(args) => Box::pin(demo::run(args, context)).await,

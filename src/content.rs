@@ -25,7 +25,7 @@ use crate::image::{Descriptor, Digest, Manifest};
 
 /// The bytes of a blob from `offset` on. Chunks are tens of KiB or more; nothing is verified yet.
 pub struct BlobReader {
-    /// Where the stream begins: what was asked for, or 0 when the place cannot begin elsewhere.
+    /// The offset at which the stream begins: what was asked for, or 0 when the place cannot begin elsewhere.
     pub offset: u64,
     pub stream: ByteStream,
 }
@@ -51,7 +51,7 @@ pub struct Opener<'a> {
 /// What a sink lacks of a blob.
 pub struct Wanted {
     pub digest: Digest,
-    /// Of the whole blob, in bytes.
+    /// Bytes of the whole blob.
     pub size: u64,
     pub held: Extents,
     /// A stream from the start, which is used up before another one is opened.
@@ -71,7 +71,7 @@ pub enum Came {
     All,
     /// The source begins at the start whatever it is asked for. Here is that stream.
     FromStart(ByteStream),
-    /// There is more than the blob should have.
+    /// More came than the blob should have.
     TooMuch,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Opener<'a> {
         }
     }
 
-    /// With a second way, for a sink that writes what comes as it comes.
+    /// Adds a second way, for a sink that writes what comes as it comes.
     #[must_use]
     pub fn filling(mut self, fill: impl Fn(Wanted) -> Filling<'a> + 'a) -> Self {
         self.fill = Some(Box::new(fill));
@@ -103,7 +103,7 @@ impl<'a> Opener<'a> {
     }
 }
 
-/// Where content comes from.
+/// A place that content comes from.
 #[expect(
     async_fn_in_trait,
     reason = "one task polls every transfer, so no future need be Send"
@@ -128,7 +128,7 @@ pub trait Source {
     }
 }
 
-/// Where content goes to. The sink pulls: it alone knows what it lacks.
+/// A place that content goes to. The sink pulls: it alone knows what it lacks.
 #[expect(
     async_fn_in_trait,
     reason = "one task polls every transfer, so no future need be Send"
@@ -171,7 +171,7 @@ pub enum Outcome {
 
 /// The longest body that a host is known to take, remembered between runs.
 pub struct BodyLimit {
-    /// In bytes; none where nothing is known.
+    /// Bytes; none where nothing is known.
     pub known: Option<u64>,
     keep: Box<dyn Fn(u64)>,
 }
@@ -201,7 +201,7 @@ type Keep = dyn Fn(Option<&str>);
 
 /// A half-done upload that the next run is to know of. Until it is dropped it is this process's alone.
 pub struct Remembered {
-    /// Where the last run left it: a URL, which may be signed.
+    /// The URL at which the last run left it, which may be signed.
     pub session: Option<String>,
     keep: Box<Keep>,
 }

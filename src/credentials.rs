@@ -1,4 +1,4 @@
-//! Where secrets come from and go to: `DOCKER_AUTH_CONFIG`, credential helpers, Docker's config.json.
+//! The places that secrets come from and go to: `DOCKER_AUTH_CONFIG`, credential helpers, Docker's config.json.
 //!
 //! A login made by Docker or podman is found, and one made here is found by them.
 
@@ -53,16 +53,16 @@ struct Warnings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundLogin {
     pub credential: Credential,
-    /// For people: `config.json auths["h:5000"]`, `docker-credential-pass (credsStore)`.
+    /// A text for people: `config.json auths["h:5000"]`, `docker-credential-pass (credsStore)`.
     pub origin: String,
 }
 
-/// Where a login went.
+/// The place that a login went to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
-    /// Into a credential helper.
+    /// A credential helper.
     Helper,
-    /// Into config.json; `plain_text_new` if that is a password which was not there before.
+    /// The file config.json; `plain_text_new` if that is a password which was not there before.
     File { path: PathBuf, plain_text_new: bool },
     /// It was in config.json already.
     Unchanged,

@@ -58,7 +58,7 @@ pub enum Clue {
     NearestNames(Vec<String>),
     /// It is one platform of this image.
     PartOf { platform: String, image: String },
-    /// There is nothing at the host to connect to.
+    /// Nothing at the host takes connections.
     Unreachable { host: String },
     /// The host says nothing.
     Silent { host: String },
@@ -66,7 +66,7 @@ pub enum Clue {
     DiskFull { folder: String, partial: u64 },
     /// The disk that holds this folder, which is no store of rdock's own, is full.
     NoRoom { folder: String },
-    /// Somebody else may write to the store or layout in this folder, or a link in it leads elsewhere.
+    /// The store or layout in this folder may be written to by somebody else, or a link in it leads elsewhere.
     ForeignStore { root: String },
     /// This file cannot be used as it stands and was left alone.
     BrokenFile { path: String },

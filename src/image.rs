@@ -34,3 +34,6 @@ pub use platform::Platform;
 pub use reference::{Reference, Version};
 pub use referral::Referral;
 pub use size::Size;
+
+#[cfg(test)]
+mod tests;

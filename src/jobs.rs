@@ -69,7 +69,7 @@ pub enum End {
     Destination,
 }
 
-/// Whoever wants to know how a job goes on.
+/// A watcher of how a job goes on.
 pub struct Reporter<'a> {
     tell: Box<dyn Fn(News<'_>) + 'a>,
     watch: Box<dyn Fn() -> Arc<dyn Progress> + 'a>,

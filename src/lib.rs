@@ -121,6 +121,8 @@ pub mod server;
 pub mod settings;
 pub mod store;
 pub mod tarball;
+#[cfg(test)]
+mod tests;
 pub mod transfer;
 pub mod ui;
 pub mod units;

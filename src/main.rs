@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let settings = cli.check().and_then(|()| Settings::settle(cli.config.as_deref()));
     let code = match settings {
         Ok(mut settings) => {
-            settings.debug |= cli.is_debugging();
+            settings.output.debug |= cli.is_debugging();
             if let Some(notice) = cli.notice(&settings) {
                 screen.note(&notice);
             }

@@ -24,7 +24,7 @@ use crate::image::{Descriptor, Digest, Reference, go_json};
 
 /// How the folders begin in which lists are made before they get their places.
 const UNDER_WAY: &str = ".new-";
-/// Nobody works so long at one.
+/// The age at which a list is given up: nobody works so long at one.
 const ABANDONED: Duration = Duration::from_hours(1);
 
 /// All lists of one config folder. Making this touches nothing.
@@ -36,7 +36,7 @@ pub struct ManifestLists {
 /// One image of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Where its manifest lies.
+    /// The reference of its manifest.
     pub name: Reference,
     /// Its manifest, with the platform that the list is to give it.
     pub descriptor: Descriptor,

@@ -1,4 +1,4 @@
-//! Where images are: what all places have in common, and one file a place.
+//! Places of images: what all have in common, and one file a place.
 //!
 //! A new place is a file with what it is as an [`Origin`], as a [`Destination`] or as both, and its line in `parse`.
 

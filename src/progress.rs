@@ -8,12 +8,12 @@ use crate::content::Outcome;
 use crate::error::Error;
 use crate::image::Digest;
 
-/// Which way the layers go: docker has different words for each.
+/// The way that the layers go: docker has different words for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     Pull,
     Push,
-    /// From an archive: shown on a terminal only.
+    /// Loading an archive: shown on a terminal only.
     Load,
 }
 
@@ -105,5 +105,5 @@ pub enum WireEvent {
     },
 }
 
-/// Is told what goes over the wire, as it goes.
+/// A function that is told what goes over the wire, as it goes.
 pub type WireWatcher = Arc<dyn Fn(&WireEvent) + Send + Sync>;

@@ -37,7 +37,7 @@ pub use pages::Listed;
 pub use registries::Registries;
 pub use repository::Repository;
 pub use search::Hit;
-pub use wire::{Insecure, Mirror, NoProxy, Trust, Wire};
+pub use wire::{Insecure, Mirror, Proxies, Trust, Wire};
 
 use hosts::Hosts;
 use wire::CredentialSource;

@@ -76,9 +76,9 @@ pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_f
 pub struct Options {
     /// Nothing can be pushed or deleted.
     pub is_read_only: bool,
-    /// Who may come in, and to what.
+    /// The users who may come in, and to what.
     pub users: Users,
-    /// Where images come from that are not here.
+    /// The registry that images come from which are not here.
     pub upstream: Option<Registry>,
     /// Whether `/metrics` is there.
     pub has_metrics: bool,

@@ -54,6 +54,7 @@ mod layout;
 mod lock;
 mod lock_watch;
 mod notes;
+mod paths;
 mod unsynced;
 mod writer;
 
@@ -128,7 +129,7 @@ impl Store {
     }
 
     pub fn root(&self) -> &Path {
-        self.layout.root()
+        self.layout.paths().root()
     }
 
     /// Finished blobs.

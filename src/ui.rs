@@ -11,7 +11,7 @@ mod format;
 mod frame;
 pub mod human;
 mod image_tree;
-mod info;
+pub mod info;
 mod json;
 mod jsonl;
 mod output;
@@ -23,7 +23,7 @@ mod table;
 mod tabs;
 pub mod template;
 mod terminal;
-mod wire_log;
+pub mod wire_log;
 
 use std::io::{self, Write};
 use std::str::FromStr;

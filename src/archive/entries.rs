@@ -12,7 +12,7 @@ use super::errors::{bad, cut_off};
 use crate::error::{Error, Result};
 use crate::tarball::{self, Fault, Walk};
 
-/// Far more than any archive has: a guard against one that never ends.
+/// The most entries: far more than any archive has, a guard against one that never ends.
 const MAX_ENTRIES: usize = 100_000;
 /// The longest name or link, as on Linux.
 const MAX_NAME: usize = 4096;
@@ -27,7 +27,7 @@ pub(super) struct Entry {
     /// Without `./` in front and `/` at the end, and never leading out of the archive.
     pub(super) path: String,
     pub(super) sort: Sort,
-    /// Of the data, in bytes.
+    /// Bytes of the data.
     pub(super) size: u64,
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Sort {
 pub(super) struct Entries<R> {
     walk: Walk<R>,
     count: usize,
-    /// Of all names and links so far, in bytes.
+    /// Bytes of all names and links so far.
     names: usize,
 }
 
@@ -146,7 +146,7 @@ pub(super) fn cleaned(path: &str) -> Option<String> {
     joined("", path.trim_start_matches('/'))
 }
 
-/// Where a relative link in `folder` leads.
+/// The path that a relative link in `folder` leads to.
 fn joined(folder: &str, to: &str) -> Option<String> {
     if to.starts_with('/') {
         return None;

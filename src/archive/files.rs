@@ -9,7 +9,7 @@ use crate::image::{Descriptor, Digest, Manifest, manifest};
 /// The most that is read of a document of an archive: manifests, configs and lists of them.
 pub(super) const MAX_DOCUMENT: u64 = manifest::MAX_SIZE as u64;
 
-/// Where the files of an archive or of a layout are found. What is read is not kept in memory.
+/// The way to the files of an archive or of a layout. What is read is not kept in memory.
 pub trait Files {
     /// A small file by its path.
     fn document(&self, path: &str) -> Result<Option<Bytes>>;
@@ -38,7 +38,7 @@ pub(super) fn manifest(files: &dyn Files, descriptor: &Descriptor) -> Result<Man
     Manifest::parse(raw, claimed, Some(digest))
 }
 
-/// Where a layout has this blob.
+/// The path of this blob in a layout.
 pub(super) fn path_of(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
 }

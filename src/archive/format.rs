@@ -1,4 +1,4 @@
-//! Which format an archive has: an OCI layout, or what `docker save` wrote before it wrote one.
+//! The format of an archive: an OCI layout, or what `docker save` wrote before it wrote one.
 
 use super::contents::Contents;
 use super::docker;

@@ -1,4 +1,4 @@
-//! Which images an archive or a layout holds, and what of each is needed.
+//! The images that an archive or a layout holds, and what of each is needed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Index, 
 /// be larger than memory should be.
 #[derive(Debug)]
 pub struct Listed {
-    /// In the order of the archive; none where it is known by its ID only.
+    /// Names in the order of the archive; none where it is known by its ID only.
     pub names: Vec<Reference>,
     /// The digest of the config; of the manifest where that has none of an image.
     pub id: Digest,
@@ -26,7 +26,7 @@ pub struct Listed {
     pub manifests: Vec<Node>,
     /// Configs and layers, each once.
     pub blobs: Vec<Descriptor>,
-    /// Those of them that are neither in the archive nor in the store.
+    /// The blobs that are neither in the archive nor in the store.
     pub missing: Vec<Descriptor>,
     /// The root, where it was made: for the layers of an archive without any, or for a part of an index.
     pub made: Option<Manifest>,
@@ -279,7 +279,8 @@ impl Reader<'_> {
     }
 }
 
-/// Of an index that is not whole, the child to load. Where none is whole, the one for this machine tells what is missing.
+/// The child to load of an index that is not whole. Where none is whole, the one for this machine tells what is
+/// missing.
 fn best(index: &Index, whole: &HashSet<Digest>) -> Result<Descriptor> {
     let is_whole = |it: &&Descriptor| !it.is_attestation() && whole.contains(&it.digest);
     let there = Index {
@@ -302,7 +303,7 @@ struct Found {
     is_host_s: bool,
 }
 
-/// That a layer which is not packed is the one that the config names costs nothing to check.
+/// Checks that a layer which is not packed is the one that the config names, which costs nothing.
 fn check_diff_ids(image: &ImageManifest, config: &ImageConfig) -> Result<()> {
     let is_plain = |layer: &Descriptor| {
         let packing = layer.media_type.rsplit(['.', '+']).next();

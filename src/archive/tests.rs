@@ -1,5 +1,7 @@
 //! What is written is read back as the same image, and what lies is not believed.
 
+mod fuzz;
+
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -18,13 +20,13 @@ use crate::image::{Body, Descriptor, Digest, Manifest, Reference};
 use crate::progress::{Event, Progress};
 
 /// An image of one layer, which is one text.
-struct Picture {
+struct Sample {
     layer: Vec<u8>,
     config: Vec<u8>,
     manifest: Manifest,
 }
 
-impl Picture {
+impl Sample {
     fn new(text: &str) -> Self {
         let layer = tree(&[("etc/motd", text)]).unwrap();
         let diff_id = Digest::of(&layer);
@@ -82,12 +84,12 @@ impl Write for Written {
 }
 
 impl Written {
-    fn begin(&self, picture: &Picture) -> Writer {
+    fn begin(&self, sample: &Sample) -> Writer {
         let out = Out {
             stream: Box::new(self.clone()),
             name: "the archive".to_owned(),
         };
-        Writer::begin(out, &[picture.saved("app:1")], [].into()).unwrap()
+        Writer::begin(out, &[sample.saved("app:1")], [].into()).unwrap()
     }
 }
 
@@ -110,11 +112,11 @@ fn opener<'a>(bytes: &'a [u8], cut: &'a Cell<Option<usize>>) -> Opener<'a> {
     })
 }
 
-async fn written(picture: &Picture) -> Vec<u8> {
+async fn written(sample: &Sample) -> Vec<u8> {
     let output = Written::default();
-    let writer = output.begin(picture);
-    writer.put_manifest(&picture.manifest).await.unwrap();
-    for (blob, bytes) in picture.blobs() {
+    let writer = output.begin(sample);
+    writer.put_manifest(&sample.manifest).await.unwrap();
+    for (blob, bytes) in sample.blobs() {
         let outcome = writer.receive(&blob, &opener(&bytes, &Cell::default())).await.unwrap();
         assert_eq!(outcome, Outcome::Copied);
     }
@@ -166,32 +168,32 @@ fn in_tar(files: &[(&str, &[u8])]) -> Vec<u8> {
 #[tokio::test]
 async fn what_was_written_is_read_back_as_the_same_image() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = Picture::new("hello");
-    let (contents, images) = read(folder.path(), &written(&picture).await).unwrap();
+    let sample = Sample::new("hello");
+    let (contents, images) = read(folder.path(), &written(&sample).await).unwrap();
     let [image] = &images[..] else { panic!("{images:?}") };
     assert_eq!(image.names, [Reference::parse("app:1").unwrap()]);
-    assert_eq!(image.id, Digest::of(&picture.config));
-    assert_eq!(image.root.digest, *picture.manifest.digest());
+    assert_eq!(image.id, Digest::of(&sample.config));
+    assert_eq!(image.root.digest, *sample.manifest.digest());
     assert_eq!(image.manifests.len(), 1);
     assert!(image.missing.is_empty() && image.made.is_none());
-    for (blob, bytes) in picture.blobs() {
+    for (blob, bytes) in sample.blobs() {
         assert!(image.blobs.iter().any(|it| it.digest == blob.digest));
         assert_eq!(fs::read(&contents.kept(&blob.digest).unwrap().path).unwrap(), bytes);
     }
     assert_eq!(
-        contents.blob(picture.manifest.digest()).unwrap().unwrap(),
-        picture.manifest.raw
+        contents.blob(sample.manifest.digest()).unwrap().unwrap(),
+        sample.manifest.raw
     );
 }
 
 #[tokio::test]
 async fn a_cut_stream_is_gone_on_with_and_wrong_bytes_end_the_archive() {
-    let picture = Picture::new("hello");
-    let whole = written(&picture).await;
+    let sample = Sample::new("hello");
+    let whole = written(&sample).await;
     let output = Written::default();
-    let writer = output.begin(&picture);
-    writer.put_manifest(&picture.manifest).await.unwrap();
-    for (blob, bytes) in picture.blobs() {
+    let writer = output.begin(&sample);
+    writer.put_manifest(&sample.manifest).await.unwrap();
+    for (blob, bytes) in sample.blobs() {
         let cut = Cell::new(Some(bytes.len() / 2));
         let open = opener(&bytes, &cut);
         assert_eq!(
@@ -204,8 +206,8 @@ async fn a_cut_stream_is_gone_on_with_and_wrong_bytes_end_the_archive() {
     drop(writer.finish().unwrap());
     assert!(*output.0.lock().unwrap() == whole, "the same bytes as without a cut");
 
-    let writer = Written::default().begin(&picture);
-    let (blob, mut bytes) = picture.blobs().remove(1);
+    let writer = Written::default().begin(&sample);
+    let (blob, mut bytes) = sample.blobs().remove(1);
     bytes[7] ^= 1;
     let refused = writer
         .receive(&blob, &opener(&bytes, &Cell::default()))
@@ -215,29 +217,29 @@ async fn a_cut_stream_is_gone_on_with_and_wrong_bytes_end_the_archive() {
         refused.to_string().contains("is damaged where it comes from"),
         "{refused}"
     );
-    let (blob, bytes) = picture.blobs().remove(0);
+    let (blob, bytes) = sample.blobs().remove(0);
     assert!(writer.receive(&blob, &opener(&bytes, &Cell::default())).await.is_err());
 }
 
 #[test]
 fn an_archive_of_docker_s_gets_the_same_manifest_every_time() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = Picture::new("hello");
+    let sample = Sample::new("hello");
     let list = br#"[{"Config":"c.json","RepoTags":["app:1"],"Layers":["l/layer.tar"]}]"#;
     let archive = in_tar(&[
-        ("l/layer.tar", &picture.layer),
-        ("c.json", &picture.config),
+        ("l/layer.tar", &sample.layer),
+        ("c.json", &sample.config),
         ("manifest.json", list),
     ]);
     let made = || read(folder.path(), &archive).unwrap().1.remove(0);
     let image = made();
-    assert_eq!(image.id, Digest::of(&picture.config));
+    assert_eq!(image.id, Digest::of(&sample.config));
     assert_eq!(image.made.as_ref().map(Manifest::digest), Some(&image.root.digest));
     assert_eq!(image.root, made().root);
-    let other = Picture::new("something else");
+    let other = Sample::new("something else");
     let lies = in_tar(&[
         ("l/layer.tar", &other.layer),
-        ("c.json", &picture.config),
+        ("c.json", &sample.config),
         ("manifest.json", list),
     ]);
     let refused = read(folder.path(), &lies).unwrap_err();
@@ -252,14 +254,14 @@ fn an_archive_of_docker_s_gets_the_same_manifest_every_time() {
 #[tokio::test]
 async fn a_layout_in_a_folder_is_read_where_it_lies_and_what_it_says_is_checked() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = Picture::new("hello");
+    let sample = Sample::new("hello");
     let blobs = folder.path().join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
-    let documents = [(picture.manifest.descriptor.clone(), picture.manifest.raw.to_vec())];
-    for (blob, bytes) in picture.blobs().into_iter().chain(documents) {
+    let documents = [(sample.manifest.descriptor.clone(), sample.manifest.raw.to_vec())];
+    for (blob, bytes) in sample.blobs().into_iter().chain(documents) {
         fs::write(blobs.join(blob.digest.hex()), bytes).unwrap();
     }
-    let index = layout::index([(&[][..], &picture.manifest.descriptor)]).unwrap();
+    let index = layout::index([(&[][..], &sample.manifest.descriptor)]).unwrap();
     fs::write(folder.path().join("index.json"), index).unwrap();
     let layout = Folder::at(folder.path());
     let images = images_in(&layout, &|_| false, &[]).unwrap();
@@ -267,12 +269,12 @@ async fn a_layout_in_a_folder_is_read_where_it_lies_and_what_it_says_is_checked(
         (images.len(), images[0].blobs.len(), images[0].missing.len()),
         (1, 2, 0)
     );
-    let (blob, bytes) = picture.blobs().remove(1);
+    let (blob, bytes) = sample.blobs().remove(1);
     let reader = layout.open(&blob, 100).await.unwrap();
     let chunks: Vec<Result<Bytes>> = futures_util::StreamExt::collect(reader.stream).await;
     let read: Vec<u8> = chunks.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(read, bytes[100..]);
-    fs::write(blobs.join(picture.manifest.digest().hex()), "{}").unwrap();
+    fs::write(blobs.join(sample.manifest.digest().hex()), "{}").unwrap();
     let refused = images_in(&layout, &|_| false, &[]).unwrap_err();
     assert!(refused.to_string().contains("is not what its name says"), "{refused}");
     fs::remove_file(blobs.join(blob.digest.hex())).unwrap();
@@ -282,9 +284,9 @@ async fn a_layout_in_a_folder_is_read_where_it_lies_and_what_it_says_is_checked(
 
 #[tokio::test]
 async fn what_the_far_side_holds_is_read_from_an_archive_and_from_a_list() {
-    let picture = Picture::new("hello");
-    let held = held_by_archive(&written(&picture).await[..]).unwrap();
-    for (blob, _) in picture.blobs() {
+    let sample = Sample::new("hello");
+    let held = held_by_archive(&written(&sample).await[..]).unwrap();
+    for (blob, _) in sample.blobs() {
         assert!(held.contains(&blob.digest));
     }
     let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));

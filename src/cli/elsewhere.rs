@@ -7,10 +7,10 @@ use crate::settings::Settings;
 pub(super) fn notice(hosts: &[String], context: Option<&str>, settings: &Settings) -> Option<String> {
     let host = hosts
         .last()
-        .or(settings.docker_host.as_ref())
+        .or(settings.docker.host.as_ref())
         .filter(|host| is_elsewhere(host));
     let context = context
-        .or(settings.docker_context.as_deref())
+        .or(settings.docker.context.as_deref())
         .filter(|name| !matches!(*name, "" | "default"));
     let place = match (host, context) {
         (Some(host), _) => without_login(host),

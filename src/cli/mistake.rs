@@ -132,7 +132,7 @@ impl Explainer<'_> {
     /// clap calls an argument too many unknown, too.
     fn unknown_argument(&self) -> Mistake {
         let typed = self.context(ContextKind::InvalidArg);
-        if !self.is_flag(&typed) {
+        if !is_flag(&typed, self.arguments) {
             return if self.path.command().has_subcommands() {
                 self.unknown_command_named(&typed)
             } else {
@@ -144,7 +144,7 @@ impl Explainer<'_> {
             return self.flag_mistake(&format!("unknown flag: --{name}"));
         }
         let letter = typed.chars().nth(1).unwrap_or('-');
-        let Some((before, rest)) = self.cluster_at(letter) else {
+        let Some((before, rest)) = cluster_at(letter, self.arguments) else {
             return self.flag_mistake(&format!("unknown shorthand flag: '{letter}' in {typed}"));
         };
         let switch = before.chars().last();
@@ -168,17 +168,6 @@ impl Explainer<'_> {
             Some(text) => self.flag_mistake(&text),
             None => self.help(),
         }
-    }
-
-    /// Whether what clap does not know stands where flags stand.
-    fn is_flag(&self, typed: &str) -> bool {
-        let end = self.arguments.iter().position(|&argument| argument == "--");
-        let flags = &self.arguments[..end.unwrap_or(self.arguments.len())];
-        if typed.starts_with("--") {
-            return flags.iter().any(|flag| flag.starts_with(typed));
-        }
-        let letter = typed.strip_prefix('-').and_then(|letters| letters.chars().next());
-        letter.is_some_and(|letter| flags.iter().any(|flag| flag.starts_with('-') && flag.contains(letter)))
     }
 
     fn missing_argument(&self) -> Mistake {
@@ -229,7 +218,7 @@ impl Explainer<'_> {
         match self.culprit() {
             Some(option) if kind == ErrorKind::TooManyValues => self.bad_switch(option, &value),
             Some(option) if kind == ErrorKind::NoEquals => self.no_value(option),
-            Some(option) if value.is_empty() && kind == ErrorKind::InvalidValue && !self.has_empty_value() => {
+            Some(option) if value.is_empty() && kind == ErrorKind::InvalidValue && !has_empty_value(self.arguments) => {
                 self.no_value(option)
             }
             Some(option) => {
@@ -277,13 +266,6 @@ impl Explainer<'_> {
         self.flag_mistake(&text)
     }
 
-    /// Whether some option has an empty value on purpose: `--platform=`, `--platform ""`.
-    fn has_empty_value(&self) -> bool {
-        self.arguments
-            .iter()
-            .any(|argument| argument.is_empty() || (argument.starts_with('-') && argument.ends_with('=')))
-    }
-
     /// The option clap names as `--filter <filter>`, `-a` or `--limit`.
     fn culprit(&self) -> Option<&Arg> {
         let name = self.context(ContextKind::InvalidArg);
@@ -293,14 +275,6 @@ impl Explainer<'_> {
         }
         let short = name.strip_prefix('-')?.chars().next();
         self.path.option(|arg| arg.get_short() == short)
-    }
-
-    /// The parts of `-qznginx` before and from the letter `z`.
-    fn cluster_at(&self, letter: char) -> Option<(&str, &str)> {
-        self.arguments
-            .iter()
-            .filter(|argument| argument.starts_with('-') && !argument.starts_with("--"))
-            .find_map(|argument| argument.find(letter).map(|at| argument.split_at(at)))
     }
 
     fn bad_switch(&self, option: &Arg, value: &str) -> Mistake {
@@ -339,6 +313,32 @@ impl Explainer<'_> {
     fn context(&self, kind: ContextKind) -> String {
         self.error.get(kind).map(ToString::to_string).unwrap_or_default()
     }
+}
+
+/// Whether what clap does not know stands where flags stand.
+fn is_flag(typed: &str, arguments: &[&str]) -> bool {
+    let end = arguments.iter().position(|&argument| argument == "--");
+    let flags = &arguments[..end.unwrap_or(arguments.len())];
+    if typed.starts_with("--") {
+        return flags.iter().any(|flag| flag.starts_with(typed));
+    }
+    let letter = typed.strip_prefix('-').and_then(|letters| letters.chars().next());
+    letter.is_some_and(|letter| flags.iter().any(|flag| flag.starts_with('-') && flag.contains(letter)))
+}
+
+/// Whether some option has an empty value on purpose: `--platform=`, `--platform ""`.
+fn has_empty_value(arguments: &[&str]) -> bool {
+    arguments
+        .iter()
+        .any(|argument| argument.is_empty() || (argument.starts_with('-') && argument.ends_with('=')))
+}
+
+/// The parts of `-qznginx` before and from the letter `z`.
+fn cluster_at<'a>(letter: char, arguments: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    arguments
+        .iter()
+        .filter(|argument| argument.starts_with('-') && !argument.starts_with("--"))
+        .find_map(|argument| argument.find(letter).map(|at| argument.split_at(at)))
 }
 
 fn told(text: String, stream: Stream, exit_code: u8) -> Mistake {

@@ -43,7 +43,7 @@ pub fn hosts() -> Vec<String> {
     let named = images.iter().flat_map(|image| &image.tags).map(Reference::domain);
     let credentials = Credentials::open(
         settings.config_folder,
-        settings.auth_config.as_ref(),
+        settings.docker.auth_config.as_ref(),
         settings.search_path,
     );
     let hosts: BTreeSet<String> = credentials

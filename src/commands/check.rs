@@ -22,6 +22,8 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
         let what = match fault {
             BlobFault::Damaged => "damaged",
             BlobFault::Missing => "missing",
+            BlobFault::Invalid => "not a valid manifest",
+            BlobFault::Missized => "not as long as its manifest says",
             BlobFault::Mislabelled => "not what its diff ID says",
         };
         let needed = match names.as_slice() {
@@ -39,9 +41,11 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
         let why = format!("WARNING: {layer} was not compared with its diff ID: it unpacks to too much");
         context.screen.note(&why);
     }
-    let is_mislabelled = |(fault, _): &(BlobFault, _)| *fault == BlobFault::Mislabelled;
-    let mislabelled = checked.faults.values().filter(|it| is_mislabelled(it)).count();
-    if faults > mislabelled {
+    let is_made_so = |(fault, _): &&(BlobFault, _)| {
+        matches!(fault, BlobFault::Invalid | BlobFault::Missized | BlobFault::Mislabelled)
+    };
+    let made_so = checked.faults.values().filter(is_made_so).count();
+    if faults > made_so {
         let hint = if args.repair {
             "hint: the damaged blobs are gone: pull the images named above again".to_owned()
         } else {
@@ -50,12 +54,12 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<Status> {
         };
         context.screen.note(&hint);
     }
-    if mislabelled > 0 {
+    if made_so > 0 {
         context
             .screen
-            .note("hint: an image with another diff ID than its layer's was made so: remove it, or ask who made it");
+            .note("hint: an image that says of its blobs what they are not was made so: remove it, or ask who made it");
     }
-    Ok(if mislabelled > 0 || (faults > 0 && !args.repair) {
+    Ok(if made_so > 0 || (faults > 0 && !args.repair) {
         Status::Failed
     } else {
         Status::Done

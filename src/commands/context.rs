@@ -12,11 +12,11 @@ use clap::{ArgAction, Args};
 use super::truth;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
-use crate::registry::{Insecure, Mirror, NoProxy, Registries, Registry, Trust, Wire};
-use crate::settings::{Setting, Settings};
+use crate::registry::{Insecure, Mirror, Proxies, Registries, Registry, Trust, Wire};
+use crate::settings::{Setting, Settings, proxy_variable};
 use crate::store::{LockWatch, Recovery, Store};
 use crate::ui::failure::{self, Here};
-use crate::ui::{Screen, human};
+use crate::ui::{Screen, human, wire_log};
 
 /// How a command ended that did not end with an [`Error`](crate::error::Error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl TrustArgs {
     pub fn check(&self, settings: &Settings) -> Result<()> {
         let way_out = match self.disable_content_trust {
             Some(false) => "leave --disable-content-trust=false out",
-            None if settings.content_trust => "unset DOCKER_CONTENT_TRUST, or pass --disable-content-trust",
+            None if settings.docker.content_trust => "unset DOCKER_CONTENT_TRUST, or pass --disable-content-trust",
             _ => return Ok(()),
         };
         let what = "content trust is not supported: rdock verifies digests, not signatures";
@@ -75,7 +75,7 @@ pub struct Context {
     pub screen: Screen,
     credentials: OnceCell<Rc<Credentials>>,
     registries: OnceCell<Registries>,
-    /// When the user's time for the command ends.
+    /// The time when the user's time for the command ends.
     until: Cell<Option<Instant>>,
 }
 
@@ -90,7 +90,7 @@ impl Context {
         }
     }
 
-    /// From now on nothing waits for longer than so long.
+    /// Lets nothing wait for longer than so long from now on.
     pub fn end_in(&self, time: Duration) {
         self.until.set(Instant::now().checked_add(time));
     }
@@ -101,7 +101,7 @@ impl Context {
         self.credentials.get_or_init(|| {
             Rc::new(Credentials::open(
                 settings.config_folder.clone(),
-                settings.auth_config.as_ref(),
+                settings.docker.auth_config.as_ref(),
                 settings.search_path.clone(),
             ))
         })
@@ -110,7 +110,7 @@ impl Context {
     /// Says that what `login` and `logout` change in config.json has no effect while the variable is set, in docker's
     /// words.
     pub fn warn_of_auth_config(&self) {
-        if self.settings.auth_config.is_some() {
+        if self.settings.docker.auth_config.is_some() {
             self.screen.note(
                 "WARNING: DOCKER_AUTH_CONFIG is set and takes precedence.\n\
                  Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n",
@@ -137,8 +137,8 @@ impl Context {
         let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
         let here = Here {
             program: self.settings.program.name(),
-            daemon_configs: shown(&self.settings.daemon_files),
-            certificate_folders: shown(&self.settings.certificate_folders),
+            daemon_configs: shown(&self.settings.docker_folders.daemon_files()),
+            certificate_folders: shown(&self.settings.docker_folders.certificates()),
         };
         failure::report(&self.screen, error, &here)
     }
@@ -189,23 +189,23 @@ impl Context {
         if let Some(known) = self.registries.get() {
             return Ok(known);
         }
-        let daemon = self.settings.daemon();
+        let daemon = self.settings.docker_folders.daemon();
         for warning in &daemon.warnings {
             self.screen.note(warning);
         }
         let insecure = Setting::read_each::<Insecure>(&daemon.insecure_registries)?;
         let (mirrors, bad_mirrors) = Setting::read_all::<Mirror>(&daemon.registry_mirrors);
-        let bad_links = self.settings.certificate_warnings();
+        let bad_links = self.settings.docker_folders.certificate_warnings();
         for warning in bad_mirrors.iter().chain(&bad_links) {
             self.screen.note(warning);
         }
         let trust = Trust {
             insecure,
             insecure_everywhere: args.insecure,
-            certificate_folders: self.settings.certificate_folders.clone(),
-            no_proxy: NoProxy::parse(self.settings.no_proxy.as_deref().unwrap_or_default()),
+            certificate_folders: self.settings.docker_folders.certificates(),
+            proxies: Proxies::of(proxy_variable),
         };
-        let watcher = self.settings.debug.then(|| self.screen.wire_watcher());
+        let watcher = self.settings.output.debug.then(|| wire_log::watcher(&self.screen));
         let wire = Wire::with(trust, stall_timeout, watcher);
         let made = Registries::new(wire, self.credentials().clone(), mirrors);
         Ok(self.registries.get_or_init(|| made))

@@ -1,7 +1,7 @@
 //! `rdock demo`: the registry tutorial with a registry of its own, and nothing of it stays.
 
+mod folders;
 mod sample;
-mod stage;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use super::{Context, Status};
 use crate::error::{During as _, Error, Kind, Result};
 use crate::server::{self, Options, Server, Users};
 
-use stage::{PASSWORD, Stage};
+use folders::{Folders, PASSWORD};
 
 /// Walk through the registry tutorial, with a registry that is gone afterwards
 #[derive(Debug, Args)]
@@ -56,31 +56,31 @@ const STEPS: [(&str, &str); 12] = [
 
 pub async fn run(_: DemoArgs, context: &Context) -> Result<Status> {
     let began = Instant::now();
-    let stage = Stage::set()?;
-    sample::put(&stage.registry()).await?;
+    let folders = Folders::make()?;
+    sample::put(&folders.registry()).await?;
     let listener = server::bind("127.0.0.1:0").await?;
     let host = listener.local_addr()?.to_string();
     let options = Options {
         users: Users {
-            htpasswd: Some(stage.users()),
+            htpasswd: Some(folders.users()),
             ..Users::default()
         },
         ..Options::default()
     };
-    let server = Server::new(stage.registry(), options)?;
-    let folder = stage.folder().display().to_string();
+    let server = Server::new(folders.registry(), options)?;
+    let folder = folders.folder().display().to_string();
     context.screen.line(&format!(
         "# A registry runs at {host}; all its files, and yours, are in {folder}."
     ));
     let (done, stop) = oneshot::channel::<()>();
     let walk = async {
-        let walked = walk(context, &stage, &host).await;
+        let walked = walk(context, &folders, &host).await;
         drop(done);
         walked
     };
     let serve = server.serve(listener, None, async { stop.await.unwrap_or_default() });
     let (status, ()) = future::join(walk, serve).await;
-    drop(stage);
+    drop(folders);
     if status? == Status::Failed {
         return Ok(Status::Failed);
     }
@@ -93,7 +93,7 @@ pub async fn run(_: DemoArgs, context: &Context) -> Result<Status> {
 }
 
 /// Types one command after the other; the first that fails ends it.
-async fn walk(context: &Context, stage: &Stage, host: &str) -> Result<Status> {
+async fn walk(context: &Context, folders: &Folders, host: &str) -> Result<Status> {
     let program = std::env::current_exe().during("looking for the program itself")?;
     for (why, line) in STEPS {
         let line = line.replace("HOST", host);
@@ -103,7 +103,7 @@ async fn walk(context: &Context, stage: &Stage, host: &str) -> Result<Status> {
             None => format!("rdock {line}"),
         };
         context.screen.line(&format!("\n# {why}\n$ {typed}"));
-        let code = type_in(&program, stage, &line, input).await?;
+        let code = type_in(&program, folders, &line, input).await?;
         if code != Some(0) {
             let code = code.map_or_else(|| "by a signal".to_owned(), |code| format!("with exit code {code}"));
             let message = format!("the demo stops here: rdock {line} ended {code}");
@@ -115,14 +115,14 @@ async fn walk(context: &Context, stage: &Stage, host: &str) -> Result<Status> {
 }
 
 /// Runs one command as the shell would, with files of its own; its exit code.
-async fn type_in(program: &PathBuf, stage: &Stage, line: &str, input: Option<&str>) -> Result<Option<i32>> {
+async fn type_in(program: &PathBuf, folders: &Folders, line: &str, input: Option<&str>) -> Result<Option<i32>> {
     let mut command = Command::new(program);
     command
         .args(line.split(' '))
-        .env("DOCKER_CONFIG", stage.login())
-        .env("RDOCK_HOME", stage.home())
+        .env("DOCKER_CONFIG", folders.login())
+        .env("RDOCK_HOME", folders.home())
         // Without credential helpers: the demo's login has no place in anybody's keychain.
-        .env("PATH", stage.folder())
+        .env("PATH", folders.folder())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .kill_on_drop(true);
     // What leads away from this machine, or to another login than the demo's.

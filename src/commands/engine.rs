@@ -3,8 +3,8 @@
 
 mod context;
 mod listing;
+mod object;
 mod removal;
-mod thing;
 
 use clap::Subcommand;
 
@@ -13,8 +13,8 @@ use crate::error::Result;
 
 pub use context::ContextCommand;
 pub use listing::{ContainersArgs, NamedArgs};
+pub use object::EngineObject;
 pub use removal::{ContainersRemovalArgs, PruneArgs, RemovalArgs};
-pub use thing::Thing;
 
 /// Manage containers
 #[derive(Debug, Subcommand)]
@@ -45,7 +45,7 @@ pub enum BuilderCommand {
 pub async fn run_container(command: &ContainerCommand, context: &Context) -> Result<Status> {
     match command {
         ContainerCommand::Ls(args) => run_ps(args, context),
-        ContainerCommand::Prune(args) => removal::prune(Thing::Container, args, context).await,
+        ContainerCommand::Prune(args) => removal::prune(EngineObject::Container, args, context).await,
         ContainerCommand::Rm(args) => Ok(run_rm(args, context)),
     }
 }
@@ -59,7 +59,7 @@ pub fn run_rm(args: &ContainersRemovalArgs, context: &Context) -> Status {
 }
 
 /// `volume` and `network`.
-pub async fn run_named(thing: Thing, command: &NamedCommand, context: &Context) -> Result<Status> {
+pub async fn run_named(thing: EngineObject, command: &NamedCommand, context: &Context) -> Result<Status> {
     match command {
         NamedCommand::Ls(args) => listing::named(thing, args, context),
         NamedCommand::Prune(args) => removal::prune(thing, args, context).await,
@@ -69,7 +69,7 @@ pub async fn run_named(thing: Thing, command: &NamedCommand, context: &Context) 
 
 pub async fn run_builder(command: &BuilderCommand, context: &Context) -> Result<Status> {
     match command {
-        BuilderCommand::Prune(args) => removal::prune(Thing::BuildCache, args, context).await,
+        BuilderCommand::Prune(args) => removal::prune(EngineObject::BuildCache, args, context).await,
     }
 }
 

@@ -209,7 +209,7 @@ fn labels(image: &Image, store: &Store) -> BTreeMap<String, String> {
     }
 }
 
-/// When the image that a condition names was made.
+/// The time when the image that a condition names was made.
 fn created(name: &str, store: &Store) -> Result<Timestamp> {
     let found = store.images().find(name)?;
     Ok(found.image.created.unwrap_or(Timestamp::MIN))
@@ -240,6 +240,8 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     fn conditions(texts: &[&str]) -> Vec<Condition> {

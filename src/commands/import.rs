@@ -33,7 +33,10 @@ pub struct ImportArgs {
 
 pub async fn run(args: ImportArgs, context: &Context) -> Result<Status> {
     let name = args.names.first().map(|name| target(name)).transpose()?;
-    let asked = args.platform.as_ref().or(context.settings.default_platform.as_ref());
+    let asked = args
+        .platform
+        .as_ref()
+        .or(context.settings.docker.default_platform.as_ref());
     let platform = platform::given(asked.map(String::as_str))?;
     let mut config = RunConfig::default();
     for change in &args.change {

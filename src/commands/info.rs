@@ -31,7 +31,7 @@ const INDEX_SERVER: &str = "https://index.docker.io/v1/";
 const LOOPBACK: &str = "127.0.0.0/8";
 
 pub async fn run(args: &InfoArgs, context: &Context) -> Result<Status> {
-    for warning in &context.settings.daemon().warnings {
+    for warning in &context.settings.docker_folders.daemon().warnings {
         context.screen.note(warning);
     }
     let facts = Facts::gather(context).await?;
@@ -52,18 +52,18 @@ struct Facts {
     program: Program,
     images: usize,
     root: String,
-    /// Who is logged in to the Hub.
+    /// The user who is logged in to the Hub.
     user: String,
     insecure_hosts: Vec<String>,
     insecure_networks: Vec<String>,
-    /// With a slash at the end, as docker has them.
+    /// Mirrors with a slash at the end, as docker has them.
     mirrors: Vec<String>,
 }
 
 impl Facts {
     async fn gather(context: &Context) -> Result<Self> {
         let store = context.store();
-        let daemon = context.settings.daemon();
+        let daemon = context.settings.docker_folders.daemon();
         let rules = daemon.insecure_registries.iter().map(|rule| match rule.text.parse() {
             Ok(Insecure::Network { address, prefix }) => format!("{address}/{prefix}"),
             Ok(Insecure::Host(host)) => host,

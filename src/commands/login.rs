@@ -9,7 +9,7 @@ use crate::credentials::{Credential, Secret, Stored, server_domain, server_key};
 use crate::error::{Error, Kind, Result};
 use crate::image::reference::HUB;
 use crate::registry::Registry;
-use crate::ui::{Colour, prompt};
+use crate::ui::{Colour, info, prompt};
 
 /// Authenticate to a registry
 ///
@@ -105,7 +105,7 @@ fn password_flag(args: &LoginArgs, context: &Context) -> Result<Option<Secret>> 
     Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
 }
 
-/// Far longer than any token.
+/// The most bytes of a password: far longer than any token.
 const MAX_PASSWORD: u64 = 1 << 20;
 
 async fn stored_username(context: &Context, domain: &str) -> Option<String> {
@@ -139,7 +139,7 @@ impl Login<'_> {
         ));
         let program = self.context.settings.program.name();
         let other = format!("To login with a different account, run '{program} logout' followed by '{program} login'");
-        screen.info(&[(&other, "")], self.colour());
+        info::tell(screen, &[(&other, "")], self.colour());
         screen.note("\n");
         let answer = match &credential {
             Credential::Basic { username, password } => self.registry.log_in(username, password).await,
@@ -191,7 +191,8 @@ impl Login<'_> {
     fn suggest_token(&self) {
         let screen = &self.context.screen;
         screen.note("");
-        screen.info(
+        info::tell(
+            screen,
             &[
                 ("A Personal Access Token (PAT) can be used instead.", ""),
                 ("To create a PAT, visit ", "https://app.docker.com/settings"),
@@ -203,7 +204,7 @@ impl Login<'_> {
     }
 
     fn colour(&self) -> Colour {
-        if self.context.settings.no_color || !io::stderr().is_terminal() {
+        if self.context.settings.output.no_color || !io::stderr().is_terminal() {
             return Colour::None;
         }
         Colour::Allowed

@@ -82,7 +82,10 @@ async fn pull(name: &str, args: &PullArgs, context: &Context) -> Result<Status> 
     if typed.is_hub() && typed.familiar_name() == "scratch" {
         return Err(Error::new(Kind::Usage, "'scratch' is a reserved name"));
     }
-    let asked = args.platform.as_ref().or(context.settings.default_platform.as_ref());
+    let asked = args
+        .platform
+        .as_ref()
+        .or(context.settings.docker.default_platform.as_ref());
     let platform = platform::given(asked.map(String::as_str))?;
     let repository = context
         .registries(&args.registry, Some(args.transfer.stall_timeout))?

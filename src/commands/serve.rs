@@ -135,7 +135,7 @@ fn is_read_only(args: &ServeArgs) -> bool {
     args.read_only || (args.root.is_none() && args.htpasswd.is_none() && !args.writable)
 }
 
-/// Who can read the own images.
+/// The hosts that can read the own images.
 fn readers(args: &ServeArgs, local: SocketAddr) -> String {
     let who = if local.ip().is_loopback() {
         "Every user and program of this machine".to_owned()
@@ -198,12 +198,8 @@ fn identity(args: &ServeArgs, context: &Context, root: &Path, local: SocketAddr)
         ip if ip.is_unspecified() => format!("{}:{}", hostname(), local.port()),
         _ => local.to_string(),
     };
-    let folder = context
-        .settings
-        .certificate_folders
-        .first()
-        .cloned()
-        .unwrap_or_default();
+    let folders = context.settings.docker_folders.certificates();
+    let folder = folders.into_iter().next().unwrap_or_default();
     let folder = folder.join(host);
     let folder = folder.display();
     context.screen.note(&format!(
@@ -212,7 +208,7 @@ fn identity(args: &ServeArgs, context: &Context, root: &Path, local: SocketAddr)
     Ok(Some(made.identity))
 }
 
-/// Whom a made certificate is for.
+/// The hosts that a made certificate is for.
 fn hosts(local: SocketAddr) -> Vec<String> {
     let mut hosts = vec![
         "localhost".to_owned(),

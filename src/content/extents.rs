@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Which bytes of a blob there are: ranges that are sorted, apart, and none of them empty.
+/// The bytes of a blob that there are: ranges that are sorted, apart, and none of them empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extents(Vec<Range<u64>>);
 

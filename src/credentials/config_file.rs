@@ -35,7 +35,7 @@ struct Unusable {
     reason: String,
 }
 
-/// Who keeps the login of a registry.
+/// The place of the login of a registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Storage {
     Helper {
@@ -47,7 +47,7 @@ pub(super) enum Storage {
     Unset,
 }
 
-/// Where a helper is named.
+/// The member in which a helper is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NamedBy {
     /// `credHelpers`, with its key.
@@ -76,7 +76,7 @@ pub(super) enum Change {
 }
 
 impl ConfigFile {
-    /// Never fails: what could not be read is told by [`warning`](Self::warning).
+    /// Reads the file; never fails: what could not be read is told by [`warning`](Self::warning).
     pub(super) fn load(path: &Path) -> Self {
         let parsing = format!("Error parsing config file ({})", path.display());
         let (action, reason) = match fs::read(path) {

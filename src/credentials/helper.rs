@@ -20,7 +20,7 @@ use super::{Credential, Secret, entry};
 use crate::error::{Error, Kind};
 use crate::image::go_json;
 
-/// Long enough to type a passphrase for a key, short enough for a machine without anybody.
+/// The time for an answer: long enough to type a passphrase for a key, short enough for a machine without anybody.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: u64 = 1 << 20;

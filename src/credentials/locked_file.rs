@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Uid};
 
-/// As many as Linux follows.
+/// The most links that are followed, as in Linux.
 const MOST_LINKS: usize = 40;
 
-/// Where a file is or will be, with its folder locked until this is dropped.
+/// The path of a file that is or will be, with its folder locked until this is dropped.
 pub(super) struct LockedFile {
     target: PathBuf,
     folder: PathBuf,

@@ -17,7 +17,7 @@ impl Secret {
     }
 }
 
-/// From the command line.
+/// A secret from the command line.
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(text)

@@ -3,7 +3,7 @@ pub(super) mod scripts;
 use std::fs;
 use std::path::Path;
 
-use scripts::{BROKEN, KEEPER, calls, install, install_helper};
+use scripts::{BROKEN, STORING, calls, install, install_helper};
 
 use super::*;
 
@@ -24,7 +24,7 @@ impl Home {
         if !config.is_empty() {
             fs::write(home.path(), config).unwrap();
         }
-        install_helper(home.bin.path(), "fake", KEEPER);
+        install_helper(home.bin.path(), "fake", STORING);
         install_helper(home.bin.path(), "broken", BROKEN);
         home
     }
@@ -310,7 +310,7 @@ async fn a_malformed_file_stops_login_and_logout_but_no_pull() {
 async fn the_default_store_is_used_and_named_for_the_next_time() {
     let home = Home::new("");
     install(home.bin.path(), "pass", "true");
-    install_helper(home.bin.path(), "pass", KEEPER);
+    install_helper(home.bin.path(), "pass", STORING);
     assert_eq!(home.open().store("h", &alice()).await.unwrap(), Stored::Helper);
     assert_eq!(
         home.text(),

@@ -79,7 +79,7 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// Those that the store and archives write into every entry take no memory.
+/// Known keys: those that the store and archives write into every entry take no memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key(Cow<'static, str>);
 

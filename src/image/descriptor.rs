@@ -15,7 +15,7 @@ pub struct Descriptor {
     pub media_type: String,
     pub digest: Digest,
     pub size: u64,
-    /// In a box, since few descriptors have one and a store has thousands of descriptors.
+    /// The platform, in a box, since few descriptors have one and a store has thousands of descriptors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Box<Platform>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,8 +54,8 @@ impl Descriptor {
     }
 }
 
-/// By hand: serde's `flatten` keeps every member in between, which takes three times as long, and the index of a
-/// store may hold ten thousand descriptors.
+/// Written by hand: serde's `flatten` keeps every member in between, which takes three times as long, and the index of
+/// a store may hold ten thousand descriptors.
 impl<'de> Deserialize<'de> for Descriptor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Members)

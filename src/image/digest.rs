@@ -98,7 +98,7 @@ impl Digest {
     }
 }
 
-/// As its text hashes, so that a set of digests can be asked for a text that was not parsed.
+/// Hashes as its text does, so that a set of digests can be asked for a text that was not parsed.
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.text.hash(state);

@@ -43,7 +43,7 @@ pub fn matches(pattern: &str, name: &str) -> Result<bool> {
 /// What fits one character of a name, or any number of them.
 enum Part {
     Star,
-    /// Any but a slash.
+    /// Any character but a slash.
     Any,
     Literal(char),
     /// Ranges, and whether the character must be in none of them.

@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Option<Duration> {
     i64::try_from(total).is_ok().then(|| Duration::from_nanos(total))
 }
 
-/// So many units, in nanoseconds. What is less than one nanosecond is dropped.
+/// The nanoseconds of so many units. What is less than one nanosecond is dropped.
 fn amount(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let is_number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());

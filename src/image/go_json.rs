@@ -88,7 +88,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Where the string that begins here ends.
+/// The end of the string that begins here.
 fn string_end(bytes: &[u8]) -> usize {
     let mut at = 1;
     while at < bytes.len() {

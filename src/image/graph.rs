@@ -51,12 +51,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For an image from outside: far more than any has.
+    /// The limits for an image from outside: far more than any has.
     pub const IMAGE: Self = Self {
         nodes: 10_000,
         depth: 16,
     };
-    /// For what lies in a store and was let in once: all of it counts, whatever its shape.
+    /// No limits, for what lies in a store and was let in once: all of it counts, whatever its shape.
     pub const NONE: Self = Self {
         nodes: usize::MAX,
         depth: usize::MAX,
@@ -67,7 +67,7 @@ impl Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     pub digest: Digest,
-    /// In bytes, as it is said.
+    /// Bytes, as they are said.
     pub size: u64,
 }
 
@@ -75,7 +75,7 @@ pub struct Node {
 #[derive(Debug)]
 pub struct Walk {
     limits: Limits,
-    /// In the order in which they were found; those from `unread` on were not handed out yet.
+    /// Nodes in the order in which they were found; those from `unread` on were not handed out yet.
     found: Vec<Found>,
     unread: usize,
     places: HashMap<Digest, usize>,

@@ -98,7 +98,7 @@ impl Empty {
 }
 
 impl Inspection {
-    /// From the raw config of the image.
+    /// Reads the raw config of the image.
     pub fn new(known: Known<'_>, config: &[u8]) -> Result<Self> {
         let image: Map<String, Value> = serde_json::from_slice(config)
             .map_err(|e| Error::new(Kind::Corrupt, "the image's config is not valid").caused_by(e))?;
@@ -148,7 +148,7 @@ pub fn brief(it: &Descriptor) -> Value {
     json!({"mediaType": it.media_type, "digest": it.digest, "size": it.size})
 }
 
-/// By the names of Go's fields, which templates are first tried with, and by those of the JSON.
+/// The fields by Go's names, which templates are first tried with, and by those of the JSON.
 fn descriptor_fields(it: &Descriptor) -> Value {
     let mut fields = json!({
         "MediaType": it.media_type, "Digest": it.digest, "Size": it.size,

@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_others_stay_the_same_however_often_they_are_written() {
+        let text = r#"{"schemaVersion":2,"x":[18446744077509551615,0.1,1e3],"mediaType":"x","manifests":[]}"#;
+        let again = |text: &[u8]| {
+            LayoutIndex::parse(text)
+                .unwrap()
+                .rest
+                .written_with([].into_iter())
+                .unwrap()
+        };
+        let once = again(text.as_bytes());
+        assert_eq!(again(&once), once);
+        let numbers = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap()["x"].clone();
+        assert_eq!(numbers(&once), numbers(text.as_bytes()));
+    }
+
+    #[test]
     fn absent_and_null_members_are_empty_ones() {
         for text in [
             "{}",

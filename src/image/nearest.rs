@@ -1,6 +1,6 @@
 //! What somebody may have meant: the existing names most like a mistyped one.
 
-/// At most `count` of the candidates, the likeliest first. Candidates with nothing in common are left out
+/// The likeliest of the candidates first, at most `count`. Candidates with nothing in common are left out
 /// unless there are few altogether.
 pub fn nearest(wanted: &str, candidates: &[String], count: usize) -> Vec<String> {
     let mut ranked: Vec<(usize, &String)> = candidates.iter().map(|c| (unlikeness(wanted, c), c)).collect();

@@ -21,7 +21,7 @@ pub struct Platform {
     pub rest: Map<String, Value>,
 }
 
-/// By hand for the same reason as the descriptor around it.
+/// Written by hand for the same reason as the descriptor around it.
 impl<'de> Deserialize<'de> for Platform {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Members)

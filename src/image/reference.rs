@@ -16,7 +16,7 @@ const DEFAULT_TAG: &str = "latest";
 const MAX_PATH: usize = 255;
 const MAX_TAG: usize = 128;
 
-/// Which of a repository's images is meant.
+/// The one of a repository's images that is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version<'a> {
     Tag(&'a str),
@@ -37,7 +37,7 @@ impl fmt::Display for Version<'_> {
 pub struct Reference {
     /// The full form: all parts are read off it, for a store may hold ten thousand names.
     text: Box<str>,
-    /// Where the form begins that docker shows.
+    /// The offset at which the form begins that docker shows.
     familiar: usize,
     domain_end: usize,
     path_end: usize,
@@ -204,7 +204,7 @@ impl Reference {
     }
 }
 
-/// By the parts: a name stands before the longer ones that it begins, whatever follows it.
+/// Compares the parts: a name stands before the longer ones that it begins, whatever follows it.
 impl Ord for Reference {
     fn cmp(&self, other: &Self) -> Ordering {
         let own = (self.domain(), self.path(), self.tag(), self.digest());

@@ -18,7 +18,7 @@ use crate::transfer::{self, Limits};
 #[derive(Debug, Clone)]
 pub enum Ingredient {
     Named(Reference),
-    /// By its digest, in this repository.
+    /// A digest in this repository.
     Manifest(Reference, Digest),
     /// The same, and what the index is to say of it.
     Described(Reference, Box<Descriptor>),
@@ -36,7 +36,7 @@ pub enum Single {
 /// A manifest or index that was found.
 #[derive(Debug)]
 pub struct Found {
-    /// As it was asked for.
+    /// The text that was asked for.
     pub name: Reference,
     pub manifest: Manifest,
     /// What an index says of it.

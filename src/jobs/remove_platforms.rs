@@ -14,7 +14,7 @@ use crate::store::{Found, Image, Store};
 /// What has to be done for an image to be without some platforms.
 #[derive(Debug)]
 pub enum Removal {
-    /// Nothing would be left: the image is to be removed.
+    /// Nothing is left: the image is to be removed.
     Everything,
     /// Done: these manifests are gone.
     Some(Vec<Digest>),

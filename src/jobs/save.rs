@@ -38,7 +38,7 @@ pub struct FarSide {
     pub archives: Vec<PathBuf>,
     /// Lists of digests that were written there.
     pub lists: Vec<PathBuf>,
-    /// As what the program that writes them is called.
+    /// The name that the program that writes them is called by.
     pub program: String,
 }
 

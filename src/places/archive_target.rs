@@ -1,4 +1,4 @@
-//! Where an archive is written: a file that appears when it is whole, or standard output.
+//! The target of an archive: a file that appears when it is whole, or standard output.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use super::new_file::{NewFile, folder_of};
 use crate::archive::Out;
 use crate::error::{Clue, During, Error, Kind, Result, in_go_s_words};
 
-/// Where an archive goes.
+/// The place that an archive goes to.
 pub struct ArchiveTarget(To);
 
 enum To {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags, flock, linkat};
 use tempfile::{Builder, NamedTempFile, TempPath};
 
-/// Between the future name and what makes a temporary one unique: nobody else's files are called so.
+/// The text between the future name and what makes a temporary one unique: nobody else's files are called so.
 const MARK: &str = ".rdock-";
 /// The longest part of a name that a temporary name repeats, so that there is room for the rest.
 const LONGEST_PART: usize = 200;

@@ -21,7 +21,7 @@ static SORTS: [&Spelling; 5] = [
     &REGISTRY,
 ];
 static STORE: Spelling = Spelling::of_names("rdock-store:", InStore::origin, InStore::destination);
-/// Behind all others, since every text begins with nothing.
+/// The place that a text without a prefix means: the last of all, since every text begins with nothing.
 static REGISTRY: Spelling = Spelling::of_names("", OnRegistry::origin, OnRegistry::destination);
 /// What a name on a registry may begin with.
 const SCHEME: &str = "docker://";

@@ -22,12 +22,12 @@ pub struct Sort {
     pub(super) takes: Takes,
 }
 
-/// Where an image is, or is to be.
+/// The place where an image is, or is to be.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// Under a name, on a registry or in the store.
+    /// A name, on a registry or in the store.
     Named { sort: &'static Sort, name: Reference },
-    /// In a folder or a file, and which of its images.
+    /// A folder or a file, and which of its images.
     Path {
         sort: &'static Sort,
         path: PathBuf,
@@ -115,7 +115,7 @@ impl Place {
     }
 }
 
-/// As it is typed.
+/// The text that a person types.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.sort().prefix)?;

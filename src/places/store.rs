@@ -102,7 +102,7 @@ pub(super) fn referrers(store: &Store, subject: &Digest) -> Result<Vec<Descripto
     }))
 }
 
-/// Those of the manifests that speak of this one.
+/// The manifests that speak of this one.
 pub(super) fn referrers_among(
     listed: impl Iterator<Item = Digest>,
     subject: &Digest,

@@ -20,7 +20,7 @@ use super::upload_sessions::{Begun, UploadSession, UploadSessions};
 use super::wire::{Answer, LEAST_CHUNK, Request, UploadBody, has_lost_port, headers};
 use crate::content::{Memory, Opener, Outcome};
 use crate::error::{Clue, Error, Kind, Result};
-use crate::image::{Descriptor, Digest};
+use crate::image::{Descriptor, Digest, Digester};
 
 /// Up to this size a blob goes in one PUT, in bytes: to send it again costs less than asking what has arrived.
 const SINGLE: u64 = 2 << 20;
@@ -111,6 +111,7 @@ impl Uploads {
     }
 
     pub(super) async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<Outcome> {
+        check_emptiness(blob)?;
         let missing = match self.take_missing(&blob.digest) {
             Some(missing) => missing,
             None => match self.look_for(blob).await? {
@@ -347,6 +348,18 @@ impl Uploads {
 /// Whether a success is a registry's word: Quay calls what it says a page, and names the blob.
 fn is_of_registry(answer: &Answer) -> bool {
     !answer.is_web_page() || headers::content_digest(&answer.headers).is_some()
+}
+
+/// Refuses a blob that is said to be empty and is not: no byte of it would be read, and the registry would be blamed.
+fn check_emptiness(blob: &Descriptor) -> Result<()> {
+    if blob.size > 0 || Digester::new(blob.digest.algorithm()).finish() == blob.digest {
+        return Ok(());
+    }
+    let message = format!(
+        "blob {} is said to have 0 bytes, but its digest is not that of nothing",
+        blob.digest
+    );
+    Err(Error::new(Kind::Corrupt, message))
 }
 
 /// What comes of a success that is not 201, where the blob turns out not to be there. The page of a login wall will be

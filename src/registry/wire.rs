@@ -19,6 +19,7 @@ mod next_page;
 mod no_proxy;
 mod origin;
 mod other_registries;
+mod proxies;
 mod realm;
 mod refusal;
 mod request;
@@ -34,7 +35,7 @@ mod url_policy;
 mod zone;
 
 pub use mirror::Mirror;
-pub use no_proxy::NoProxy;
+pub use proxies::Proxies;
 pub use trust::{Insecure, Trust};
 
 pub(super) use answer::Answer;
@@ -79,7 +80,7 @@ impl Wire {
     pub fn with(trust: Trust, idle_timeout: Option<Duration>, watcher: Option<WireWatcher>) -> Self {
         let surroundings = Surroundings {
             resolver: Resolver::default(),
-            no_proxy: trust.no_proxy.clone(),
+            proxies: trust.proxies.clone(),
             idle_timeout: idle_timeout.unwrap_or(IDLE_TIMEOUT),
             trace: Trace::new(watcher),
         };

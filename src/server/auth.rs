@@ -1,4 +1,4 @@
-//! Who may come in, and to what.
+//! The users who may come in, and to what.
 
 pub(in crate::server) mod access;
 pub(in crate::server) mod caller;

@@ -23,7 +23,7 @@ use crate::store::{Named, Repositories};
 /// What keeps content for the registry. Clones share it. Its methods block: [`OffThread`] alone calls them.
 pub(in crate::server) trait Backing: Clone + Send + 'static {
     type Upload: Upload;
-    /// While one is held, nobody else frees what no name leads to.
+    /// A hold: while it lasts, nobody else frees what no name leads to.
     type Hold: Send + 'static;
 
     /// All names as they are now.
@@ -91,12 +91,12 @@ pub(in crate::server) trait Upload: Sized + Send + 'static {
     fn discard(self) -> Result<()>;
 }
 
-/// Where a piece begins.
+/// The place where a piece begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Start {
-    /// Behind all that has come.
+    /// The end of all that has come.
     End,
-    /// Behind what the client knows of; the rest is forgotten.
+    /// The end of what the client knows of; the rest is forgotten.
     Told,
 }
 

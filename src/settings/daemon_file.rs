@@ -113,6 +113,8 @@ impl DaemonFile {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     #[test]

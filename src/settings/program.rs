@@ -1,4 +1,4 @@
-//! Which program was called: rdock takes docker's place through a link of that name.
+//! The program that was called: rdock takes docker's place through a link of that name.
 
 use std::env;
 use std::ffi::OsStr;

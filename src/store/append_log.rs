@@ -23,7 +23,7 @@ pub(super) fn text(path: &Path) -> String {
     String::from_utf8(raw).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
-/// Where in such a text the facts stand, and their digests.
+/// The ranges of the facts in such a text, and their digests.
 pub(super) fn facts(text: &str) -> impl Iterator<Item = (Range<usize>, Digest)> {
     let mut end = 0;
     text.split_inclusive('\n').filter_map(move |line| {

@@ -47,7 +47,7 @@ impl Blobs {
         if self.layout.unsynced().is_doubted(digest) {
             return None;
         }
-        let metadata = self.layout.blob(digest).symlink_metadata().ok()?;
+        let metadata = self.layout.paths().blob(digest).symlink_metadata().ok()?;
         metadata.is_file().then_some(metadata.len())
     }
 
@@ -56,7 +56,7 @@ impl Blobs {
         if self.layout.unsynced().is_doubted(digest) {
             return Err(damaged(digest, "a power cut has cut it off"));
         }
-        let path = self.layout.blob(digest);
+        let path = self.layout.paths().blob(digest);
         let opened = files::open_read(&path);
         match opened.and_then(|file| file.metadata().map(|metadata| (file, metadata.len()))) {
             Ok(opened) => Ok(opened),
@@ -84,7 +84,7 @@ impl Blobs {
         let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         file.take(MAX_WHOLE)
             .read_to_end(&mut raw)
-            .map_err(files::at(&self.layout.blob(digest)))
+            .map_err(files::at(&self.layout.paths().blob(digest)))
             .during(format!("reading blob {digest} of the store"))?;
         let mut digester = Digester::new(digest.algorithm());
         digester.update(&raw);
@@ -101,7 +101,7 @@ impl Blobs {
         }
         let (file, _) = self.open(digest)?;
         file.set_modified(SystemTime::now())
-            .map_err(files::at(&self.layout.blob(digest)))
+            .map_err(files::at(&self.layout.paths().blob(digest)))
             .during(format!("touching blob {digest}"))?;
         Ok(true)
     }
@@ -112,15 +112,15 @@ impl Blobs {
             return Ok(());
         }
         if waiting.may_skip(digest) {
-            return self.layout.place(&self.layout.blob(digest), raw);
+            return self.layout.place(&self.layout.paths().blob(digest), raw);
         }
-        self.layout.replace(&self.layout.blob(digest), raw)
+        self.layout.replace(&self.layout.paths().blob(digest), raw)
     }
 
     /// The folder of all blobs: from there thousands of them are found in half the time.
     pub(super) fn folder(&self) -> io::Result<File> {
         self.layout.unsynced().recover(&|_| {});
-        File::open(self.layout.blobs())
+        File::open(self.layout.paths().blobs())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::image::Digest;
 /// Values by digest. When they weigh too much, those that nobody has asked for the longest go first.
 #[derive(Debug)]
 pub(super) struct BoundedCache<V> {
-    /// In bytes.
+    /// Bytes.
     most: usize,
     kept: Mutex<Kept<V>>,
 }
@@ -16,7 +16,7 @@ pub(super) struct BoundedCache<V> {
 #[derive(Debug)]
 struct Kept<V> {
     values: HashMap<Digest, Weighed<V>>,
-    /// Who was asked for in which turn.
+    /// Keys by the turn in which they were asked for.
     turns: BTreeMap<u64, Digest>,
     turn: u64,
     weight: usize,

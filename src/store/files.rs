@@ -105,7 +105,7 @@ pub(super) fn hash(mut bytes: impl io::Read, algorithm: Algorithm) -> io::Result
     }
 }
 
-/// Where the blob lies in the folder of all blobs.
+/// The path of the blob in the folder of all blobs.
 pub(super) fn blob_name(digest: &Digest) -> String {
     [digest.algorithm().name(), "/", digest.hex()].concat()
 }

@@ -22,9 +22,9 @@ pub(super) struct Folder(File);
 #[derive(Debug)]
 pub(super) struct FileInFolder {
     pub(super) name: OsString,
-    /// In bytes.
+    /// Bytes.
     pub(super) size: u64,
-    /// When it was written to last.
+    /// The time of the last write.
     pub(super) written: SystemTime,
 }
 
@@ -114,7 +114,7 @@ fn check_one(folder: &Path, found: io::Result<Metadata>, root: &Path) -> Result<
     }
 }
 
-/// Who else may write to the folder.
+/// The others who may write to the folder.
 fn danger(folder: &Metadata, user: u32, group: u32) -> Option<&'static str> {
     let (owner, mode) = (folder.uid(), folder.mode());
     if owner != user && owner != 0 {

@@ -4,7 +4,7 @@ use crate::image::Digest;
 
 /// A file on its way to a place of its own.
 pub(super) const TEMPORARY: &str = "tmp-";
-/// Where a blob that is half pushed goes on.
+/// The note of where a blob that is half pushed goes on.
 pub(super) const SESSION: &str = "push-";
 /// What a registry's client sends before it has said the digest.
 pub(super) const UPLOAD: &str = "upload-";

@@ -153,7 +153,7 @@ impl Images {
     fn unpacks_to(&self, layer: &Digest, diff_id: &Digest) -> Result<bool> {
         let (file, _) = self.blobs.open(layer)?;
         let actual = content_digest(file, diff_id.algorithm())
-            .map_err(files::at(&self.blobs.layout().blob(layer)))
+            .map_err(files::at(&self.blobs.layout().paths().blob(layer)))
             .during(format!("unpacking blob {layer}"))?;
         Ok(actual == *diff_id)
     }

@@ -1,4 +1,4 @@
-//! Where each file of the store lies. Nothing else knows a path name.
+//! The store's folder: that it is one, how it is made, and how files get into it.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
@@ -15,23 +15,21 @@ use crate::image::digest::Algorithm;
 use crate::image::layout::{self, Unreadable, check_marker};
 use crate::store::files;
 use crate::store::folders::{self, Folder};
-use crate::store::half_done::{SESSION, TEMPORARY, UPLOAD, is_half_done};
+use crate::store::half_done::{TEMPORARY, is_half_done};
 use crate::store::lock_watch::LockWatch;
+use crate::store::paths::{self, Paths};
 use crate::store::unsynced::{Unsynced, Waiting};
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-const LOCK: &str = "lock";
-const INGEST: &str = "ingest";
 /// What a store that is just being made may hold before its `oci-layout`.
-const FIRST_NAMES: [&str; 2] = [LOCK, INGEST];
+const FIRST_NAMES: [&str; 2] = [paths::LOCK, paths::INGEST];
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
 pub(super) struct Layout {
-    root: PathBuf,
-    ingest: PathBuf,
+    paths: Paths,
     unsynced: Unsynced,
     lock_watch: LockWatch,
     /// Whether this process has put blobs here that outlast a power cut by name only once their folders are synced.
@@ -48,8 +46,7 @@ impl Layout {
             unsynced: Unsynced::new(&root, lock_watch.clone()),
             lock_watch,
             is_unsettled: AtomicBool::default(),
-            ingest: root.join(INGEST),
-            root,
+            paths: Paths::new(root),
         }
     }
 
@@ -63,72 +60,9 @@ impl Layout {
         &self.unsynced
     }
 
-    pub(super) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub(super) fn index(&self) -> PathBuf {
-        self.root.join(layout::INDEX)
-    }
-
-    /// Held shared by jobs that add content, exclusively while blobs are freed.
-    pub(super) fn lock(&self) -> PathBuf {
-        self.root.join(LOCK)
-    }
-
-    pub(super) fn index_lock(&self) -> PathBuf {
-        self.root.join("index.lock")
-    }
-
-    pub(super) fn sizes(&self) -> PathBuf {
-        self.root.join("sizes")
-    }
-
-    pub(super) fn summaries(&self) -> PathBuf {
-        self.root.join("summaries")
-    }
-
-    pub(super) fn locations(&self) -> PathBuf {
-        self.root.join("locations")
-    }
-
-    pub(super) fn body_limits(&self) -> PathBuf {
-        self.root.join("body-limits")
-    }
-
-    pub(super) fn ingest(&self) -> PathBuf {
-        self.ingest.clone()
-    }
-
-    pub(super) fn partial(&self, digest: &Digest) -> PathBuf {
-        self.ingest()
-            .join(format!("{}-{}", digest.algorithm().name(), digest.hex()))
-    }
-
-    /// What a registry's client sends before it has said the digest.
-    pub(super) fn upload(&self, name: &str) -> PathBuf {
-        self.ingest().join(format!("{UPLOAD}{name}"))
-    }
-
-    /// Where a blob that is half pushed goes on.
-    pub(super) fn session(&self, place: &Digest) -> PathBuf {
-        self.ingest().join(format!("{SESSION}{}", place.hex()))
-    }
-
-    pub(super) fn blobs(&self) -> PathBuf {
-        self.root.join("blobs")
-    }
-
-    pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
-        self.blobs().join(files::blob_name(digest))
-    }
-
-    pub(super) fn blob_folder(&self, algorithm: Algorithm) -> PathBuf {
-        self.blobs().join(algorithm.name())
-    }
-
-    fn marker(&self) -> PathBuf {
-        self.root.join(layout::MARKER)
+    /// The paths of its files.
+    pub(super) fn paths(&self) -> &Paths {
+        &self.paths
     }
 
     /// Whether there is a store. A folder that is anything else is an error, so that nothing of it is touched.
@@ -143,7 +77,7 @@ impl Layout {
         if self.has_marker()? {
             return self.check_folders().map(|()| true);
         }
-        let root = self.root.display();
+        let root = self.paths.root().display();
         Err(Error::new(
             Kind::Conflict,
             format!("{root} is not an image store: it holds other files"),
@@ -152,37 +86,23 @@ impl Layout {
 
     /// Refuses a store that others may write to, and one whose folders are links.
     fn check_folders(&self) -> Result<()> {
-        let blobs = self.blobs();
-        let each = Algorithm::ALL.map(|algorithm| self.blob_folder(algorithm));
-        let inside = each.iter().chain([&blobs, &self.ingest]);
-        folders::check(&self.root, inside.map(PathBuf::as_path))
+        let blobs = self.paths.blobs();
+        let each = Algorithm::ALL.map(|algorithm| self.paths.blob_folder(algorithm));
+        let ingest = self.paths.ingest();
+        let inside = each.iter().chain([&blobs, &ingest]);
+        folders::check(self.paths.root(), inside.map(PathBuf::as_path))
     }
 
     fn has_marker(&self) -> Result<bool> {
-        match files::read(&self.marker()) {
-            Ok(raw) => self.check_version(&raw).map(|()| true),
+        match files::read(&self.paths.marker()) {
+            Ok(raw) => check_version(&self.paths.marker(), &raw).map(|()| true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
+            Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
         }
     }
 
-    fn check_version(&self, raw: &[u8]) -> Result<()> {
-        let path = self.marker().display().to_string();
-        let broken =
-            |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
-        check_marker(raw).map_err(|why| match why {
-            Unreadable::NotValid(e) => {
-                broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e)
-            }
-            Unreadable::Version { is, known } => broken(
-                Kind::Unsupported,
-                format!("{path} has layout version {is}, not {known}"),
-            ),
-        })
-    }
-
     fn is_vacant(&self) -> Result<bool> {
-        let names = fs::read_dir(&self.root).and_then(|entries| {
+        let names = fs::read_dir(self.paths.root()).and_then(|entries| {
             entries
                 .map(|entry| entry.map(|entry| entry.file_name()))
                 .collect::<io::Result<Vec<_>>>()
@@ -190,23 +110,23 @@ impl Layout {
         match names {
             Ok(names) => Ok(names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-            Err(e) => Err(e).during(format!("reading the store {}", self.root.display())),
+            Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
         }
     }
 
     /// Makes the store where there is none. Several processes may do so at once.
     pub(super) fn create(&self) -> Result<()> {
-        let doing = || format!("making the store {}", self.root.display());
+        let doing = || format!("making the store {}", self.paths.root().display());
         if !self.exists()? {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
-                .create(&self.root)
+                .create(self.paths.root())
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            self.replace(&self.marker(), &layout::marker()).during(doing())?;
+            self.replace(&self.paths.marker(), &layout::marker()).during(doing())?;
         }
-        for folder in [self.ingest(), self.blob_folder(Algorithm::Sha256)] {
+        for folder in [self.paths.ingest(), self.paths.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
         }
         Ok(())
@@ -230,15 +150,17 @@ impl Layout {
     }
 
     fn write_new(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        make_folder(&self.ingest)?;
-        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.ingest)?;
+        make_folder(&self.paths.ingest())?;
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(self.paths.ingest())?;
         file.write_all(bytes)?;
         open_up(file.as_file(), file.path())?;
         Ok(file)
     }
 
     fn persist<'a>(&'a self, file: NamedTempFile, path: &'a Path) -> io::Result<&'a Path> {
-        let parent = path.parent().unwrap_or(&self.root);
+        let parent = path.parent().unwrap_or(self.paths.root());
         make_folder(parent)?;
         file.persist(path).map_err(|e| files::at(path)(e.error))?;
         Ok(parent)
@@ -252,18 +174,18 @@ impl Layout {
             file.sync_all().map_err(files::at(path))?;
             self.unsettle();
         }
-        let folder = self.blob_folder(digest.algorithm());
+        let folder = self.paths.blob_folder(digest.algorithm());
         make_folder(&folder)?;
-        fs::rename(path, self.blob(digest)).map_err(files::at(&self.blob(digest)))
+        fs::rename(path, self.paths.blob(digest)).map_err(files::at(&self.paths.blob(digest)))
     }
 
     /// Makes sure that a blob is on the disk by name: somebody was told that it is here.
     pub(super) fn sync_name_of(&self, digest: &Digest) -> io::Result<()> {
-        sync_folder(&self.blob_folder(digest.algorithm()))?;
-        sync_folder(&self.blobs())
+        sync_folder(&self.paths.blob_folder(digest.algorithm()))?;
+        sync_folder(&self.paths.blobs())
     }
 
-    /// From now on what this process names is to outlast a power cut.
+    /// Lets what this process names from now on outlast a power cut.
     pub(super) fn unsettle(&self) {
         self.is_unsettled.store(true, Ordering::Relaxed);
     }
@@ -275,7 +197,7 @@ impl Layout {
         }
         let sync = || {
             self.unsynced.sync_noted()?;
-            let blobs = self.blobs();
+            let blobs = self.paths.blobs();
             for folder in fs::read_dir(&blobs).map_err(files::at(&blobs))? {
                 sync_folder(&folder.map_err(files::at(&blobs))?.path())?;
             }
@@ -286,7 +208,7 @@ impl Layout {
 
     /// How many bytes lie half-done.
     fn half_done_size(&self) -> u64 {
-        let folder = Folder::open(&self.ingest).ok().flatten();
+        let folder = Folder::open(&self.paths.ingest()).ok().flatten();
         let files = folder.and_then(|folder| folder.files().ok()).unwrap_or_default();
         let half_done = files.iter().filter(|file| is_half_done(&file.name.to_string_lossy()));
         half_done.fold(0, |sum, file| sum.saturating_add(file.size))
@@ -298,13 +220,25 @@ impl Layout {
         if error.kind() != Kind::NoSpace {
             return error;
         }
-        let folder = self.root.display().to_string();
+        let folder = self.paths.root().display().to_string();
         let partial = self.half_done_size();
         error.with_clue(Clue::DiskFull { folder, partial })
     }
 }
 
-/// Where others may not write whatever the umask says.
+fn check_version(marker: &Path, raw: &[u8]) -> Result<()> {
+    let path = marker.display().to_string();
+    let broken = |kind, message: String| Error::new(kind, message).with_clue(Clue::BrokenFile { path: path.clone() });
+    check_marker(raw).map_err(|why| match why {
+        Unreadable::NotValid(e) => broken(Kind::Corrupt, format!("{path} is not a valid OCI layout file")).caused_by(e),
+        Unreadable::Version { is, known } => broken(
+            Kind::Unsupported,
+            format!("{path} has layout version {is}, not {known}"),
+        ),
+    })
+}
+
+/// Makes a folder that others may not write to, whatever the umask says.
 fn make_folder(path: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
     made.map_err(files::at(path))
@@ -349,7 +283,7 @@ mod tests {
             (r#"{"imageLayoutVersion":"2.0.0"}"#, Kind::Unsupported),
             ("nonsense", Kind::Corrupt),
         ] {
-            fs::write(layout.marker(), text).unwrap();
+            fs::write(layout.paths().marker(), text).unwrap();
             let error = layout.create().unwrap_err();
             assert_eq!(error.kind(), kind);
             assert!(matches!(error.clue(), Some(Clue::BrokenFile { .. })));
@@ -365,6 +299,9 @@ mod tests {
         layout.create().unwrap();
         layout.create().unwrap();
         assert!(layout.exists().unwrap());
-        assert_eq!(fs::metadata(layout.root()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(layout.paths().root()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 }

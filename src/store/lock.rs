@@ -14,9 +14,9 @@ use crate::store::lock_watch::Hold;
 pub(super) struct Lock(#[expect(dead_code, reason = "the lock lives as long as its open file")] File);
 
 impl Lock {
-    /// For a job that adds content or looks at it: waits until nobody frees blobs.
+    /// Locks for a job that adds content or looks at it: waits until nobody frees blobs.
     pub(super) fn shared(layout: &Layout) -> Result<Self> {
-        let path = layout.lock();
+        let path = layout.paths().lock();
         let file = open(&path).or_else(|e| match e.kind() {
             // Even a store that may only be read is read under a lock.
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => files::open_read(&path),
@@ -26,16 +26,16 @@ impl Lock {
         layout.lock_watch().lock(file, &path, Hold::Shared).map(Self)
     }
 
-    /// For a change of the index: waits until nobody else changes it.
+    /// Locks for a change of the index: waits until nobody else changes it.
     pub(super) fn of_index(layout: &Layout) -> Result<Self> {
-        let path = layout.index_lock();
+        let path = layout.paths().index_lock();
         let file = open(&path).during("locking the store")?;
         layout.lock_watch().lock(file, &path, Hold::Alone).map(Self)
     }
 
-    /// For freeing blobs: no job is under way, or `None` at once.
+    /// Locks for freeing blobs: no job is under way, or `None` at once.
     pub(super) fn alone(layout: &Layout) -> Result<Option<Self>> {
-        let path = layout.lock();
+        let path = layout.paths().lock();
         let file = open(&path).during("locking the store")?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self(file))),

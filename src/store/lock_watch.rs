@@ -46,7 +46,7 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// Whom to tell of a wait, and when it has to end.
+/// A watcher of waits for locks: who is told, and when a wait has to end.
 #[derive(Clone, Default)]
 pub struct LockWatch {
     until: Option<Instant>,
@@ -149,7 +149,8 @@ fn still_held(path: &Path) -> Error {
     Error::new(Kind::Unavailable, format!("{path} is still locked by {blocked}"))
 }
 
-/// Which process holds a lock of this file. None where the system does not say, or the process is not to be seen here.
+/// The process that holds a lock of this file. None where the system does not say, or the process is not to be seen
+/// here.
 fn holder(path: &Path) -> Option<Holder> {
     let file = fs::symlink_metadata(path).ok()?;
     let id = format!("{:02x}:{:02x}:{}", major(file.dev()), minor(file.dev()), file.ino());

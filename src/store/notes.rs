@@ -42,7 +42,7 @@ impl Notes {
         locations::remember(&self.layout, domain, path, blobs)
     }
 
-    /// For each blob, and each manifest that was pushed, the paths of the repositories on this registry that are known
+    /// The paths of the repositories on this registry that are known, for each blob and each manifest that was pushed,
     /// to hold it, the latest first.
     pub fn locations(&self, domain: &str) -> Result<HashMap<Digest, Vec<String>>> {
         self.layout.exists()?;

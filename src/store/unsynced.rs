@@ -18,16 +18,14 @@ use std::time::Duration;
 use crate::image::Digest;
 use crate::store::append_log;
 use crate::store::files;
-use crate::store::lock_watch::{Hold, LockWatch};
+use crate::store::lock_watch::{Hold, LockWatch, TOLD_AFTER};
 
-/// Which boot of the machine this is (random(4)).
+/// The ID of this boot of the machine (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// After so long Linux has written out what a job left to it, and to sync it costs next to nothing.
+/// The time after which Linux has written out what a job left to it, and to sync it costs next to nothing.
 const RIPE_AFTER: Duration = Duration::from_mins(1);
 /// A longer note is worked off before more is added, in bytes.
 const LONG: u64 = 64 << 10;
-/// Whoever watches is told when the work takes longer.
-const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_THREADS: usize = 8;
 
 /// What the first job after another boot found.
@@ -109,7 +107,7 @@ impl Unsynced {
         doubted
     }
 
-    /// Those whose bytes are not what their digests say, and those that could not be looked at.
+    /// The blobs whose bytes are not what their digests say, and those that could not be looked at.
     fn verify_all(&self, noted: &[Digest], tell: &dyn Fn(Recovery)) -> (Vec<Digest>, HashSet<Digest>) {
         let next = AtomicUsize::new(0);
         let found = Mutex::new((Vec::new(), HashSet::new()));
@@ -130,7 +128,7 @@ impl Unsynced {
                 });
             }
             drop(done);
-            if is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if is_done.recv_timeout(TOLD_AFTER) == Err(RecvTimeoutError::Timeout) {
                 let sizes = noted
                     .iter()
                     .filter_map(|digest| fs::symlink_metadata(self.blob(digest)).ok());
@@ -229,9 +227,9 @@ impl Unsynced {
 /// What a job waits for before a blob gets its name.
 #[derive(Debug, Clone)]
 pub(super) enum Waiting {
-    /// Until the disk has the blob: it may exist nowhere else.
+    /// The disk must have the blob: it may exist nowhere else.
     ForTheBlob,
-    /// Until the disk has a note of it: it can be fetched again.
+    /// The disk must have a note of it: it can be fetched again.
     ForItsNote(Arc<Notes>),
 }
 
@@ -259,14 +257,14 @@ pub(super) struct Notes {
     path: PathBuf,
     boot: &'static str,
     noted: Mutex<Noted>,
-    /// Up to which turn the disk has them.
+    /// The turn up to which the disk has them.
     synced: Mutex<u64>,
     is_syncing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Noted {
-    /// In which turn a blob was noted.
+    /// The turn in which a blob was noted.
     turns: HashMap<Digest, u64>,
     turn: u64,
     file: Option<Arc<File>>,
@@ -296,7 +294,7 @@ impl Notes {
         }
     }
 
-    /// In which turn the last of them was noted.
+    /// The turn in which the last of them was noted.
     fn append(&self, blobs: &[Digest]) -> io::Result<u64> {
         let mut noted = lock(&self.noted);
         let new: Vec<&Digest> = blobs.iter().filter(|it| !noted.turns.contains_key(*it)).collect();

@@ -9,7 +9,8 @@ use crate::store::bytes::scratch::{self, Scratch, ScratchHolder};
 use crate::store::lock::Lock;
 use crate::store::unsynced::Waiting;
 
-/// While it lives, what it found or brought stays: no process frees blobs, not even those that nothing names yet.
+/// A writer: while it lives, what it found or brought stays: no process frees blobs, not even those that nothing names
+/// yet.
 pub struct StoreWriter {
     blobs: Blobs,
     ingest: Ingest,

@@ -13,7 +13,7 @@ const MAX_EXTENDED: u64 = 1 << 20;
 const MAX_EXTENSIONS: usize = 64;
 /// The most blocks that tell where the holes of a sparse file are, 21 in each.
 const MAX_SPARSE_BLOCKS: usize = 1 << 14;
-/// Where `struct sparse_header` of GNU tar says whether another follows.
+/// The offset at which `struct sparse_header` of GNU tar says whether another follows.
 const SPARSE_FLAG: usize = 504;
 
 /// Why a stream cannot be walked on.
@@ -43,7 +43,7 @@ pub struct Entry {
     pub header: Header,
     pub path: Vec<u8>,
     pub link: Vec<u8>,
-    /// Of the data in the stream, in bytes.
+    /// Bytes of the data in the stream.
     pub size: u64,
     /// What the header says the file has, in bytes: of a sparse file with its holes.
     pub unpacked_size: u64,

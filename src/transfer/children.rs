@@ -16,7 +16,7 @@ const KEPT: u64 = 4 << 20;
 /// Bytes of manifests that are read or put at once.
 const AT_ONCE_BYTES: u64 = 8 << 20;
 
-/// Which manifests have to be put, and which of them before which others.
+/// The manifests that have to be put, and which of them before which others.
 #[derive(Debug, Default)]
 pub struct Children {
     /// Each level leads to those before it only.

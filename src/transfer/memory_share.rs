@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Up to so many, each may hold what measured best for one alone.
+/// The count up to which each may hold what measured best for one alone.
 const FEW: usize = 4;
 
-/// As many others as there may be.
+/// The most others that there may be.
 const MANY: usize = 15;
 
 /// Blobs of at most this size are not counted and need not share: they hold little whatever they may.
@@ -22,12 +22,12 @@ pub(super) struct MemoryShares(Arc<AtomicUsize>);
 pub(super) struct MemoryShare(Option<MemoryShares>);
 
 impl MemoryShares {
-    /// For one of many blobs that do not know of one another.
+    /// The share of one of many blobs that do not know of one another.
     pub(super) fn among_many() -> Self {
         Self(Arc::new(AtomicUsize::new(MANY)))
     }
 
-    /// For a blob of this size.
+    /// The share of a blob of this size.
     pub(super) fn join(&self, bytes: u64) -> MemoryShare {
         if bytes <= SMALL {
             return MemoryShare(None);

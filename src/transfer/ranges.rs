@@ -297,6 +297,8 @@ fn failed(why: String) -> End {
 
 #[cfg(test)]
 mod tests {
+    mod plans;
+
     use super::*;
     use crate::content::Extents;
 

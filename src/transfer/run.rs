@@ -31,7 +31,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// So many connections, or files, at once.
+    /// Limits to so many connections, or files, at once.
     pub fn at_once(streams: usize) -> Self {
         Self {
             streams: Some(streams),
@@ -54,10 +54,7 @@ pub async fn run(
         source,
         sink,
         progress,
-        slots: Slots::new(limits.streams),
-        lookers: limits.streams.is_none().then(|| Semaphore::new(LOOKERS)),
-        width: RefCell::new(Width::new(limits.streams)),
-        throttle: limits.bytes_per_second.map(Throttle::new),
+        control: Control::new(limits),
         totals: Arc::default(),
         is_told: Cell::default(),
     };
@@ -102,20 +99,36 @@ struct Job<'a, From, To> {
     source: &'a From,
     sink: &'a To,
     progress: &'a Arc<dyn Progress>,
-    slots: Slots,
-    /// How many blobs may be looked for beside those that move; where the user set a limit, none.
-    lookers: Option<Semaphore>,
-    width: RefCell<Width>,
-    throttle: Option<Throttle>,
+    control: Control,
     totals: Arc<Totals>,
     /// Whether the watcher knows the plan.
     is_told: Cell<bool>,
 }
 
+/// How many blobs and streams at once, and how fast.
+struct Control {
+    slots: Slots,
+    /// How many blobs may be looked for beside those that move; where the user set a limit, none.
+    lookers: Option<Semaphore>,
+    width: RefCell<Width>,
+    throttle: Option<Throttle>,
+}
+
+impl Control {
+    fn new(limits: Limits) -> Self {
+        Self {
+            slots: Slots::new(limits.streams),
+            lookers: limits.streams.is_none().then(|| Semaphore::new(LOOKERS)),
+            width: RefCell::new(Width::new(limits.streams)),
+            throttle: limits.bytes_per_second.map(Throttle::new),
+        }
+    }
+}
+
 impl<From: Source, To: Sink> Job<'_, From, To> {
     async fn run(&self, blob: &Descriptor) -> Result<()> {
         let mut slot = None;
-        let looking = if let Some(lookers) = &self.lookers {
+        let looking = if let Some(lookers) = &self.control.lookers {
             Some(lookers.acquire().await)
         } else {
             slot = Some(self.slot(blob).await);
@@ -151,13 +164,13 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     }
 
     async fn slot(&self, blob: &Descriptor) -> Slot<'_> {
-        if let Some(slot) = self.slots.try_take(blob.size) {
+        if let Some(slot) = self.control.slots.try_take(blob.size) {
             return slot;
         }
         if self.is_told.get() {
             self.progress.on(Event::Waiting { blob: &blob.digest });
         }
-        self.slots.take(blob.size).await
+        self.control.slots.take(blob.size).await
     }
 
     /// Puts a manifest, and again once when the sink lacks some of its blobs after all.
@@ -176,7 +189,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
 
     /// Moves one blob. A failure that may pass is followed by another try, from where the sink has got to.
     async fn move_blob(&self, blob: &Descriptor) -> Result<Outcome> {
-        let meter = Meter::new(blob, self.progress, self.throttle.as_ref(), &self.totals);
+        let meter = Meter::new(blob, self.progress, self.control.throttle.as_ref(), &self.totals);
         let left = Cell::new(blob.size);
         let opener = self.opener(&meter, &left);
         let mut backoff = Backoff::default();
@@ -200,7 +213,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
                 // Whoever asked has tried it often enough.
                 None
             } else if failure.kind() == Kind::RateLimited {
-                self.slots.narrow();
+                self.control.slots.narrow();
                 backoff.after_failure(failure.retry_after())
             } else if failure.kind() != Kind::Unavailable {
                 None
@@ -229,7 +242,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     async fn open_span(&self, meter: &Meter<'_>, bytes: Range<u64>, left: u64) -> Result<Span> {
         let span = meter.open_span(self.source, bytes, left).await;
         if matches!(&span, Err(e) if matches!(e.kind(), Kind::RateLimited | Kind::Unavailable)) {
-            self.width.borrow_mut().narrow(Instant::now());
+            self.control.width.borrow_mut().narrow(Instant::now());
         }
         span
     }
@@ -244,18 +257,18 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
                     move |bytes_left| self.advise(left, bytes_left),
                 );
             }
-            ranges::fill(wanted, streams, self.slots.shares())
+            ranges::fill(wanted, streams, self.control.slots.shares())
         })
     }
 
     /// How many streams a blob should have now.
     fn advise(&self, left: &Cell<u64>, bytes_left: u64) -> usize {
         left.set(bytes_left);
-        self.width.borrow_mut().advise(Moment {
+        self.control.width.borrow_mut().advise(Moment {
             now: Instant::now(),
             passed: self.totals.passed(),
             streams: self.totals.streams(),
-            blobs: self.slots.taken(),
+            blobs: self.control.slots.taken(),
             left: bytes_left,
         })
     }

@@ -1,4 +1,4 @@
-//! Which blobs may be under way at once. Small ones cost round trips rather than bandwidth, so more of them may.
+//! Slots for the blobs under way at once. Small ones cost round trips rather than bandwidth, so more of them may be.
 
 use std::cell::Cell;
 
@@ -15,9 +15,9 @@ const BUDGET: u64 = 32 << 20;
 /// The places at the line.
 #[derive(Debug)]
 pub(super) struct Slots {
-    /// At once whatever their size.
+    /// The most at once whatever their size.
     large: Cell<usize>,
-    /// At once while they are small.
+    /// The most at once while they are small.
     most: Cell<usize>,
     taken: Cell<usize>,
     bytes: Cell<u64>,
@@ -49,7 +49,7 @@ impl Slots {
         self.taken.get()
     }
 
-    /// Of the memory that all of them may hold.
+    /// The blob's share of the memory that all of them may hold.
     pub(super) fn shares(&self) -> &MemoryShares {
         &self.shares
     }

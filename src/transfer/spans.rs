@@ -1,4 +1,4 @@
-//! Which parts of one blob are fetched by whom, and how long each should be.
+//! The spans of one blob: who fetches which, and how long each should be.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const TIME: u64 = 4;
 /// so many times what has come already, since a line may be quick at first only.
 const TRUST: u64 = 8;
 
-/// Who fetches what.
+/// The spans that are fetched, and by whom.
 pub(super) struct Spans {
     /// What has been handed to the writer or was there before.
     pub(super) done: Extents,

@@ -24,7 +24,7 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// With a second way: several spans at once. `width` says how many streams are worth it just now, of so many bytes
+    /// Adds a second way: several spans at once. `width` says how many streams are worth it just now, of so many bytes
     /// that are still to come.
     pub(super) fn with_spans(
         mut self,

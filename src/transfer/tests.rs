@@ -23,12 +23,12 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// A store, with the folder that holds it.
-struct Shelf {
+struct TestStore {
     _folder: TempDir,
     store: Store,
 }
 
-impl Shelf {
+impl TestStore {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path().join("store"));
@@ -124,9 +124,9 @@ impl Progress for Watcher {
 
 #[tokio::test]
 async fn a_plan_lists_each_blob_once_and_only_what_is_missing_moves() {
-    let shelf = Shelf::new();
-    let image = shelf.image(&["base", "middle", "base", "top"]).await;
-    let config = shelf.store.images().config(body(&image)).unwrap();
+    let test = TestStore::new();
+    let image = test.image(&["base", "middle", "base", "top"]).await;
+    let config = test.store.images().config(body(&image)).unwrap();
     let [base, middle, top] = ["base", "middle", "top"].map(|text| Digest::of(text.as_bytes()));
     let all = Plan::for_image(body(&image), Some(&config), |_| false);
     let moved: Vec<&Digest> = all.blobs.iter().map(|blob| &blob.digest).collect();
@@ -149,18 +149,18 @@ async fn a_plan_lists_each_blob_once_and_only_what_is_missing_moves() {
 
 #[tokio::test]
 async fn a_tree_is_planned_with_children_before_parents_and_shared_ones_once() {
-    let shelf = Shelf::new();
-    let (one, two) = (shelf.image(&["base", "one"]).await, shelf.image(&["base", "two"]).await);
-    let inner = shelf.index(&[&two, &one]).await;
-    let root = shelf.index(&[&one, &inner, &one]).await;
+    let test = TestStore::new();
+    let (one, two) = (test.image(&["base", "one"]).await, test.image(&["base", "two"]).await);
+    let inner = test.index(&[&two, &one]).await;
+    let root = test.index(&[&one, &inner, &one]).await;
     let read = |_: &ImageManifest| Ok(ImageConfig::default());
-    let plan = Plan::for_tree(&shelf.store, &root, read, |_| false).await.unwrap();
+    let plan = Plan::for_tree(&test.store, &root, read, |_| false).await.unwrap();
     let children: Vec<&Digest> = plan.children.iter().map(|child| &child.digest).collect();
     assert_eq!(children.len(), 3, "the root is put last, under its name");
     assert_eq!(children[2], inner.digest());
     assert_eq!(plan.blobs.len(), 3 + 2, "each layer and config once");
     let has = async |digest: &Digest| Ok(digest == inner.digest());
-    let missing = Plan::for_missing(&shelf.store, &root, has).await.unwrap();
+    let missing = Plan::for_missing(&test.store, &root, has).await.unwrap();
     let children: Vec<&Digest> = missing.children.iter().map(|child| &child.digest).collect();
     assert_eq!(children, [one.digest()], "what is there is left out with all below it");
     assert_eq!(missing.blobs.len(), 2 + 1);
@@ -168,24 +168,24 @@ async fn a_tree_is_planned_with_children_before_parents_and_shared_ones_once() {
 
 #[tokio::test]
 async fn an_image_with_endlessly_many_blobs_is_refused() {
-    let shelf = Shelf::new();
+    let test = TestStore::new();
     let layer = |n: u32| json!({"mediaType": LAYER, "digest": Digest::of(&n.to_le_bytes()), "size": 1});
     let mut parts = Vec::new();
     for part in 0..6 {
         let layers: Vec<Value> = (part * 10_000..(part + 1) * 10_000).map(layer).collect();
         let config = layer(u32::MAX - part);
         let document = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers});
-        parts.push(shelf.put_manifest(document).await);
+        parts.push(test.put_manifest(document).await);
     }
-    let root = shelf.index(&parts.iter().collect::<Vec<_>>()).await;
+    let root = test.index(&parts.iter().collect::<Vec<_>>()).await;
     let read = |_: &ImageManifest| Ok(ImageConfig::default());
-    let refused = Plan::for_tree(&shelf.store, &root, read, |_| false).await.unwrap_err();
+    let refused = Plan::for_tree(&test.store, &root, read, |_| false).await.unwrap_err();
     assert!(refused.to_string().contains("too many blobs"), "{refused}");
 }
 
 #[tokio::test]
 async fn all_of_a_plan_moves_and_the_watcher_knows_it_first_and_last() {
-    let (from, to) = (Shelf::new(), Shelf::new());
+    let (from, to) = (TestStore::new(), TestStore::new());
     let layers: Vec<String> = (0..30).map(|n| format!("layer {n}")).collect();
     let image = from.image(&layers.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let index = from.index(&[&image]).await;
@@ -215,7 +215,7 @@ async fn all_of_a_plan_moves_and_the_watcher_knows_it_first_and_last() {
 
 #[tokio::test]
 async fn one_at_a_time_is_one_at_a_time() {
-    let (from, to) = (Shelf::new(), Shelf::new());
+    let (from, to) = (TestStore::new(), TestStore::new());
     let image = from.image(&["one", "two", "three"]).await;
     let plan = Plan::for_image(body(&image), None, |_| false);
     let (watcher, progress) = Watcher::new();
@@ -233,7 +233,7 @@ async fn one_at_a_time_is_one_at_a_time() {
 
 #[tokio::test]
 async fn wrong_bytes_have_a_second_chance_and_then_end_the_work() {
-    let (from, to) = (Shelf::new(), Shelf::new());
+    let (from, to) = (TestStore::new(), TestStore::new());
     let image = from.image(&["base"]).await;
     let layer = &body(&image).layers[0];
     fs::write(from.path(layer), "bose").unwrap();
@@ -263,36 +263,36 @@ async fn wrong_bytes_have_a_second_chance_and_then_end_the_work() {
 
 #[tokio::test]
 async fn a_small_blob_is_read_whole_and_checked() {
-    let shelf = Shelf::new();
-    let blob = shelf.put(CONFIG, b"{}").await;
-    assert_eq!(read(&shelf.store, &blob).await.unwrap(), "{}");
-    fs::write(shelf.path(&blob), "[]").unwrap();
-    assert_eq!(read(&shelf.store, &blob).await.unwrap_err().kind(), Kind::Corrupt);
+    let test = TestStore::new();
+    let blob = test.put(CONFIG, b"{}").await;
+    assert_eq!(read(&test.store, &blob).await.unwrap(), "{}");
+    fs::write(test.path(&blob), "[]").unwrap();
+    assert_eq!(read(&test.store, &blob).await.unwrap_err().kind(), Kind::Corrupt);
     let large = Descriptor::new(CONFIG, Digest::of(b"large"), 9 << 20);
-    assert_eq!(read(&shelf.store, &large).await.unwrap_err().kind(), Kind::Unsupported);
+    assert_eq!(read(&test.store, &large).await.unwrap_err().kind(), Kind::Unsupported);
 }
 
 #[tokio::test]
 async fn a_meter_tells_of_every_byte_and_knows_how_far_the_blob_has_ever_come() {
     use futures_util::StreamExt as _;
 
-    let shelf = Shelf::new();
+    let test = TestStore::new();
     let bytes = vec![7; 300_000];
-    let blob = shelf.put(LAYER, &bytes).await;
+    let blob = test.put(LAYER, &bytes).await;
     let (watcher, progress) = Watcher::new();
     let totals = Arc::<Totals>::default();
     let meter = Meter::new(&blob, &progress, None, &totals);
-    let mut reader = meter.open(&shelf.store, 0).await.unwrap();
+    let mut reader = meter.open(&test.store, 0).await.unwrap();
     assert_eq!(totals.streams(), 1);
     let first = reader.stream.next().await.unwrap().unwrap().len() as u64;
     drop(reader);
     assert_eq!((totals.passed(), totals.streams()), (first, 0));
     assert_eq!(meter.advance(), first);
     // From the start: nothing is new until it is further than before.
-    let reader = meter.open(&shelf.store, 0).await.unwrap();
+    let reader = meter.open(&test.store, 0).await.unwrap();
     let again: Vec<_> = reader.stream.take(1).collect().await;
     assert_eq!((again.len(), meter.advance()), (1, 0));
-    let reader = meter.open(&shelf.store, first).await.unwrap();
+    let reader = meter.open(&test.store, first).await.unwrap();
     let rest: u64 = reader
         .stream
         .map(|chunk| chunk.unwrap().len() as u64)

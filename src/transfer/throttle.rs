@@ -18,7 +18,7 @@ const LEAST_PIECE: u64 = 1 << 10;
 #[derive(Debug, Clone)]
 pub(super) struct Throttle {
     bytes_per_second: NonZeroU64,
-    /// When the bytes that were let through so far are paid for.
+    /// The time when the bytes that were let through so far are paid for.
     paid: Arc<Mutex<Instant>>,
 }
 
@@ -51,7 +51,7 @@ impl Throttle {
         ))
     }
 
-    /// When these bytes may pass.
+    /// The time when these bytes may pass.
     fn book(&self, bytes: u64) -> Instant {
         let time = Duration::from_nanos(
             u64::try_from(u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second.get()))

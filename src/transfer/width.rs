@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 const MOST: usize = 8;
 /// How long the rate is watched before it counts.
 const WINDOW: Duration = Duration::from_millis(200);
-/// In how many windows the gain may show: one may fall into a pause of the line or of this machine.
+/// The windows in which the gain may show: one may fall into a pause of the line or of this machine.
 const WINDOWS: u32 = 3;
 /// How long new connections may take until they count as useless.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// More streams must bring at least this much more, in percent of the rate before.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(3);
+/// The least that more streams must bring, in percent of the rate before.
 const GAIN: u64 = 120;
-/// After this long the line may have changed.
+/// The time after which the line may have changed.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// How many streams each blob may have. Rates are of all blobs together.
@@ -43,7 +43,7 @@ enum Phase {
     Widening { before: u64 },
     /// All flow; whether the rate has grown is seen soon.
     Comparing { before: u64, windows: u32 },
-    /// More do not help.
+    /// More streams do not help.
     Settled,
 }
 
@@ -92,7 +92,7 @@ impl Width {
         let since = moment.now.saturating_duration_since(self.mark.at);
         match self.phase {
             Phase::Waiting if moment.passed > 0 => self.turn(Phase::Watching, moment),
-            Phase::Widening { before } if moment.streams >= self.each * moment.blobs || since > PATIENCE => {
+            Phase::Widening { before } if moment.streams >= self.each * moment.blobs || since > OPENING_TIMEOUT => {
                 self.turn(
                     Phase::Comparing {
                         before,
@@ -103,7 +103,7 @@ impl Width {
             }
             Phase::Watching if since >= WINDOW => self.widen(moment),
             Phase::Comparing { before, windows } if since >= WINDOW => {
-                if self.rate(moment) >= before / 100 * GAIN {
+                if self.rate(moment) >= (before / 100).saturating_mul(GAIN) {
                     self.widen(moment);
                 } else if windows > 1 {
                     let windows = windows - 1;

@@ -25,7 +25,7 @@ pub(super) struct Bars {
     direction: Direction,
     output: Arc<Output>,
     board: Arc<Mutex<Board>>,
-    /// There while layers move.
+    /// The bars, while layers move.
     picture: Mutex<Option<ProgressBar>>,
 }
 
@@ -65,7 +65,7 @@ impl Bars {
         if picture.is_none() {
             let terminal = Terminal::new(Arc::clone(&self.output));
             let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal), PER_SECOND);
-            let style = ProgressStyle::default_bar().with_key("picture", Picture(Arc::clone(&self.board)));
+            let style = ProgressStyle::default_bar().with_key("picture", Drawer(Arc::clone(&self.board)));
             let bar = ProgressBar::with_draw_target(None, target);
             if let Ok(style) = style.template("{picture}") {
                 bar.set_style(style);
@@ -99,9 +99,9 @@ impl Drop for Bars {
 
 /// Draws the board whenever indicatif wants to show it.
 #[derive(Clone)]
-struct Picture(Arc<Mutex<Board>>);
+struct Drawer(Arc<Mutex<Board>>);
 
-impl ProgressTracker for Picture {
+impl ProgressTracker for Drawer {
     fn clone_box(&self) -> Box<dyn ProgressTracker> {
         Box::new(self.clone())
     }

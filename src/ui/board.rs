@@ -119,7 +119,7 @@ pub(super) struct Board {
     by_digest: HashMap<Digest, usize>,
     /// Each image's lines that are not complete yet, base first: a pull completes strictly in this order.
     chains: Vec<VecDeque<usize>>,
-    /// Of all layers together, once one moves.
+    /// The speed of all layers together, once one moves.
     speed: Option<Speed>,
 }
 

@@ -18,7 +18,7 @@ pub struct Here {
 }
 
 impl Here {
-    /// Where nothing was set otherwise.
+    /// The paths where nothing was set otherwise.
     pub fn usual(program: &'static str) -> Self {
         let both = |end: &str| vec![format!("/etc/docker/{end}"), format!("~/.config/docker/{end}")];
         Self {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_that_does_not_do_gets_one_line_of_advice() {
+    fn a_name_or_a_registry_that_does_not_do_gets_one_line_of_advice() {
         assert_hints([
             (
                 Clue::NearestTags(vec!["1.17.5".into(), "1.17".into(), "latest".into()]),
@@ -280,6 +280,37 @@ mod tests {
                 "nothing answers at reg.example.com:5000: check the name and the port, and HTTPS_PROXY and NO_PROXY \
                  if a proxy is between",
             ),
+            (
+                Clue::TagStands {
+                    tag: "1.0".into(),
+                    digest: "sha256:abc".into(),
+                },
+                "the tag 1.0 stands for sha256:abc there: where tags may not be moved, push under another one, or remove \
+                 the old one first",
+            ),
+            (
+                Clue::Lacking {
+                    host: host(),
+                    digests: vec!["sha256:abc".into(), "sha256:def".into()],
+                },
+                "reg.example.com:5000 does not see sha256:abc, sha256:def that it was sent: a group or a cache takes no \
+                 images, push to the repository behind it",
+            ),
+            (
+                Clue::PortLost { host: host() },
+                "only whoever runs reg.example.com:5000 can mend it: its front has to pass the port on, in nginx by \
+                 proxy_set_header Host $http_host",
+            ),
+            (
+                Clue::NoRegistry { host: host() },
+                "reg.example.com:5000 answers, but not as a registry does: check the name and the port",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_disk_or_a_file_that_is_in_the_way_gets_one_line_of_advice() {
+        assert_hints([
             (
                 Clue::DiskFull {
                     folder: "/data/rdock".into(),
@@ -307,31 +338,6 @@ mod tests {
                     path: "/h/.docker/config.json".into(),
                 },
                 "/h/.docker/config.json was left as it is: mend it, or move it out of the way",
-            ),
-            (
-                Clue::TagStands {
-                    tag: "1.0".into(),
-                    digest: "sha256:abc".into(),
-                },
-                "the tag 1.0 stands for sha256:abc there: where tags may not be moved, push under another one, or remove \
-                 the old one first",
-            ),
-            (
-                Clue::Lacking {
-                    host: host(),
-                    digests: vec!["sha256:abc".into(), "sha256:def".into()],
-                },
-                "reg.example.com:5000 does not see sha256:abc, sha256:def that it was sent: a group or a cache takes no \
-                 images, push to the repository behind it",
-            ),
-            (
-                Clue::PortLost { host: host() },
-                "only whoever runs reg.example.com:5000 can mend it: its front has to pass the port on, in nginx by \
-                 proxy_set_header Host $http_host",
-            ),
-            (
-                Clue::NoRegistry { host: host() },
-                "reg.example.com:5000 answers, but not as a registry does: check the name and the port",
             ),
         ]);
     }

@@ -43,7 +43,7 @@ impl Format {
         self.template.needs(field)
     }
 
-    /// Those of the columns that the format may show: the others need not be put into words.
+    /// The columns that the format may show: the others need not be put into words.
     pub fn fields(&self, columns: Columns) -> Vec<Arc<str>> {
         let fields = columns.headers.iter().map(|(field, _)| *field);
         fields.filter(|field| self.needs(field)).map(Arc::from).collect()

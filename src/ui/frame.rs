@@ -16,7 +16,7 @@ const CELLS: usize = 50;
 const BESIDE_BAR: usize = 65;
 /// A shorter bar tells nothing.
 const LEAST_CELLS: usize = 5;
-/// On a lower terminal every row is a layer's.
+/// The least rows for a line of the whole: on a lower terminal every row is a layer's.
 const LEAST_ROWS: usize = 6;
 
 /// The lines to show now, without a line end after the last: a line a layer, and one for the whole. When the terminal is

@@ -18,7 +18,7 @@ const COLUMNS: [(&str, usize, Side); 4] = [
 const GAP: usize = 3;
 /// Columns that leave less than this to the names are left out.
 const LEAST_NAME: usize = 12;
-/// Where there is no terminal, and on the narrowest.
+/// The width where there is no terminal, and on the narrowest.
 const USUAL: usize = 80;
 const NARROWEST: usize = 20;
 

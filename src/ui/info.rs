@@ -9,12 +9,10 @@ pub enum Colour {
     None,
 }
 
-impl Screen {
-    /// Puts a note on standard error. Each line is words and an address, which is underlined; either may be empty.
-    pub fn info(&self, lines: &[(&str, &str)], colour: Colour) {
-        let text = render(lines, colour);
-        self.above_bars(|output| output.err(&text));
-    }
+/// Puts a note on standard error. Each line is words and an address, which is underlined; either may be empty.
+pub fn tell(screen: &Screen, lines: &[(&str, &str)], colour: Colour) {
+    let text = render(lines, colour);
+    screen.above_bars(|output| output.err(&text));
 }
 
 /// The texts are rdock's own, so they are printed as they are.

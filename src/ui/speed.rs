@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Only this much of the past counts.
+/// How much of the past counts.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Bytes that come closer together than this are counted together.
 const STEP: Duration = Duration::from_millis(100);
@@ -14,7 +14,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Speed {
     total: u64,
-    /// When how many bytes had come, oldest first, never empty.
+    /// Times and how many bytes had come by then, oldest first, never empty.
     samples: VecDeque<(Instant, u64)>,
 }
 

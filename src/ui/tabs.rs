@@ -69,7 +69,7 @@ fn cells(line: &str) -> (impl Iterator<Item = &str>, &str) {
     (ended.into_iter().flat_map(|ended| ended.split('\t')), last)
 }
 
-/// In columns of a terminal.
+/// The width in columns of a terminal.
 fn width(cell: &str) -> usize {
     if sanitize::is_plain(cell) {
         cell.len()

@@ -8,7 +8,7 @@ use indicatif::{ProgressDrawTarget, TermLike};
 
 use super::output::{Output, lock};
 
-/// In characters.
+/// The size in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) columns: usize,

@@ -7,12 +7,10 @@ use std::time::Duration;
 use super::Screen;
 use crate::progress::{WireEvent, WireWatcher};
 
-impl Screen {
-    /// Shows what goes over the wire.
-    pub fn wire_watcher(&self) -> WireWatcher {
-        let screen = self.clone();
-        Arc::new(move |event| screen.note(&format!("debug: {}", line(event))))
-    }
+/// Shows what goes over the wire on this screen.
+pub fn watcher(screen: &Screen) -> WireWatcher {
+    let screen = screen.clone();
+    Arc::new(move |event| screen.note(&format!("debug: {}", line(event))))
 }
 
 fn line(event: &WireEvent) -> String {

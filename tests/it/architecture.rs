@@ -1,5 +1,7 @@
-//! The house keeps its shape: who may use whom, which module alone names a crate, and how long a file and a function are.
+//! The house keeps its shape: who may use whom, which module alone names a crate, and how long a file and a
+//! function are, and how large a type.
 
+mod faces;
 mod imports;
 mod source;
 
@@ -232,6 +234,12 @@ fn files_and_functions_are_short() {
 }
 
 #[test]
+fn types_and_functions_have_faces() {
+    let wrong = faces::faults(&sources());
+    assert!(wrong.is_empty(), "too much to be seen at once:\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn each_foreign_crate_has_its_doors() {
     let files = sources();
     let mut wrong = Vec::new();
@@ -295,6 +303,12 @@ fn what_is_against_the_rules_is_seen() {
         circles[0].iter().map(|file| &*file.path).collect::<Vec<_>>(),
         ["a/b.rs", "a/c.rs"]
     );
+    let code = "#[derive(Args)]\nstruct M { a: u8, b: u8 }\npub struct S<T> { a: Vec<(u8, T)>, b: u8, }\n\
+                impl<T: Fn(u8) -> u8> S<T> { fn f<F: Fn(u8, u8)>(&mut self, a: (u8, u8), b: F) -> u8 { fn g() {} } }\n\
+                impl Clone for S { fn clone(&self) {} }";
+    assert_eq!(faces::structs(code), [("S", 2)]);
+    assert_eq!(faces::functions(code), [("f", 2), ("g", 0), ("clone", 0)]);
+    assert_eq!(faces::impls(code), [("S", 1)]);
     let long = format!(
         "impl A {{ fn short() {{}}\nfn long(\n) {{\n{}}} }}",
         "x;\n\n// y\n".repeat(70)

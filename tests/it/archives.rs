@@ -3,7 +3,7 @@
 mod deltas;
 mod hostile;
 mod importing;
+mod interrupted;
 mod loading;
-mod mishaps;
 mod others;
 mod saving;

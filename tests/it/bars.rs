@@ -1,17 +1,16 @@
 //! Transfers on a real terminal: live bars, what stays of them, and the ways out.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;
-use crate::support::picture::Picture;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
+use crate::support::shown::Shown;
 use crate::support::terminal::{Ends, Terminal};
 
 impl Line {
@@ -86,9 +85,9 @@ fn bars_move_and_leave_the_end_of_each_layer() {
         }
         assert_eq!(text.contains("Downloading [="), columns >= 80, "a bar where one fits");
         assert!(text.contains("Total: "), "a line for the whole");
-        let picture = Picture::of(&ends.output, columns, rows);
+        let shown = Shown::of(&ends.output, columns, rows);
         assert_eq!(
-            picture.lines(),
+            shown.lines(),
             wrapped(&line.last_words(), columns.into()),
             "{columns}x{rows}"
         );
@@ -105,10 +104,7 @@ fn many_layers_fit_a_low_window() {
     let ends = terminal.finish();
     assert_eq!(ends.code, 0, "{}", terminal.text());
     assert!(terminal.text().contains("... and 23 more"), "{}", terminal.text());
-    assert_eq!(
-        Picture::of(&ends.output, 40, 10).lines(),
-        wrapped(&line.last_words(), 40)
-    );
+    assert_eq!(Shown::of(&ends.output, 40, 10).lines(), wrapped(&line.last_words(), 40));
 }
 
 #[test]
@@ -126,17 +122,13 @@ fn a_window_may_change_its_size() {
     );
 }
 
-/// Ends a pull in a terminal, and expects it to be gone within a second or so.
+/// Ends a pull in a terminal that would go on much longer, and expects it to leave the terminal as it was.
 #[track_caller]
-fn assert_ends_soon(terminal: &mut Terminal, code: i32, stop: impl FnOnce(&mut Terminal)) {
-    let start = Instant::now();
+fn assert_ends(terminal: &mut Terminal, code: i32, stop: impl FnOnce(&mut Terminal)) {
     stop(terminal);
     let ends = terminal.finish();
-    let took = start.elapsed();
     assert_eq!(ends.code, code, "{}", terminal.text());
     assert_sane(&ends);
-    // A second, and what a busy machine needs to notice.
-    assert!(took < Duration::from_millis(1500), "{took:?}");
     let text = terminal.text();
     assert!(text.ends_with("\r\n"), "the shell's prompt begins a line: {text:?}");
     assert!(!text.contains("panicked"), "{text}");
@@ -153,11 +145,9 @@ fn ctrl_c_ends_a_stalled_pull_at_once_and_keeps_what_came() {
         .stall_after(kept);
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
     terminal.wait_text("Downloading");
-    wait_for("the stall", Duration::from_secs(20), || {
-        (line.recorder.body_bytes_down() >= kept).then_some(())
-    });
+    wait_for("the stall", || (line.recorder.body_bytes_down() >= kept).then_some(()));
     terminal.wait_text("5.243MB/6.");
-    assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
+    assert_ends(&mut terminal, 130, Terminal::interrupt);
     line.recorder.clear();
     line.sandbox.rdock(&["pull", &line.tagged()]).ok();
     let resumed = line.recorder.count(|r| r.header("range").is_some() && r.status == 206);
@@ -171,25 +161,30 @@ fn ctrl_c_ends_a_stalled_pull_at_once_and_keeps_what_came() {
 #[test]
 fn ctrl_c_ends_a_pull_at_full_speed() {
     let line = Line::new(&Image::new().layer(Layer::big()));
-    line.recorder.throttle(Some(100 << 20));
+    let (layer, last) = (line.image.layers[0].digest.clone(), line.image.layers[0].size - 1);
+    // The part that ends the layer never comes.
+    let is_last = move |range: &str| range.ends_with('-') || range.ends_with(&format!("-{last}"));
+    line.recorder
+        .on(move |r| r.is("GET", &layer) && r.header("range").is_none_or(&is_last))
+        .stall_after(0);
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
-    wait_for("some of the layer", Duration::from_secs(20), || {
+    wait_for("some of the layer", || {
         (line.recorder.body_bytes_down() > 20 << 20).then_some(())
     });
-    assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
+    assert_ends(&mut terminal, 130, Terminal::interrupt);
     // What is there is hashed again by the next one, which may be stopped as well.
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
     terminal.wait_text("Pulling from");
-    assert_ends_soon(&mut terminal, 130, Terminal::interrupt);
+    assert_ends(&mut terminal, 130, Terminal::interrupt);
 }
 
 #[test]
 fn sigterm_ends_with_143() {
     let line = Line::slow();
-    line.recorder.throttle(Some(200_000));
+    line.recorder.throttle(Some(20_000));
     let mut terminal = Terminal::start(&line.command(&[]), 80, 24);
     terminal.wait_text("Downloading");
-    assert_ends_soon(&mut terminal, 143, |terminal| terminal.signal(Signal::TERM));
+    assert_ends(&mut terminal, 143, |terminal| terminal.signal(Signal::TERM));
 }
 
 #[test]
@@ -247,5 +242,5 @@ fn a_push_has_bars_too() {
         line.image.digest,
         line.image.manifest.len()
     ));
-    assert_eq!(Picture::of(&ends.output, 120, 30).lines(), wrapped(&expected, 120));
+    assert_eq!(Shown::of(&ends.output, 120, 30).lines(), wrapped(&expected, 120));
 }

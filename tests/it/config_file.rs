@@ -11,7 +11,7 @@ use crate::login::{bare_sandbox, config_of_alice};
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 const FOREIGN: &str = r#"{"zzUnknown":{"b":1,"a":[1.50,"<"]},"auths":{"old.example.com":{"weird":1,"auth":"YWxpY2U6czNjcmV0LXB3","email":"a@b.c"}},"HttpHeaders":{"X-My":"v","User-Agent":"foo"},"detachKeys":"ctrl-a","credHelpers":{"x.example":"fake"}}"#;
 
@@ -153,23 +153,26 @@ fn spawn_login(sandbox: &Sandbox, host: &str) -> Child {
 }
 
 /// Servers that take any login.
-fn open_doors(count: usize) -> Vec<Recorder> {
-    let doors: Vec<Recorder> = (0..count).map(|_| Recorder::alone()).collect();
-    for door in &doors {
-        door.on_path("GET", "/v2/").answer(200, &[], "{}");
+fn open_registries(count: usize) -> Vec<Recorder> {
+    let registries: Vec<Recorder> = (0..count).map(|_| Recorder::alone()).collect();
+    for registry in &registries {
+        registry.on_path("GET", "/v2/").answer(200, &[], "{}");
     }
-    doors
+    registries
 }
 
 #[test]
 fn eight_logins_at_once_are_all_kept() {
     let sandbox = bare_sandbox();
-    let doors = open_doors(8);
-    let children: Vec<Child> = doors.iter().map(|door| spawn_login(&sandbox, &door.host())).collect();
+    let registries = open_registries(8);
+    let children: Vec<Child> = registries
+        .iter()
+        .map(|registry| spawn_login(&sandbox, &registry.host()))
+        .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    let mut hosts: Vec<String> = doors.iter().map(Recorder::host).collect();
+    let mut hosts: Vec<String> = registries.iter().map(Recorder::host).collect();
     hosts.sort();
     let kept: Value = serde_json::from_str(&config(&sandbox)).unwrap();
     let mut keys: Vec<&String> = kept["auths"].as_object().unwrap().keys().collect();
@@ -182,14 +185,14 @@ fn eight_logins_at_once_are_all_kept() {
 fn a_login_killed_at_any_moment_leaves_a_whole_file() {
     let sandbox = bare_sandbox();
     write_config(&sandbox, FOREIGN);
-    let doors = open_doors(1);
-    let host = doors[0].host();
+    let registries = open_registries(1);
+    let host = registries[0].host();
     for round in 0..24_u64 {
-        let before = doors[0].requests().len();
+        let before = registries[0].requests().len();
         let mut child = spawn_login(&sandbox, &host);
         // The answer has gone out: the file is about to be written.
-        wait_for("the login's request", LIMIT, || {
-            (doors[0].requests().len() > before).then_some(())
+        wait_for("the login's request", || {
+            (registries[0].requests().len() > before).then_some(())
         });
         thread::sleep(std::time::Duration::from_micros(round * 250));
         child.kill().unwrap();

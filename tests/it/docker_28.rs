@@ -6,7 +6,7 @@ use crate::support::index::Index;
 use crate::support::process::Run;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
-use crate::support::shelf::{Shelf, short};
+use crate::support::three_images::{ThreeImages, short};
 
 /// A whole image for several platforms in the store, and its registry.
 struct Whole {
@@ -115,7 +115,7 @@ fn the_digest_of_a_manifest_is_as_good_as_an_id() {
         format!("No such image: {part}\nhint: it is {image} for linux/amd64: {words} {image} removes it alone\n")
     );
     it.rdock(&format!("rmi --platform linux/amd64 {image}")).ok();
-    let shelf = Shelf::new();
+    let shelf = ThreeImages::new();
     let gone = shelf.rdock(&["rmi", &shelf.hello.digest]).ok().stdout;
     assert!(
         gone.contains(&format!("Deleted: {}\n", shelf.hello.config_digest)),
@@ -125,7 +125,7 @@ fn the_digest_of_a_manifest_is_as_good_as_an_id() {
 
 #[test]
 fn filters_take_full_names_and_numbers_for_switches() {
-    let shelf = Shelf::new();
+    let shelf = ThreeImages::new();
     shelf.rdock(&["tag", "HOST/hello", "hello:1"]).ok();
     let hello = format!("hello:1 {}", short(&shelf.hello));
     for arguments in [
@@ -143,7 +143,7 @@ fn filters_take_full_names_and_numbers_for_switches() {
 
 #[test]
 fn templates_have_the_names_of_go_s_fields() {
-    let shelf = Shelf::new();
+    let shelf = ThreeImages::new();
     let filled = |template: &str| shelf.rdock(&["inspect", "-f", template, "HOST/hello"]).ok().stdout;
     let hello = &shelf.hello;
     assert_eq!(filled("{{.ID}}"), format!("{}\n", hello.config_digest));

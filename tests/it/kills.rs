@@ -13,7 +13,7 @@ use crate::support::line::Line;
 use crate::support::recorder::{Recorded, Recorder};
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -113,7 +113,7 @@ fn a_hundred_kills_cost_no_byte_twice() {
         line.recorder.clear();
         line.recorder.throttle(Some(6 * MEBIBYTE));
         let mut child = line.start();
-        wait_for("several streams", LIMIT, || {
+        wait_for("several streams", || {
             let requests = line.recorder.requests();
             let ranges = requests
                 .iter()
@@ -127,7 +127,7 @@ fn a_hundred_kills_cost_no_byte_twice() {
             line.recorder.clear();
             let target = random.u64(1..2 * MEBIBYTE);
             let mut child = line.start();
-            wait_for("a point to kill at", LIMIT, || {
+            wait_for("a point to kill at", || {
                 let is_there = line.recorder.body_bytes_down() >= target || child.try_wait().unwrap().is_some();
                 is_there.then_some(())
             });
@@ -159,7 +159,7 @@ pub(crate) fn push_twice(host: &str) -> (u64, Recorder, Sandbox) {
     sandbox.rdock(&["tag", &source, &target]).ok();
     recorder.throttle(Some(8 * MEBIBYTE));
     let mut child = sandbox.spawn(&["push", "-q", &target]);
-    wait_for("a part of the layer to go up", LIMIT, || {
+    wait_for("a part of the layer to go up", || {
         (recorder.body_bytes_up() > 6 * MEBIBYTE).then_some(())
     });
     kill(&mut child);

@@ -1,14 +1,14 @@
 //! `images` and `tag` over one small store, in docker's words and order.
 
-use crate::support::shelf::{NOTHING, Shelf, ZEROS, short};
+use crate::support::three_images::{NOTHING, ThreeImages, ZEROS, short};
 
 #[test]
 fn images_lists_the_newest_first_and_always_in_the_same_order() {
-    let shelf = Shelf::new();
+    let images = ThreeImages::new();
     for target in ["zz:1", "aa:2", "nginx:latest", "nginx:1.15"] {
-        shelf.rdock(&["tag", "HOST/team/nginx", target]).ok();
+        images.rdock(&["tag", "HOST/team/nginx", target]).ok();
     }
-    let (new, old, hello) = (short(&shelf.new), short(&shelf.old), short(&shelf.hello));
+    let (new, old, hello) = (short(&images.new), short(&images.old), short(&images.hello));
     let expected = [
         format!("HOST/hello:latest {hello}"),
         format!("HOST/team/nginx:latest {new}"),
@@ -19,54 +19,54 @@ fn images_lists_the_newest_first_and_always_in_the_same_order() {
         format!("HOST/team/nginx:1.14 {old}"),
     ];
     for _ in 0..5 {
-        assert_eq!(shelf.rows(&[]), expected);
+        assert_eq!(images.rows(&[]), expected);
     }
     let ids: Vec<String> = [hello, new, new, new, new, new, old]
         .map(|id| format!("{id}\n"))
         .to_vec();
     for flags in ["-q", "-aq", "-qa"] {
-        assert_eq!(shelf.rdock(&["images", flags]).ok().stdout, ids.concat());
+        assert_eq!(images.rdock(&["images", flags]).ok().stdout, ids.concat());
     }
-    let whole = shelf.rdock(&["image", "ls", "-q", "--no-trunc", "HOST/hello"]).ok();
-    assert_eq!(whole.stdout, format!("{}\n", shelf.hello.config_digest));
-    let digests = shelf.rdock(&["images", "--digests", "*/*/nginx"]).ok().stdout;
+    let whole = images.rdock(&["image", "ls", "-q", "--no-trunc", "HOST/hello"]).ok();
+    assert_eq!(whole.stdout, format!("{}\n", images.hello.config_digest));
+    let digests = images.rdock(&["images", "--digests", "*/*/nginx"]).ok().stdout;
     let line = digests.lines().nth(1).unwrap();
     assert!(
-        line.contains(&format!("   latest    {}   {new}   ", shelf.new.digest)),
+        line.contains(&format!("   latest    {}   {new}   ", images.new.digest)),
         "{digests}"
     );
-    let unknown = shelf.rdock(&["images", "--digests", "zz"]).ok().stdout;
+    let unknown = images.rdock(&["images", "--digests", "zz"]).ok().stdout;
     assert!(unknown.contains("1         <none>    "), "{unknown}");
 }
 
 #[test]
 fn images_takes_a_pattern_as_docker_does() {
-    let shelf = Shelf::new();
+    let images = ThreeImages::new();
     for (source, target) in [
         ("HOST/team/nginx", "nginx"),
         ("HOST/team/nginx", "nginx:1.15"),
         ("HOST/team/nginx:1.14", "nginx:1.14"),
     ] {
-        shelf.rdock(&["tag", source, target]).ok();
+        images.rdock(&["tag", source, target]).ok();
     }
-    let (new, old) = (short(&shelf.new), short(&shelf.old));
+    let (new, old) = (short(&images.new), short(&images.old));
     let all = [
         format!("nginx:1.15 {new}"),
         format!("nginx:latest {new}"),
         format!("nginx:1.14 {old}"),
     ];
     for pattern in ["nginx", "nginx:*", "*", "ngin?", "[mn]ginx"] {
-        assert_eq!(shelf.rows(&[pattern]), all, "{pattern}");
+        assert_eq!(images.rows(&[pattern]), all, "{pattern}");
     }
-    assert_eq!(shelf.rows(&["nginx:1.14"]), all[2..]);
-    assert_eq!(shelf.rows(&["docker.io/library/nginx"]), all);
-    assert_eq!(shelf.rows(&[""]).len(), 6);
+    assert_eq!(images.rows(&["nginx:1.14"]), all[2..]);
+    assert_eq!(images.rows(&["docker.io/library/nginx"]), all);
+    assert_eq!(images.rows(&[""]).len(), 6);
     let below = [
         format!("HOST/team/nginx:latest {new}"),
         format!("HOST/team/nginx:1.14 {old}"),
     ];
     for pattern in ["*/*/*", "HOST/*/*", "HOST/team/nginx"] {
-        assert_eq!(shelf.rows(&[pattern]), below, "{pattern}");
+        assert_eq!(images.rows(&[pattern]), below, "{pattern}");
     }
     for pattern in [
         "nosuch",
@@ -77,45 +77,45 @@ fn images_takes_a_pattern_as_docker_does() {
         new,
         &format!("nginx@{ZEROS}"),
     ] {
-        let run = shelf.rdock(&["images", pattern]).ok();
+        let run = images.rdock(&["images", pattern]).ok();
         assert_eq!((run.stdout.as_str(), run.stderr.as_str()), (NOTHING, ""), "{run}");
     }
-    let command = shelf.rdock(&["images", "ls"]).ok();
+    let command = images.rdock(&["images", "ls"]).ok();
     assert_eq!(command.stdout, NOTHING);
     assert_eq!(
         command.stderr,
         "\nNo images found matching \"ls\": did you mean \"rdock image ls\"?\n"
     );
-    shelf.fails(&["images", "["], "syntax error in pattern");
+    images.fails(&["images", "["], "syntax error in pattern");
 }
 
 #[test]
 fn tag_takes_any_way_to_say_which_image_and_moves_names_silently() {
-    let shelf = Shelf::new();
-    let (id, old) = (shelf.new.config_digest.clone(), short(&shelf.old).to_owned());
-    let by_digest = format!("HOST/team/nginx@{}", shelf.new.digest);
-    let prefix = format!("sha256:{}", short(&shelf.new));
+    let images = ThreeImages::new();
+    let (id, old) = (images.new.config_digest.clone(), short(&images.old).to_owned());
+    let by_digest = format!("HOST/team/nginx@{}", images.new.digest);
+    let prefix = format!("sha256:{}", short(&images.new));
     for source in [
         "HOST/team/nginx",
         &id,
         &id["sha256:".len()..],
-        short(&shelf.new),
+        short(&images.new),
         &prefix,
         &by_digest,
     ] {
-        let run = shelf.rdock(&["tag", source, "byid"]).ok();
+        let run = images.rdock(&["tag", source, "byid"]).ok();
         assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
-        assert_eq!(shelf.rows(&["byid"]), [format!("byid:latest {}", short(&shelf.new))]);
-        shelf.rdock(&["image", "tag", &old, "byid:latest"]).ok();
-        assert_eq!(shelf.rows(&["byid"]), [format!("byid:latest {old}")]);
+        assert_eq!(images.rows(&["byid"]), [format!("byid:latest {}", short(&images.new))]);
+        images.rdock(&["image", "tag", &old, "byid:latest"]).ok();
+        assert_eq!(images.rows(&["byid"]), [format!("byid:latest {old}")]);
     }
-    shelf.rdock(&["tag", "byid", "byid"]).ok();
+    images.rdock(&["tag", "byid", "byid"]).ok();
     // The hello image loses its only tag, and what is left of its name is the digest it was pulled by.
-    shelf.rdock(&["tag", "byid", "HOST/hello"]).ok();
+    images.rdock(&["tag", "byid", "HOST/hello"]).ok();
     assert!(
-        shelf
+        images
             .rows(&[])
-            .contains(&format!("HOST/hello:<none> {}", short(&shelf.hello)))
+            .contains(&format!("HOST/hello:<none> {}", short(&images.hello)))
     );
     for target in [
         "MyHost:5000/foo",
@@ -123,14 +123,14 @@ fn tag_takes_any_way_to_say_which_image_and_moves_names_silently() {
         "docker.io/foo",
         "index.docker.io/foo/bar:v2",
     ] {
-        shelf.rdock(&["tag", "byid", target]).ok();
+        images.rdock(&["tag", "byid", target]).ok();
     }
-    assert_eq!(shelf.rows(&["foo/bar:v2"]), [format!("foo/bar:v2 {old}")]);
+    assert_eq!(images.rows(&["foo/bar:v2"]), [format!("foo/bar:v2 {old}")]);
 }
 
 #[test]
 fn tag_refuses_what_docker_refuses_in_docker_s_words() {
-    let shelf = Shelf::new();
+    let images = ThreeImages::new();
     let hex = "a".repeat(64);
     let invalid =
         |name: &str, why: &str| format!("Error parsing reference: {name:?} is not a valid repository/tag: {why}");
@@ -189,7 +189,7 @@ fn tag_refuses_what_docker_refuses_in_docker_s_words() {
             ),
         ),
     ] {
-        shelf.fails(&["tag", source, target], &stderr);
+        images.fails(&["tag", source, target], &stderr);
     }
-    assert_eq!(shelf.rows(&[]).len(), 3);
+    assert_eq!(images.rows(&[]).len(), 3);
 }

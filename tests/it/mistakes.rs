@@ -320,7 +320,7 @@ fn an_argument_that_is_no_text_is_named() {
     for line in [&["tag", "a"][..], &["pull"], &["images", "--format"], &["images"]] {
         let mut command = sandbox.command(line);
         command.arg(std::ffi::OsStr::from_bytes(b"x\xff"));
-        let run = crate::support::process::finish(command, b"", crate::support::sandbox::LIMIT).fails(1);
+        let run = crate::support::process::finish(command, b"").fails(1);
         assert_eq!(run.stderr, "the argument \"x\u{fffd}\" is not valid UTF-8\n");
     }
 }

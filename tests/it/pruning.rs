@@ -13,7 +13,7 @@ use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
 /// A store with two images of one repository, of which the older has lost its tag, and one of another.
-struct Shelf {
+struct Setup {
     sandbox: Sandbox,
     recorder: Recorder,
     old: Built,
@@ -22,7 +22,7 @@ struct Shelf {
     _registry: Registry,
 }
 
-impl Shelf {
+impl Setup {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         let registry = Registry::open();
@@ -46,7 +46,7 @@ impl Shelf {
             sandbox.rdock(&["pull", "-q", &name]).ok();
         }
         // The older one is left with its digest alone, which docker takes for dangling.
-        let shelf = Self {
+        let setup = Self {
             sandbox,
             recorder,
             old,
@@ -54,8 +54,8 @@ impl Shelf {
             other,
             _registry: registry,
         };
-        assert_eq!(shelf.ids().len(), 3);
-        shelf
+        assert_eq!(setup.ids().len(), 3);
+        setup
     }
 
     fn ids(&self) -> Vec<String> {
@@ -95,40 +95,40 @@ fn reclaimed(run: &Run) -> f64 {
 
 #[test]
 fn prune_asks_in_docker_s_words_and_takes_only_what_is_dangling() {
-    let shelf = Shelf::new();
+    let setup = Setup::new();
     let question = "WARNING! This will remove all dangling images.\nAre you sure you want to continue? [y/N] ";
     for answer in ["n\n", "yes\n", "\n", ""] {
-        let run = shelf.sandbox.rdock_stdin(&["image", "prune"], answer).ok();
+        let run = setup.sandbox.rdock_stdin(&["image", "prune"], answer).ok();
         assert_eq!(run.stdout, question, "{run}");
     }
-    let all = shelf.sandbox.rdock_stdin(&["image", "prune", "-a"], "N\n").ok();
+    let all = setup.sandbox.rdock_stdin(&["image", "prune", "-a"], "N\n").ok();
     let asked = "WARNING! This will remove all images without at least one container associated to them.\n";
     assert!(all.stdout.starts_with(asked), "{all}");
-    assert_eq!(shelf.ids().len(), 3);
+    assert_eq!(setup.ids().len(), 3);
 
-    let before = shelf.size();
-    let run = shelf.sandbox.rdock_stdin(&["image", "prune"], "Y\n").ok();
-    let name = format!("{}/team/web@{}", shelf.recorder.host(), shelf.old.digest);
+    let before = setup.size();
+    let run = setup.sandbox.rdock_stdin(&["image", "prune"], "Y\n").ok();
+    let name = format!("{}/team/web@{}", setup.recorder.host(), setup.old.digest);
     let head = format!(
         "{question}Deleted Images:\nuntagged: {name}\ndeleted: {}\ndeleted: sha256:",
-        shelf.old.config_digest
+        setup.old.config_digest
     );
     assert!(run.stdout.starts_with(&head), "{run}");
     // The base layer is the other images' too: one chain ID goes, then a blank line.
     assert_eq!(run.stdout.matches("deleted: ").count(), 2, "{run}");
     assert!(run.stdout.contains("\n\nTotal reclaimed space: "), "{run}");
-    let freed = f64::from(u32::try_from(before - shelf.size()).unwrap());
+    let freed = f64::from(u32::try_from(before - setup.size()).unwrap());
     assert!((reclaimed(&run) - freed).abs() <= freed / 1000.0, "{freed}: {run}");
-    assert!(!shelf.blob(&shelf.old.layers[1].digest).exists() && shelf.blob(&shelf.old.layers[0].digest).exists());
-    let nothing = shelf.sandbox.rdock(&["image", "prune", "-f"]).ok();
+    assert!(!setup.blob(&setup.old.layers[1].digest).exists() && setup.blob(&setup.old.layers[0].digest).exists());
+    let nothing = setup.sandbox.rdock(&["image", "prune", "-f"]).ok();
     assert_eq!(nothing.stdout, "Total reclaimed space: 0B\n");
-    assert_eq!(shelf.ids().len(), 2);
+    assert_eq!(setup.ids().len(), 2);
 }
 
 #[test]
 fn filters_choose_what_prune_takes_and_system_prune_takes_leftovers_along() {
-    let shelf = Shelf::new();
-    let prune = |arguments: &[&str]| shelf.sandbox.rdock(&[&["image", "prune", "-f"], arguments].concat());
+    let setup = Setup::new();
+    let prune = |arguments: &[&str]| setup.sandbox.rdock(&[&["image", "prune", "-f"], arguments].concat());
     for kept in [
         ["--filter", "label=stage=new"],
         ["--filter", "until=2018-01-01T00:00:00Z"],
@@ -150,18 +150,18 @@ fn filters_choose_what_prune_takes_and_system_prune_takes_leftovers_along() {
     ])
     .ok();
     assert!(
-        run.stdout.contains(&format!("deleted: {}\n", shelf.new.config_digest)),
+        run.stdout.contains(&format!("deleted: {}\n", setup.new.config_digest)),
         "{run}"
     );
-    assert_eq!(shelf.ids().len(), 2);
+    assert_eq!(setup.ids().len(), 2);
 
-    let partial = shelf
+    let partial = setup
         .sandbox
         .store()
         .join("ingest")
         .join(format!("sha256-{}", "a".repeat(64)));
     fs::write(&partial, vec![b'x'; 5000]).unwrap();
-    let asked = shelf
+    let asked = setup
         .sandbox
         .rdock_stdin(&["system", "prune", "--filter", "label=stage=nosuch"], "")
         .ok();
@@ -170,20 +170,20 @@ fn filters_choose_what_prune_takes_and_system_prune_takes_leftovers_along() {
                     continue? [y/N] ";
     assert_eq!(asked.stdout, question);
     assert!(partial.exists());
-    let run = shelf
+    let run = setup
         .sandbox
         .rdock(&["system", "prune", "-f", "--volumes", "--filter", "label=stage=nosuch"])
         .ok();
     assert_eq!(run.stdout, "Total reclaimed space: 5kB\n", "{run}");
     assert!(!partial.exists());
-    let run = shelf.sandbox.rdock(&["system", "prune", "-af"]).ok();
+    let run = setup.sandbox.rdock(&["system", "prune", "-af"]).ok();
     assert!(
         run.stdout
-            .contains(&format!("deleted: {}\n", shelf.other.config_digest)),
+            .contains(&format!("deleted: {}\n", setup.other.config_digest)),
         "{run}"
     );
-    assert!(shelf.ids().is_empty());
-    assert_eq!(shelf.size(), 0);
+    assert!(setup.ids().is_empty());
+    assert_eq!(setup.size(), 0);
     let empty = Sandbox::new();
     assert_eq!(
         empty.rdock(&["system", "prune", "-af"]).ok().stdout,
@@ -198,24 +198,24 @@ fn filters_choose_what_prune_takes_and_system_prune_takes_leftovers_along() {
 
 #[test]
 fn check_names_a_damaged_blob_and_repair_lets_the_next_pull_fetch_it() {
-    let shelf = Shelf::new();
-    let sound = shelf.sandbox.rdock(&["system", "check"]).ok();
+    let setup = Setup::new();
+    let sound = setup.sandbox.rdock(&["system", "check"]).ok();
     assert!(
         sound.stdout.starts_with("Checked ") && sound.stdout.ends_with(": 0 faults\n"),
         "{sound}"
     );
-    let layer = &shelf.new.layers[1].digest;
-    let path = shelf.blob(layer);
+    let layer = &setup.new.layers[1].digest;
+    let path = setup.blob(layer);
     let mut bytes = fs::read(&path).unwrap();
     bytes[20] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let lost = &shelf.other.layers[1].digest;
-    fs::remove_file(shelf.blob(lost)).unwrap();
+    let lost = &setup.other.layers[1].digest;
+    fs::remove_file(setup.blob(lost)).unwrap();
 
-    let run = shelf.sandbox.rdock(&["system", "check"]).fails(1);
+    let run = setup.sandbox.rdock(&["system", "check"]).fails(1);
     let (web, other) = (
-        format!("{}/team/web", shelf.recorder.host()),
-        format!("{}/team/other", shelf.recorder.host()),
+        format!("{}/team/web", setup.recorder.host()),
+        format!("{}/team/other", setup.recorder.host()),
     );
     let named = |what: &str, digest: &str, name: &str| {
         let line = run
@@ -233,21 +233,21 @@ fn check_names_a_damaged_blob_and_repair_lets_the_next_pull_fetch_it() {
     assert!(run.stderr.starts_with("hint: run rdock system check --repair"), "{run}");
     assert!(path.exists(), "a check changes nothing");
 
-    shelf.sandbox.rdock(&["system", "check", "--repair"]).ok();
+    setup.sandbox.rdock(&["system", "check", "--repair"]).ok();
     assert!(!path.exists());
-    shelf.recorder.clear();
-    shelf.sandbox.rdock(&["pull", "-q", &web, &other]).ok();
-    assert_eq!(shelf.recorder.count(|request| request.is("GET", "/blobs/")), 2);
-    shelf.sandbox.rdock(&["system", "check"]).ok();
+    setup.recorder.clear();
+    setup.sandbox.rdock(&["pull", "-q", &web, &other]).ok();
+    assert_eq!(setup.recorder.count(|request| request.is("GET", "/blobs/")), 2);
+    setup.sandbox.rdock(&["system", "check"]).ok();
 
     // A manifest whose bytes changed is found as well, though its size is right.
-    let manifest = shelf.blob(&shelf.new.digest);
+    let manifest = setup.blob(&setup.new.digest);
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replacen("layer", "Layer", 1)).unwrap();
-    let run = shelf.sandbox.rdock(&["system", "check", "--repair"]).ok();
-    assert!(run.stdout.contains(&format!("damaged: {}", shelf.new.digest)), "{run}");
-    shelf.sandbox.rdock(&["pull", "-q", &web]).ok();
-    shelf.sandbox.rdock(&["system", "check"]).ok();
+    let run = setup.sandbox.rdock(&["system", "check", "--repair"]).ok();
+    assert!(run.stdout.contains(&format!("damaged: {}", setup.new.digest)), "{run}");
+    setup.sandbox.rdock(&["pull", "-q", &web]).ok();
+    setup.sandbox.rdock(&["system", "check"]).ok();
     assert_eq!(
         Sandbox::new().rdock(&["system", "check"]).ok().stdout,
         "Checked 0 blobs, 0B: 0 faults\n"

@@ -134,10 +134,10 @@ fn what_is_not_here_cannot_be_pushed() {
 fn a_registry_with_a_door_refuses_a_push_without_a_login() {
     let registry = Registry::open();
     let (sandbox, _, name) = with_image(&registry);
-    let door = Registry::htpasswd("alice", "s3cret-pw");
-    let target = format!("{}/x/web:v1", door.host());
+    let closed = Registry::htpasswd("alice", "s3cret-pw");
+    let target = format!("{}/x/web:v1", closed.host());
     sandbox.rdock(&["tag", &name, &target]).ok();
     let run = sandbox.rdock(&["push", &target]).fails(1);
-    let hint = format!("hint: {0} wants a login: rdock login {0}\n", door.host());
+    let hint = format!("hint: {0} wants a login: rdock login {0}\n", closed.host());
     assert_eq!(run.stderr, format!("no basic auth credentials\n{hint}"), "{run}");
 }

@@ -1,7 +1,5 @@
 //! What has arrived is never fetched again: after a cut, a stall, a kill or a ctrl-C.
 
-use std::time::Duration;
-
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;
@@ -25,7 +23,7 @@ impl Line {
     fn pull_and_stop(&self, bytes: u64, signal: rustix::process::Signal) {
         self.recorder.throttle(Some(40 << 20));
         let mut child = self.sandbox.spawn(&["pull", &self.name()]);
-        wait_for("the first part of the layer", Duration::from_secs(30), || {
+        wait_for("the first part of the layer", || {
             (self.recorder.body_bytes_down() >= bytes).then_some(())
         });
         let pid = rustix::process::Pid::from_child(&child);

@@ -13,7 +13,7 @@ use crate::support::line::Line;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 /// All of them end well.
 #[track_caller]
@@ -55,15 +55,13 @@ fn a_pull_goes_on_where_another_that_it_waited_for_was_killed() {
     let (recorder, layer) = (&line.recorder, &line.image.layers[0]);
     recorder.throttle(Some(1 << 20));
     let mut first = line.sandbox.spawn(&["pull", &line.name()]);
-    wait_for("a good part of the layer", LIMIT, || {
+    wait_for("a good part of the layer", || {
         (recorder.body_bytes_down() > 512 << 10).then_some(())
     });
     let mut second = line.sandbox.spawn(&["pull", &line.name()]);
     let manifests = |recorder: &Recorder| recorder.count(|request| request.path.contains("/manifests/"));
     let before = manifests(recorder);
-    wait_for("the second pull", LIMIT, || {
-        (manifests(recorder) > before).then_some(())
-    });
+    wait_for("the second pull", || (manifests(recorder) > before).then_some(()));
     first.kill().unwrap();
     first.wait().unwrap();
     recorder.throttle(None);
@@ -194,7 +192,7 @@ fn a_lock_that_is_waited_for_is_told_with_its_holder_and_timeout_ends_the_wait()
     let lock = fs::File::open(&path).unwrap();
     lock.lock().unwrap();
     fs::remove_file(line.sandbox.store().join("index.json")).unwrap();
-    let pull = ["pull", "--timeout", "2s", &line.tagged()];
+    let pull = ["pull", "--timeout", "8s", &line.tagged()];
     let run = line.sandbox.rdock(&pull).fails(1);
     let (path, process) = (path.display(), std::process::id());
     let told = run.stderr.lines().find(|told| told.starts_with("Waiting for "));

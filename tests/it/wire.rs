@@ -4,21 +4,23 @@ mod attacks;
 mod certificates;
 mod costs;
 mod debugging;
-mod floods;
-mod lies;
+mod endless_answers;
+mod false_answers;
 mod lists;
+mod login_walls;
 mod logins;
 mod mirrors;
-mod oddities;
+mod odd_answers;
+mod odd_servers;
+mod proxies;
 mod realms;
 mod redirects;
 mod refused_manifests;
 mod reports;
 mod retries;
-mod strangers;
+mod searches;
 mod tokens;
 mod trust;
-mod walls;
 
 use std::fs;
 

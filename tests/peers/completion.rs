@@ -11,7 +11,7 @@ use crate::support::image::Image;
 use crate::support::process::write_program;
 use crate::support::registry::Registry;
 use crate::support::runtime::wait_for;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
 /// A home with an image under one name, two hosts in config.json, and on its `PATH` an rdock that completes and notes
@@ -59,7 +59,7 @@ fn type_and_see(shell: &[&str], load: &str) {
     for (typed, called) in typed_and_called {
         terminal.send(&format!("rdock {typed}\t\r"));
         expected.push(called.to_owned());
-        wait_for(&format!("the call of {called}"), LIMIT, || {
+        wait_for(&format!("the call of {called}"), || {
             let calls = fs::read_to_string(sandbox.home().join("calls")).unwrap_or_default();
             (calls.lines().count() == expected.len()).then_some(())
         });

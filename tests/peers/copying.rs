@@ -285,9 +285,9 @@ fn a_copy_whose_source_falls_silent_reconnects_and_goes_on() {
     scene
         .copy(&[
             "--stall-timeout",
-            "300ms",
+            "2s",
             "--timeout",
-            "25s",
+            "250s",
             "FROM/team/big:1",
             "TO/team/big:1",
         ])
@@ -333,7 +333,7 @@ fn a_dry_run_tells_the_bytes_and_writes_nothing() {
 #[test]
 fn what_does_not_fit_together_is_refused_before_anything_moves() {
     let scene = Scene::new();
-    let zeros = crate::support::shelf::ZEROS;
+    let zeros = crate::support::three_images::ZEROS;
     let other = format!("TO/app@{zeros}");
     for (arguments, words) in [
         (

@@ -4,20 +4,20 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::bench::{Bench, image, state_of};
+use crate::support::archive_maker::{ArchiveMaker, image, state_of};
 use crate::support::docker_engine::DockerEngine;
 use crate::support::layer::{Layer, Packing, digest};
 use crate::support::sandbox::Sandbox;
 
 #[test]
 fn a_root_file_system_becomes_an_image_however_it_is_packed() {
-    let bench = Bench::new();
-    let sandbox = &bench.sandbox;
+    let maker = ArchiveMaker::new();
+    let sandbox = &maker.sandbox;
     let tar = Layer::files(3, 3000).pack(Packing::Plain);
     let crate::support::layer::Bytes::Memory(bytes) = tar.bytes else {
         unreachable!()
     };
-    let plain = bench.path("root.tar");
+    let plain = maker.path("root.tar");
     fs::write(&plain, &bytes).unwrap();
     let plain = plain.to_str().unwrap();
     for (number, program) in ["cat", "gzip", "zstd", "xz", "bzip2"].iter().enumerate() {
@@ -60,7 +60,7 @@ fn a_root_file_system_becomes_an_image_however_it_is_packed() {
     );
     assert_eq!(config["rootfs"]["diff_ids"], json!([digest(&bytes)]));
 
-    let archive = bench.save("root.tar.saved", &["root/fs:0", "changed:latest"]);
+    let archive = maker.save("root.tar.saved", &["root/fs:0", "changed:latest"]);
     let engine = DockerEngine::shared();
     engine.docker(&["load", "-i", &archive]).ok();
     assert_eq!(engine.docker(&["inspect", "-f", "{{.Id}}", "changed"]).ok().stdout, id);
@@ -76,18 +76,18 @@ fn a_root_file_system_becomes_an_image_however_it_is_packed() {
 
 #[test]
 fn what_docker_saved_long_ago_gets_the_manifest_of_the_image_that_is_here_already() {
-    let bench = Bench::new();
-    let built = bench.stock("app/known:1", &image(9));
-    let ours = bench.save("ours.tar", &["app/known:1"]);
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("app/known:1", &image(9));
+    let ours = maker.save("ours.tar", &["app/known:1"]);
     let engine = DockerEngine::shared();
     engine.docker(&["load", "-i", &ours]).ok();
-    let theirs = bench.path("theirs.tar");
+    let theirs = maker.path("theirs.tar");
     engine
         .docker(&["save", "-o", theirs.to_str().unwrap(), "app/known:1"])
         .ok();
-    let before = state_of(&bench.sandbox.store());
-    bench.sandbox.rdock(&["load", "-i", theirs.to_str().unwrap()]).ok();
-    assert_eq!(state_of(&bench.sandbox.store()), before);
+    let before = state_of(&maker.sandbox.store());
+    maker.sandbox.rdock(&["load", "-i", theirs.to_str().unwrap()]).ok();
+    assert_eq!(state_of(&maker.sandbox.store()), before);
     let far = Sandbox::new();
     far.rdock(&["load", "-i", theirs.to_str().unwrap()]).ok();
     let index = fs::read_to_string(far.store().join("index.json")).unwrap();

@@ -1,6 +1,6 @@
 //! Archives go both ways between rdock, docker, podman and skopeo.
 
-use crate::support::bench::{Bench, image, state_of};
+use crate::support::archive_maker::{ArchiveMaker, image, state_of};
 use crate::support::docker_engine::DockerEngine;
 use crate::support::index::Index;
 use crate::support::layer;
@@ -16,24 +16,24 @@ fn said(names: &[impl std::fmt::Display]) -> String {
 
 #[test]
 fn pull_save_load_tag_push_keeps_the_digest_byte_for_byte() {
-    let (bench, registry) = (Bench::new(), Registry::open());
+    let (maker, registry) = (ArchiveMaker::new(), Registry::open());
     let host = registry.host();
     let built = [
-        image(11).write(&bench.path("oci")),
-        image(12).docker().write(&bench.path("docker")),
-        image(13).zstd().write(&bench.path("zstd")),
+        image(11).write(&maker.path("oci")),
+        image(12).docker().write(&maker.path("docker")),
+        image(13).zstd().write(&maker.path("zstd")),
         image(14)
             .uncompressed()
             .annotations(serde_json::json!({"a": "b"}))
-            .write(&bench.path("plain")),
+            .write(&maker.path("plain")),
     ];
     let name = |n: usize| format!("{host}/team/app{n}:1");
     for (n, image) in built.iter().enumerate() {
         registry.push(&format!("team/app{n}"), "1", image);
-        bench.sandbox.rdock(&["pull", "-q", &name(n)]).ok();
+        maker.sandbox.rdock(&["pull", "-q", &name(n)]).ok();
     }
     let names: Vec<String> = (0..built.len()).map(name).collect();
-    let archive = bench.save("all.tar", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let archive = maker.save("all.tar", &names.iter().map(String::as_str).collect::<Vec<_>>());
 
     let far = Sandbox::new();
     let loaded = far.rdock(&["load", "-i", &archive]).ok();
@@ -50,12 +50,12 @@ fn pull_save_load_tag_push_keeps_the_digest_byte_for_byte() {
 
 #[test]
 fn docker_podman_and_skopeo_read_what_rdock_saved() {
-    let bench = Bench::new();
-    let oci = bench.stock("arch/oci:1", &image(21));
-    let docker = bench.stock("arch/docker:1", &image(22).docker());
-    let multi = Index::multi_platform().write(&bench.path("multi"));
-    bench.adopt("arch/multi:1", &multi);
-    let archive = bench.save("a.tar", &["arch/oci:1", "arch/docker:1", "arch/multi:1"]);
+    let maker = ArchiveMaker::new();
+    let oci = maker.stock("arch/oci:1", &image(21));
+    let docker = maker.stock("arch/docker:1", &image(22).docker());
+    let multi = Index::multi_platform().write(&maker.path("multi"));
+    maker.adopt("arch/multi:1", &multi);
+    let archive = maker.save("a.tar", &["arch/oci:1", "arch/docker:1", "arch/multi:1"]);
     let names = ["arch/oci:1", "arch/docker:1", "arch/multi:1"];
     let ids = [
         &oci.config_digest,
@@ -76,7 +76,7 @@ fn docker_podman_and_skopeo_read_what_rdock_saved() {
             .podman(&["inspect", "-f", "{{.Id}}", &format!("localhost/{name}")])
             .ok();
         assert_eq!(format!("sha256:{}", seen.stdout.trim()), *id);
-        let target = bench.path("from-docker-archive");
+        let target = maker.path("from-docker-archive");
         skopeo::copy_as_is(
             &format!("docker-archive:{archive}:{name}"),
             &format!("dir:{}", target.display()),
@@ -85,9 +85,9 @@ fn docker_podman_and_skopeo_read_what_rdock_saved() {
         std::fs::remove_dir_all(target).unwrap();
     }
     // One image in an archive needs no name.
-    let single = bench.save("single.tar", &["arch/oci:1"]);
+    let single = maker.save("single.tar", &["arch/oci:1"]);
     for place in [format!("oci-archive:{single}"), format!("oci-archive:{single}:1")] {
-        let target = bench.path("from-oci-archive");
+        let target = maker.path("from-oci-archive");
         skopeo::copy(&place, &format!("dir:{}", target.display()));
         let manifest = std::fs::read(target.join("manifest.json")).unwrap();
         assert_eq!(layer::digest(&manifest), oci.digest);
@@ -96,25 +96,25 @@ fn docker_podman_and_skopeo_read_what_rdock_saved() {
 
 #[test]
 fn rdock_loads_what_docker_podman_and_skopeo_saved() {
-    let bench = Bench::new();
-    let first = bench.stock("theirs/first:1", &image(31));
+    let maker = ArchiveMaker::new();
+    let first = maker.stock("theirs/first:1", &image(31));
     // The same layer twice: docker saves a link for it.
-    let second = bench.stock(
+    let second = maker.stock(
         "theirs/second:1",
         &image(32).layer(crate::support::layer::Layer::text("etc/seed", "32")),
     );
-    let ours = bench.save("ours.tar", &["theirs/first:1", "theirs/second:1"]);
+    let ours = maker.save("ours.tar", &["theirs/first:1", "theirs/second:1"]);
     let engine = DockerEngine::shared();
     engine.docker(&["load", "-i", &ours]).ok();
     let podman = Podman::new();
     podman.podman(&["load", "-q", "-i", &ours]).ok();
-    let path = |name: &str| bench.path(name).to_str().unwrap().to_owned();
+    let path = |name: &str| maker.path(name).to_str().unwrap().to_owned();
     let docker = path("docker.tar");
     engine
         .docker(&["save", "-o", &docker, "theirs/first:1", "theirs/second:1"])
         .ok();
     // The same layer on top of another one is a link in docker's archives.
-    assert!(bench.sandbox.run("tar", &["tvf", &docker]).ok().stdout.contains(" -> "));
+    assert!(maker.sandbox.run("tar", &["tvf", &docker]).ok().stdout.contains(" -> "));
     let (docker_archive, oci_archive) = (path("podman-docker.tar"), path("podman-oci.tar"));
     for (format, file) in [("docker-archive", &docker_archive), ("oci-archive", &oci_archive)] {
         podman
@@ -169,12 +169,12 @@ fn rdock_loads_what_docker_podman_and_skopeo_saved() {
 
 #[test]
 fn what_docker_saved_is_pushed_by_rdock_and_pulled_by_docker_as_the_same_image() {
-    let (bench, registry) = (Bench::new(), Registry::open());
-    let built = bench.stock("theirs/app:1", &image(33));
-    let ours = bench.save("ours.tar", &["theirs/app:1"]);
+    let (maker, registry) = (ArchiveMaker::new(), Registry::open());
+    let built = maker.stock("theirs/app:1", &image(33));
+    let ours = maker.save("ours.tar", &["theirs/app:1"]);
     let engine = DockerEngine::shared();
     engine.docker(&["load", "-i", &ours]).ok();
-    let theirs = bench.path("theirs.tar");
+    let theirs = maker.path("theirs.tar");
     engine
         .docker(&["save", "-o", theirs.to_str().unwrap(), "theirs/app:1"])
         .ok();

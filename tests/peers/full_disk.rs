@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::bench::{Bench, image, state_of};
+use crate::support::archive_maker::{ArchiveMaker, image, state_of};
 use crate::support::disk::Disk;
 use crate::support::image::Image;
 use crate::support::layer::{Layer, noise};
@@ -12,13 +12,14 @@ use crate::support::serve::Serve;
 
 #[test]
 fn a_full_disk_is_said_and_nothing_is_left_of_the_load_or_the_save() {
-    let bench = Bench::new();
-    let built = bench.stock("big:1", &Image::new().layer(Layer::seeded(63, 2, 3 << 20)));
-    let archive = bench.save("big.tar", &["big:1"]);
-    let at = bench.path("disk");
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("big:1", &Image::new().layer(Layer::seeded(63, 2, 3 << 20)));
+    let archive = maker.save("big.tar", &["big:1"]);
+    let at = maker.path("disk");
     let disk = Disk::mount(&at, "5m");
     let far = Sandbox::new().env("RDOCK_HOME", at.join("store"));
-    far.rdock_stdin(&["load", "-q"], Bench::new_archive(&image(64))).ok();
+    far.rdock_stdin(&["load", "-q"], ArchiveMaker::new_archive(&image(64)))
+        .ok();
     let before = state_of(&at.join("store"));
     for arguments in [
         &["load", "-i", &archive][..],
@@ -46,7 +47,7 @@ fn a_full_disk_is_said_and_nothing_is_left_of_the_load_or_the_save() {
         assert_eq!(blobs(&state_of(&at.join("store")))[..], blobs(&before)[..]);
     }
     let target = at.join("out.tar");
-    let run = bench
+    let run = maker
         .sandbox
         .rdock(&["save", "-o", target.to_str().unwrap(), "big:1"])
         .fails(1);
@@ -64,7 +65,7 @@ fn a_full_disk_is_said_and_nothing_is_left_of_the_load_or_the_save() {
     assert!(run.stderr.contains(&hint(&at)), "{run}");
     let layout = at.join("layout");
     let to = format!("oci:{}", layout.display());
-    let run = bench.sandbox.rdock(&["copy", "rdock-store:big:1", &to]).fails(1);
+    let run = maker.sandbox.rdock(&["copy", "rdock-store:big:1", &to]).fails(1);
     assert!(run.stderr.contains(&hint(&layout)), "{run}");
     fs::remove_dir_all(layout).unwrap();
     let left: Vec<_> = fs::read_dir(disk.path())

@@ -21,7 +21,6 @@ mod housekeeping;
 mod interop;
 #[path = "../it/kills.rs"]
 mod kills;
-mod laboratory;
 #[path = "../it/login.rs"]
 mod login;
 mod manifest_lists;
@@ -34,8 +33,9 @@ mod replay;
 mod serve_clients;
 mod sizes;
 mod store_faults;
-mod story;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests without peers use the rest")]
 mod support;
+mod support_tests;
+mod tutorial;
 mod uploads;

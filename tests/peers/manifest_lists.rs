@@ -12,14 +12,14 @@ use crate::support::sandbox::Sandbox;
 use crate::support::skopeo::inspect_raw;
 
 /// A registry with images of several platforms in two repositories, and a home.
-struct Bench {
+struct Setup {
     sandbox: Sandbox,
     registry: Registry,
     amd64: Built,
     arm64: Built,
 }
 
-impl Bench {
+impl Setup {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         let registry = Registry::open();
@@ -85,7 +85,7 @@ impl Bench {
 
 #[test]
 fn every_step_of_a_list_is_docker_s_word_for_word() {
-    let bench = Bench::new();
+    let setup = Setup::new();
     let list = "HOST/team/list:1";
     let steps = [
         format!("create --insecure {list} HOST/team/app:amd64 HOST/other/app:arm64"),
@@ -117,85 +117,85 @@ fn every_step_of_a_list_is_docker_s_word_for_word() {
         "rm elsewhere.example/x".to_owned(),
     ];
     for step in &steps {
-        let before = bench.lists();
-        let docker = bench.docker(step);
-        let by_docker: Vec<String> = bench.lists().into_iter().map(|(path, _)| path).collect();
+        let before = setup.lists();
+        let docker = setup.docker(step);
+        let by_docker: Vec<String> = setup.lists().into_iter().map(|(path, _)| path).collect();
         // The same step from the same state.
-        let _ = fs::remove_dir_all(bench.folder());
+        let _ = fs::remove_dir_all(setup.folder());
         for (path, text) in &before {
             fs::create_dir_all(PathBuf::from(path).parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let rdock = bench.rdock(step);
+        let rdock = setup.rdock(step);
         assert_eq!(
             (&rdock.stdout, rdock.code),
             (&docker.stdout, docker.code),
             "{rdock}\n{docker}"
         );
         assert_eq!(rdock.stderr, docker.stderr, "{rdock}");
-        let by_rdock: Vec<String> = bench.lists().into_iter().map(|(path, _)| path).collect();
+        let by_rdock: Vec<String> = setup.lists().into_iter().map(|(path, _)| path).collect();
         assert_eq!(by_rdock, by_docker, "{step}");
     }
 }
 
 #[test]
 fn docker_and_rdock_work_on_one_list_in_turns() {
-    let bench = Bench::new();
-    bench
+    let setup = Setup::new();
+    setup
         .docker("create --insecure HOST/team/list HOST/team/app:amd64")
         .ok();
-    bench.rdock("create --amend HOST/team/list HOST/other/app:arm64").ok();
-    bench
+    setup.rdock("create --amend HOST/team/list HOST/other/app:arm64").ok();
+    setup
         .docker("annotate HOST/team/list HOST/other/app:arm64 --variant v9")
         .ok();
-    bench
+    setup
         .rdock("annotate HOST/team/list HOST/team/app:amd64 --os-version 6")
         .ok();
-    let listed = bench.rdock("inspect HOST/team/list").ok();
-    assert_eq!(listed.stdout, bench.docker("inspect HOST/team/list").ok().stdout);
-    let pushed = bench.rdock("push HOST/team/list").ok();
-    let pulled = inspect_raw(&format!("docker://{}", bench.name("team/list:latest")));
+    let listed = setup.rdock("inspect HOST/team/list").ok();
+    assert_eq!(listed.stdout, setup.docker("inspect HOST/team/list").ok().stdout);
+    let pushed = setup.rdock("push HOST/team/list").ok();
+    let pulled = inspect_raw(&format!("docker://{}", setup.name("team/list:latest")));
     assert_eq!(String::from_utf8(pulled).unwrap() + "\n", listed.stdout, "{pushed}");
     assert_eq!(
-        bench.docker("push --insecure HOST/team/list").ok().stdout,
+        setup.docker("push --insecure HOST/team/list").ok().stdout,
         pushed.stdout
     );
     // The image of the other repository came over, whole.
-    let arm64 = format!("docker://{}@{}", bench.name("team/list"), bench.arm64.digest);
-    assert_eq!(inspect_raw(&arm64), bench.arm64.manifest);
-    let run = bench
+    let arm64 = format!("docker://{}@{}", setup.name("team/list"), setup.arm64.digest);
+    assert_eq!(inspect_raw(&arm64), setup.arm64.manifest);
+    let run = setup
         .sandbox
-        .rdock(&["pull", "--platform", "linux/amd64", &bench.name("team/list")])
+        .rdock(&["pull", "--platform", "linux/amd64", &setup.name("team/list")])
         .ok();
     assert!(run.stdout.contains("Status: Downloaded newer image"), "{run}");
-    assert!(bench.registry.log().contains("mount="), "blobs are mounted, not sent");
+    assert!(setup.registry.log().contains("mount="), "blobs are mounted, not sent");
 
     // What an old docker has not kept is fetched again.
-    for (path, text) in bench.lists() {
+    for (path, text) in setup.lists() {
         let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
         old.as_object_mut().unwrap().remove("Raw");
         fs::write(path, old.to_string()).unwrap();
     }
-    assert_eq!(bench.rdock("push HOST/team/list").ok().stdout, pushed.stdout);
-    let verbose = bench.rdock("inspect -v HOST/team/list").ok();
+    assert_eq!(setup.rdock("push HOST/team/list").ok().stdout, pushed.stdout);
+    let verbose = setup.rdock("inspect -v HOST/team/list").ok();
     assert!(verbose.stdout.contains("\t\t\"Raw\": \""), "{verbose}");
 
-    let broken = bench.lists()[0].0.clone();
+    let broken = setup.lists()[0].0.clone();
     fs::write(&broken, "{").unwrap();
-    let run = bench.rdock("push HOST/team/list").fails(1);
+    let run = setup.rdock("push HOST/team/list").fails(1);
     assert!(run.stderr.starts_with(&format!("{broken} cannot be used: ")), "{run}");
-    let two = bench.rdock("rm HOST/team/list nosuch:1 nosuch:2").fails(1);
+    let two = setup.rdock("rm HOST/team/list nosuch:1 nosuch:2").fails(1);
     let words = "No such manifest: docker.io/library/nosuch:1\nNo such manifest: docker.io/library/nosuch:2\n";
     assert_eq!(two.stderr, words, "{two}");
-    assert!(bench.lists().is_empty());
+    assert!(setup.lists().is_empty());
 }
 
 #[test]
 fn inspect_shows_an_index_of_any_sort_as_docker_28_does() {
-    let bench = Bench::new();
-    let index = Index::multi_platform().write(&bench.sandbox.root().join("index"));
-    bench.registry.push("team/oci", "latest", &index);
-    let plain = bench.rdock("inspect HOST/team/oci").ok();
+    let setup = Setup::new();
+    let index = Index::multi_platform().write(&setup.sandbox.root().join("index"));
+    setup.registry.push("team/oci", "latest", &index);
+    let plain = setup.rdock("inspect HOST/team/oci").ok();
     let document: serde_json::Value = serde_json::from_str(&plain.stdout).unwrap();
     assert_eq!(document["mediaType"], "application/vnd.oci.image.index.v1+json");
     let digests = document["manifests"]
@@ -217,10 +217,10 @@ fn inspect_shows_an_index_of_any_sort_as_docker_28_does() {
     );
     assert!(plain.stdout.contains(&member), "{plain}");
 
-    let verbose = bench.rdock("inspect -v HOST/team/oci").ok();
+    let verbose = setup.rdock("inspect -v HOST/team/oci").ok();
     let ref_line = format!(
         "\n\t\t\"Ref\": \"{}:latest@{}\",\n",
-        bench.name("team/oci"),
+        setup.name("team/oci"),
         arm64.digest
     );
     assert!(verbose.stdout.contains(&ref_line), "{verbose}");
@@ -230,42 +230,42 @@ fn inspect_shows_an_index_of_any_sort_as_docker_28_does() {
         assert_eq!(member["OCIManifest"], manifest);
         assert_eq!(member["Descriptor"]["size"], child.manifest.len());
     }
-    let image = bench.rdock("inspect -v HOST/team/app:amd64").ok();
+    let image = setup.rdock("inspect -v HOST/team/app:amd64").ok();
     let document: serde_json::Value = serde_json::from_str(&image.stdout).unwrap();
-    assert_eq!(document["Descriptor"]["digest"], bench.amd64.digest);
+    assert_eq!(document["Descriptor"]["digest"], setup.amd64.digest);
     assert_eq!(document["Descriptor"]["platform"]["architecture"], "amd64");
     assert!(image.stdout.starts_with("{\n\t\"Ref\": \""), "{image}");
 
     let closed = free_port();
-    let run = bench.rdock(&format!("inspect 127.0.0.1:{closed}/x")).fails(1);
+    let run = setup.rdock(&format!("inspect 127.0.0.1:{closed}/x")).fails(1);
     let words = "failed to configure transport: error pinging v2 registry: Get \"http";
     assert!(run.stderr.starts_with(words), "{run}");
 }
 
 #[test]
 fn an_amended_list_takes_an_image_as_it_is_now_and_says_so() {
-    let bench = Bench::new();
-    bench.rdock("create HOST/team/list:1 HOST/team/app:amd64").ok();
-    bench
+    let setup = Setup::new();
+    setup.rdock("create HOST/team/list:1 HOST/team/app:amd64").ok();
+    setup
         .rdock("annotate HOST/team/list:1 HOST/team/app:amd64 --os-version 7")
         .ok();
-    let unchanged = bench.rdock("create --amend HOST/team/list:1 HOST/team/app:amd64").ok();
+    let unchanged = setup.rdock("create --amend HOST/team/list:1 HOST/team/app:amd64").ok();
     assert_eq!(unchanged.stderr, "");
     let rebuilt = Image::new()
         .docker()
         .layer(Layer::seeded(9, 2, 500))
         .platform("linux/amd64");
-    let rebuilt = rebuilt.write(&bench.sandbox.root().join("rebuilt"));
-    bench.registry.push("team/app", "amd64", &rebuilt);
-    let amended = bench.rdock("create --amend HOST/team/list:1 HOST/team/app:amd64").ok();
-    let (old, new) = (&bench.amd64.digest, &rebuilt.digest);
+    let rebuilt = rebuilt.write(&setup.sandbox.root().join("rebuilt"));
+    setup.registry.push("team/app", "amd64", &rebuilt);
+    let amended = setup.rdock("create --amend HOST/team/list:1 HOST/team/app:amd64").ok();
+    let (old, new) = (&setup.amd64.digest, &rebuilt.digest);
     assert!(amended.stderr.starts_with("WARNING: "), "{amended}");
     assert!(
         amended.stderr.contains(&format!("takes {new} instead of {old}")),
         "{amended}"
     );
-    bench.rdock("push HOST/team/list:1").ok();
-    let list = bench.rdock("inspect HOST/team/list:1").ok();
+    setup.rdock("push HOST/team/list:1").ok();
+    let list = setup.rdock("inspect HOST/team/list:1").ok();
     assert!(
         list.stdout.contains(new.as_str()) && !list.stdout.contains(old.as_str()),
         "{list}"

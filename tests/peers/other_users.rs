@@ -7,7 +7,7 @@ use crate::config_file::{config, files, write_config};
 use crate::login::{bare_sandbox, config_of_alice};
 use crate::support::process::write_program;
 use crate::support::registry::Registry;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 #[test]
 fn a_user_who_may_only_read_the_folder_keeps_what_is_in_it() {
@@ -26,7 +26,7 @@ fn a_user_who_may_only_read_the_folder_keeps_what_is_in_it() {
     );
     command.arg(program);
     command.args(["login", "-u", "alice", "--password-stdin", &registry.host()]);
-    let run = crate::support::process::finish(command, b"s3cret-pw", LIMIT).fails(1);
+    let run = crate::support::process::finish(command, b"s3cret-pw").fails(1);
     assert!(
         run.stderr.starts_with("Error saving credentials: cannot write "),
         "{run}"

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::support::bench::{Bench, image};
+use crate::support::archive_maker::{ArchiveMaker, image};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;
@@ -217,15 +217,16 @@ fn a_power_cut_while_a_pull_is_under_way_costs_a_pull_at_most() {
 
 #[test]
 fn what_exists_nowhere_else_outlasts_a_power_cut() {
-    let bench = Bench::new();
+    let maker = ArchiveMaker::new();
     let mut far = Sandbox::new();
     let Some(disk) = PowerDisk::new(&far) else { return };
     far.set_env("RDOCK_HOME", disk.store());
-    far.rdock_stdin(&["load", "-q"], Bench::new_archive(&image(64))).ok();
+    far.rdock_stdin(&["load", "-q"], ArchiveMaker::new_archive(&image(64)))
+        .ok();
     let loaded = disk.cut(0);
     let served = disk.mounted.0.join("served");
     let serve = Serve::over(&served, &[]);
-    let built = bench.stock("app:1", &Image::new().layer(Layer::seeded(9, 2, 700_000)));
+    let built = maker.stock("app:1", &Image::new().layer(Layer::seeded(9, 2, 700_000)));
     serve.push("team/app", "1", &built);
     let pushed = disk.cut(1);
     let alone = serve.put_blob("team/app", b"a blob of its own");

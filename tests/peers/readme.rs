@@ -11,7 +11,7 @@ use crate::support::internet::Internet;
 use crate::support::process;
 use crate::support::recorder::Recorder;
 use crate::support::registry::Registry;
-use crate::support::sandbox::{LIMIT, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 use crate::support::terminal::Terminal;
 
@@ -76,7 +76,7 @@ fn the_ci_recipe_of_the_readme_runs() {
     shell
         .env("REGISTRY_USER", "alice")
         .env("REGISTRY_PASSWORD", "s3cret-pw");
-    let run = process::finish(shell, script.as_bytes(), LIMIT).ok();
+    let run = process::finish(shell, script.as_bytes()).ok();
     assert_eq!(
         run.stdout,
         "Login Succeeded\nregistry.example.com/team/base:1\nregistry.example.com/team/app:1\n\

@@ -9,46 +9,46 @@
 mod canon;
 mod help;
 mod images;
-mod lab;
 mod made;
 mod namespace;
+mod servers;
 mod session;
 mod settle;
-mod stage;
+mod surroundings;
 mod transcript;
 
 use canon::Canon;
-use lab::Lab;
+use servers::Servers;
 use session::Session;
 use transcript::Transcript;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/transcripts");
 
-/// Replays a transcript in a namespace of its own. `test` is the calling test's name; `fill` adds to the laboratory.
-fn replay(test: &str, name: &str, fill: impl Fn(&mut Lab, &mut Canon)) {
+/// Replays a transcript in a namespace of its own. `test` is the calling test's name; `fill` adds to the servers.
+fn replay(test: &str, name: &str, fill: impl Fn(&mut Servers, &mut Canon)) {
     if !namespace::is_inside() {
         return namespace::run_inside(&format!("replay::{test}"));
     }
     let root = namespace::folder();
     namespace::start_name_server();
-    let mut lab = Lab::start(&root);
-    let mut session = Session::open(name, &root, &lab.trusted);
-    fill(&mut lab, &mut session.canon);
+    let mut servers = Servers::start(&root);
+    let mut session = Session::open(name, &root, &servers.trusted);
+    fill(&mut servers, &mut session.canon);
     session.play();
 }
 
 #[test]
 fn the_story_replays() {
-    replay("the_story_replays", "01-seed-story", |lab, _| {
+    replay("the_story_replays", "01-seed-story", |servers, _| {
         // Any image will do: it is only listed.
-        lab.put("team/big:latest", "hello");
+        servers.put("team/big:latest", "hello");
     });
 }
 
 #[test]
 fn pulling_replays() {
-    replay("pulling_replays", "02-pull", |lab, _| {
-        lab.put("corrupt/x:latest", "nginx");
+    replay("pulling_replays", "02-pull", |servers, _| {
+        servers.put("corrupt/x:latest", "nginx");
     });
 }
 
@@ -69,21 +69,21 @@ fn searching_replays() {
 
 #[test]
 fn listing_replays() {
-    replay("listing_replays", "06-images", |lab, canon| {
-        add_made(lab, canon, "06-images");
+    replay("listing_replays", "06-images", |servers, canon| {
+        add_made(servers, canon, "06-images");
     });
 }
 
 #[test]
 fn removing_replays() {
-    replay("removing_replays", "07-rmi", |lab, canon| {
-        add_made(lab, canon, "07-rmi");
+    replay("removing_replays", "07-rmi", |servers, canon| {
+        add_made(servers, canon, "07-rmi");
     });
 }
 
 /// Adds the images that were made for this session alone.
-fn add_made(lab: &Lab, canon: &mut Canon, name: &str) {
-    for (here, recorded) in lab.put_made(&namespace::folder().join("made"), &Transcript::read(name)) {
+fn add_made(servers: &Servers, canon: &mut Canon, name: &str) {
+    for (here, recorded) in servers.put_made(&namespace::folder().join("made"), &Transcript::read(name)) {
         canon.know_id(&here, &recorded);
     }
 }
@@ -114,24 +114,24 @@ fn references_replay() {
 
 #[test]
 fn bars_replay() {
-    replay("bars_replay", "12-progress-tty", |lab, canon| {
-        lab.open_empty("127.0.0.1:5112");
-        lab.open_empty("127.0.0.1:5113");
-        canon.know(&lab.put_big());
+    replay("bars_replay", "12-progress-tty", |servers, canon| {
+        servers.open_empty("127.0.0.1:5112");
+        servers.open_empty("127.0.0.1:5113");
+        canon.know(&servers.put_big());
     });
 }
 
 #[test]
 fn a_corrupt_blob_replays() {
-    replay("a_corrupt_blob_replays", "13-corrupt-blob", |lab, _| {
-        lab.put("corrupt/x:latest", "nginx");
+    replay("a_corrupt_blob_replays", "13-corrupt-blob", |servers, _| {
+        servers.put("corrupt/x:latest", "nginx");
     });
 }
 
 #[test]
 fn credential_helpers_replay() {
-    replay("credential_helpers_replay", "14-config-credhelpers", |lab, _| {
-        lab.put_closed("x/nginx:v1", "nginx");
+    replay("credential_helpers_replay", "14-config-credhelpers", |servers, _| {
+        servers.put_closed("x/nginx:v1", "nginx");
     });
 }
 
@@ -140,10 +140,10 @@ fn daemon_json_and_certs_d_replay() {
     replay(
         "daemon_json_and_certs_d_replay",
         "16-daemon-registry-config",
-        |lab, canon| {
-            lab.put("x/hello:1", "hello");
-            lab.put("library/mirrored:1", "hello");
-            canon.know(&lab.put_big());
+        |servers, canon| {
+            servers.put("x/hello:1", "hello");
+            servers.put("library/mirrored:1", "hello");
+            canon.know(&servers.put_big());
         },
     );
 }

@@ -10,7 +10,6 @@ use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::line::Line;
 use crate::support::process::{Run, finish};
-use crate::support::sandbox::LIMIT;
 
 impl Line {
     /// Runs all kinds of commands on the store, none of which gets through.
@@ -60,7 +59,7 @@ fn a_full_disk_is_said_with_its_folder_and_the_pull_resumes_when_there_is_room()
     fs::remove_file(&ballast).unwrap();
     let mut remount = Command::new("mount");
     remount.args(["-o", "remount,size=32m"]).arg(disk.path());
-    finish(remount, b"", LIMIT).ok();
+    finish(remount, b"").ok();
     line.recorder.clear();
     line.pull().ok();
     let layer = line
@@ -283,10 +282,10 @@ fn a_store_that_may_only_be_read_is_listed_and_not_written() {
     let copy = disk.path().join("store");
     let mut cp = Command::new("cp");
     cp.arg("-a").arg(line.sandbox.store()).arg(&copy);
-    finish(cp, b"", LIMIT).ok();
+    finish(cp, b"").ok();
     let mut remount = Command::new("mount");
     remount.args(["-o", "remount,ro"]).arg(disk.path());
-    finish(remount, b"", LIMIT).ok();
+    finish(remount, b"").ok();
     line.sandbox.set_env("RDOCK_HOME", &copy);
     let images = line.sandbox.rdock(&["images"]).ok();
     assert_eq!(

@@ -170,7 +170,7 @@ fn a_mount_that_never_answers_becomes_an_upload() {
     line.recorder.on_path("POST", "mount=").delay(Duration::from_mins(10));
     let copy = format!("{}/team/copy", line.recorder.host());
     line.sandbox.rdock(&["tag", &line.name(), &copy]).ok();
-    let pushed = line.sandbox.rdock(&["push", "--stall-timeout", "1s", &copy]);
+    let pushed = line.sandbox.rdock(&["push", "--stall-timeout", "3s", &copy]);
     assert_arrived(&line, &pushed);
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -108,7 +107,7 @@ impl<'a> PasswordStore<'a> {
         let key = "Key-Type: eddsa\nKey-Curve: ed25519\nSubkey-Type: ecdh\nSubkey-Curve: cv25519\n\
                    Name-Email: rdock@example.com\nExpire-Date: 0\n%no-protection\n%commit\n";
         let command = sandbox.program("gpg", &["--batch", "--quiet", "--gen-key"]);
-        finish(command, key.as_bytes(), Duration::from_mins(1)).ok();
+        finish(command, key.as_bytes()).ok();
         sandbox.run("pass", &["init", "rdock@example.com"]).ok();
         store
     }
@@ -117,13 +116,13 @@ impl<'a> PasswordStore<'a> {
     #[track_caller]
     pub(crate) fn helper(&self, verb: &str, stdin: &str) -> super::process::Run {
         let command = self.sandbox.program("docker-credential-pass", &[verb]);
-        finish(command, stdin.as_bytes(), Duration::from_mins(1))
+        finish(command, stdin.as_bytes())
     }
 }
 
 impl Drop for PasswordStore<'_> {
     fn drop(&mut self) {
         let command = self.sandbox.program("gpgconf", &["--kill", "all"]);
-        let _ = finish(command, b"", Duration::from_secs(10));
+        let _ = finish(command, b"");
     }
 }

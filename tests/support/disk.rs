@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::finish;
-use super::sandbox::LIMIT;
 
 /// The disk, gone when dropped; tests run as root.
 pub(crate) struct Disk(PathBuf);
@@ -19,7 +18,7 @@ impl Disk {
         command
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(at);
-        finish(command, b"", LIMIT).ok();
+        finish(command, b"").ok();
         Self(at.to_owned())
     }
 

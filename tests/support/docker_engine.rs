@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use super::internet::Internet;
 use super::process::{PATH, Run, finish};
@@ -87,7 +86,7 @@ impl DockerEngine {
     }
 
     fn wait(&mut self) {
-        wait_for("the Docker engine", Duration::from_mins(1), || {
+        wait_for("the Docker engine", || {
             let log = self.folder.join("log");
             let log = || fs::read_to_string(&log).unwrap_or_default();
             let ended = log().contains("failed to start daemon") || !matches!(self.keeper.try_wait(), Ok(None));
@@ -110,7 +109,7 @@ impl DockerEngine {
             .env("PATH", PATH)
             .env("HOME", self.home())
             .env("DOCKER_HOST", self.socket());
-        finish(command, b"", Duration::from_mins(1))
+        finish(command, b"")
     }
 
     /// Runs the docker client in a sandbox, with its home and so with its logins.
@@ -126,7 +125,7 @@ impl DockerEngine {
         }
         let mut command = sandbox.program("docker", arguments);
         command.env("DOCKER_HOST", self.socket());
-        finish(command, stdin, Duration::from_mins(1))
+        finish(command, stdin)
     }
 
     /// The value for `DOCKER_HOST`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::http::{request, response};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::recorder::{Recorded, Recorder};
 
@@ -32,7 +33,7 @@ impl Reply {
         Self::new(status, body.to_string()).header("Content-Type", "application/json")
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -60,9 +61,24 @@ enum Action {
     IgnoreRange,
     ResponseHeader(String, Option<String>),
     Delay(Duration),
+    Gather(Arc<Gathering>),
     ResetUpload(u64),
     ChangeRequest(RequestChange),
     ChangeResponse(ResponseChange),
+}
+
+/// Requests that wait for one another.
+pub(crate) struct Gathering {
+    count: usize,
+    come: watch::Sender<usize>,
+}
+
+impl Gathering {
+    /// Comes to an end when all have come.
+    pub(crate) async fn wait(&self) {
+        self.come.send_modify(|come| *come += 1);
+        let _ = self.come.subscribe().wait_for(|come| *come >= self.count).await;
+    }
 }
 
 /// All that is to be done to one exchange.
@@ -75,6 +91,7 @@ pub(crate) struct Effects {
     pub(crate) ignores_range: bool,
     pub(crate) response_headers: Vec<(String, Option<String>)>,
     pub(crate) delay: Duration,
+    pub(crate) gathering: Option<Arc<Gathering>>,
     pub(crate) reset_upload: Option<u64>,
     pub(crate) request_changes: Vec<RequestChange>,
     pub(crate) response_changes: Vec<ResponseChange>,
@@ -109,6 +126,7 @@ impl Effects {
                     effects.response_headers.push((name.clone(), value.clone()));
                 }
                 Action::Delay(time) => effects.delay = *time,
+                Action::Gather(gathering) => effects.gathering = Some(Arc::clone(gathering)),
                 Action::ResetUpload(bytes) => effects.reset_upload = Some(*bytes),
                 Action::ChangeRequest(change) => effects.request_changes.push(Arc::clone(change)),
                 Action::ChangeResponse(change) => effects.response_changes.push(Arc::clone(change)),
@@ -211,6 +229,14 @@ impl<'a> When<'a> {
     /// Waits before the request goes on to the registry.
     pub(crate) fn delay(self, time: Duration) {
         self.install(Action::Delay(time));
+    }
+
+    /// Lets none go on to the registry before `count` are waiting, and all from then on.
+    pub(crate) fn gather(self, count: usize) {
+        self.install(Action::Gather(Arc::new(Gathering {
+            count,
+            come: watch::Sender::new(0),
+        })));
     }
 
     /// Resets the connection after `bytes` of the request body; the registry saw that many too.

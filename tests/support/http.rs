@@ -1,7 +1,5 @@
 //! A plain HTTP client that sends just what a test says.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -13,9 +11,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::listener::{Body, Failure};
-use super::runtime::runtime;
-
-const LIMIT: Duration = Duration::from_mins(1);
+use super::runtime::{LIMIT, runtime};
 
 /// Asks `host` on a connection of its own. A header is written `Name: value`; with `Transfer-Encoding: chunked` the
 /// body goes without its length. Status 0 when nothing came back.

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::authority::Authority;
 use super::fault::Reply;
-use super::gate::{self, Desk};
 use super::image::Built;
 use super::internet::Internet;
 use super::listener::FREE;
@@ -17,9 +16,10 @@ use super::recorder::Recorder;
 use super::registry::{Registry, has_repository};
 use super::search;
 use super::token::Tokens;
+use super::token_challenge::{self, TokenServer};
 
-/// Where the Hub sends those who need a token.
-const DESK: Desk<'static> = Desk {
+/// The place that the Hub sends those to who need a token.
+const TOKEN_SERVER: TokenServer<'static> = TokenServer {
     realm: "https://auth.docker.io/token",
     service: "registry.docker.io",
 };
@@ -84,7 +84,7 @@ impl Hub {
         let tokens = Arc::clone(&self.tokens);
         self.registry
             .on(|_| true)
-            .respond(move |request| gate::refusal(&lock(&tokens), request, &DESK));
+            .respond(move |request| token_challenge::refusal(&lock(&tokens), request, &TOKEN_SERVER));
         let tokens = Arc::clone(&self.tokens);
         self.auth
             .on(|request| request.path.starts_with("/token"))
@@ -122,7 +122,7 @@ impl Hub {
         &self.cdn
     }
 
-    /// Puts an image into the Hub past all doors, for example as `library/nginx`.
+    /// Puts an image into the Hub past all challenges, for example as `library/nginx`.
     pub(crate) fn seed(&self, repository: &str, tag: &str, image: &Built) {
         self.backend.push(repository, tag, image);
     }
@@ -132,7 +132,7 @@ impl Hub {
         &self.backend
     }
 
-    /// Where the registry behind keeps its files.
+    /// The folder in which the registry behind keeps its files.
     pub(crate) fn storage(&self) -> PathBuf {
         self.backend.storage()
     }

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
@@ -46,7 +45,7 @@ pub(crate) struct Packed {
     pub(crate) packing: Packing,
 }
 
-/// Where the packed bytes are.
+/// The path of the packed bytes.
 pub(crate) enum Bytes {
     Memory(Vec<u8>),
     File(PathBuf),
@@ -260,6 +259,6 @@ fn make_big(folder: &Path) {
 fn sha256sum(path: &Path) -> String {
     let mut command = Command::new("sha256sum");
     command.arg(path);
-    let run = finish(command, b"", Duration::from_mins(1)).ok();
+    let run = finish(command, b"").ok();
     format!("sha256:{}", run.stdout.split_whitespace().next().unwrap())
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -34,7 +33,7 @@ impl Layout {
         &self.folder
     }
 
-    /// Where the blob of this digest is or would be.
+    /// The path at which the blob of this digest is or would be.
     pub(crate) fn path(&self, digest: &str) -> PathBuf {
         self.folder.join("blobs").join(digest.replace(':', "/"))
     }
@@ -91,7 +90,7 @@ impl Layout {
 
 /// How to get into a registry: scheme, certificates and password as arguments of curl.
 #[derive(Clone, Default)]
-pub(crate) struct Door {
+pub(crate) struct Access {
     arguments: Vec<String>,
     scheme: Scheme,
 }
@@ -103,19 +102,19 @@ enum Scheme {
     Https,
 }
 
-impl Door {
+impl Access {
     /// HTTPS with this authority trusted.
     pub(crate) fn authority(mut self, certificate: &Path) -> Self {
         self.scheme = Scheme::Https;
         self.with(["--cacert", certificate.to_str().unwrap()])
     }
 
-    /// With a password.
+    /// A copy with a password.
     pub(crate) fn user(self, user: &str, password: &str) -> Self {
         self.with(["--user", &format!("{user}:{password}")])
     }
 
-    /// With a client's certificate and key.
+    /// A copy with a client's certificate and key.
     pub(crate) fn client(self, (cert, key): &(PathBuf, PathBuf)) -> Self {
         self.with(["--cert", cert.to_str().unwrap()])
             .with(["--key", key.to_str().unwrap()])
@@ -126,7 +125,7 @@ impl Door {
         self
     }
 
-    /// The base URL of a host behind this door.
+    /// The base URL of a host behind this access.
     pub(crate) fn url(&self, host: &str) -> String {
         match self.scheme {
             Scheme::Http => format!("http://{host}"),
@@ -152,30 +151,30 @@ impl Door {
     fn ask(&self, arguments: &[&str]) -> String {
         let mut command = self.curl();
         command.args(["--fail-with-body", "-D", "-"]).args(arguments);
-        finish(command, b"", Duration::from_mins(1)).ok().stdout
+        finish(command, b"").ok().stdout
     }
 }
 
 /// Uploads an image or index with all it refers to, byte for byte, and names it `tag` (or nothing
 /// but its digest when `tag` is empty).
-pub(crate) fn push_raw(door: &Door, host: &str, repository: &str, tag: &str, built: &Built) {
+pub(crate) fn push_raw(access: &Access, host: &str, repository: &str, tag: &str, built: &Built) {
     for child in &built.children {
-        push_raw(door, host, repository, "", child);
+        push_raw(access, host, repository, "", child);
     }
-    let base = format!("{}/v2/{repository}", door.url(host));
+    let base = format!("{}/v2/{repository}", access.url(host));
     let blobs = built.layers.iter().map(|layer| layer.digest.as_str());
     let config = Some(built.config_digest.as_str()).filter(|digest| !digest.is_empty());
     for digest in blobs.chain(config) {
         let path = built.blob(digest);
-        let started = door.ask(&["-X", "POST", &format!("{base}/blobs/uploads/")]);
-        let location = door.resolve(host, header(&started, "location").unwrap());
+        let started = access.ask(&["-X", "POST", &format!("{base}/blobs/uploads/")]);
+        let location = access.resolve(host, header(&started, "location").unwrap());
         let joint = if location.contains('?') { '&' } else { '?' };
         let target = format!("{location}{joint}digest={digest}");
-        door.ask(&["-T", path.to_str().unwrap(), &target]);
+        access.ask(&["-T", path.to_str().unwrap(), &target]);
     }
     let reference = if tag.is_empty() { &built.digest } else { tag };
     let manifest = built.blob(&built.digest);
-    door.ask(&[
+    access.ask(&[
         "-H",
         &format!("Content-Type: {}", built.media_type),
         "-T",

@@ -28,7 +28,7 @@ impl Line {
         }
     }
 
-    /// With a small image.
+    /// A line with a small image.
     pub(crate) fn small() -> Self {
         Self::new(&Image::small())
     }

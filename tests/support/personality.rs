@@ -2,7 +2,7 @@
 //!
 //! Each is a row of what is known of real registries' habits; an issue number stands where a habit is odd.
 
-mod doors;
+mod logins;
 mod reads;
 mod uploads;
 
@@ -27,14 +27,14 @@ pub(crate) struct Personality {
     storage: Recorder,
     authority: Option<Authority>,
     is_locked: bool,
-    /// `(repository, digest)` of the blobs that clients brought: real registries keep a shelf for each repository.
+    /// `(repository, digest)` of the blobs that clients brought: real registries keep them for each repository.
     shelves: Shelves,
 }
 
 type Shelves = Arc<Mutex<HashSet<(String, String)>>>;
 
 impl Personality {
-    /// Without any habit but a shelf for each repository.
+    /// Without any habit but blobs of its own for each repository.
     pub(crate) fn plain() -> Self {
         Self::before(Serve::open(), None)
     }
@@ -188,7 +188,7 @@ impl Personality {
         self.front.host()
     }
 
-    /// For its record, and for more faults.
+    /// The recorder in front of it, for its record and for more faults.
     pub(crate) fn front(&self) -> &Recorder {
         &self.front
     }

@@ -1,7 +1,6 @@
 //! podman, another reader of archives, with a store of its own.
 
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -51,7 +50,7 @@ impl Podman {
             .env("PATH", PATH)
             .env("HOME", self.folder.path())
             .env("TMPDIR", self.folder.path());
-        finish(command, b"", Duration::from_mins(1))
+        finish(command, b"")
     }
 
     fn inside(&self, name: &str) -> String {

@@ -1,4 +1,4 @@
-//! Programs run to their end under a deadline, and server programs that cannot outlive the tests.
+//! Programs run to their end, and server programs that cannot outlive the tests.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::runtime::{runtime, wait_for};
+use super::runtime::{LIMIT, runtime, wait_for};
 
 /// The search path of every program started here.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -24,7 +24,7 @@ pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
     let mut command = Command::new("sh");
     command.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path);
-    finish(command, bytes, Duration::from_mins(1)).ok();
+    finish(command, bytes).ok();
 }
 
 /// What a finished program left behind.
@@ -80,9 +80,15 @@ pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
+/// Runs a program to its end with `stdin`; panics when it is stuck.
+#[track_caller]
+pub(crate) fn finish(command: Command, stdin: &[u8]) -> Run {
+    finish_within(command, stdin, LIMIT)
+}
+
 /// Runs a program to its end with `stdin`; kills its whole process group and panics at `limit`.
 #[track_caller]
-pub(crate) fn finish(mut command: Command, stdin: &[u8], limit: Duration) -> Run {
+pub(crate) fn finish_within(mut command: Command, stdin: &[u8], limit: Duration) -> Run {
     let name = describe(&command);
     command
         .stdin(if stdin.is_empty() {
@@ -115,7 +121,8 @@ pub(crate) fn finish(mut command: Command, stdin: &[u8], limit: Duration) -> Run
         }
         thread::sleep(Duration::from_millis(2));
     };
-    let rest = Duration::from_secs(5);
+    // What it started may outlive it and keep its output open.
+    let rest = Duration::from_secs(30);
     let bytes = stdout.recv_timeout(rest).unwrap_or_default();
     let run = Run {
         stdout: String::from_utf8_lossy(&bytes).into_owned(),
@@ -192,9 +199,7 @@ impl Daemon {
 
     /// Waits for its end, and says with which code.
     pub(crate) fn wait(&mut self) -> i32 {
-        exit_code(wait_for("the end of a daemon", Duration::from_secs(30), || {
-            self.child.try_wait().unwrap()
-        }))
+        exit_code(wait_for("the end of a daemon", || self.child.try_wait().unwrap()))
     }
 
     /// All it has printed so far.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 
 use super::authority::{Authority, Identity};
 use super::fault::{Effects, Matcher, Reply, Rule, When};
-use super::flow::{Download, Exchange, Side, Upload};
 use super::listener::{Body, FREE, Failure, Flushes, Listener};
+use super::recorded_body::{Download, Exchange, Side, Upload};
 use super::registry::Program;
 use super::runtime::wait_for;
 
@@ -92,12 +92,12 @@ impl Recorder {
         Self::start(Some(upstream), Some(&authority.issue(&["127.0.0.1", "localhost"])))
     }
 
-    /// In front of nothing: what no rule answers is 404.
+    /// A recorder in front of nothing: what no rule answers is 404.
     pub(crate) fn alone() -> Self {
         Self::start(None, None)
     }
 
-    /// In front of something or nothing, with TLS by this certificate or without.
+    /// A recorder in front of something or nothing, with TLS by this certificate or without.
     pub(crate) fn start(upstream: Option<&str>, identity: Option<&Identity>) -> Self {
         Self::start_at(FREE, upstream, identity)
     }
@@ -189,9 +189,12 @@ impl Recorder {
 
     /// Waits until a request fits and returns it as it is then; for kill tests.
     pub(crate) fn wait_for(&self, fits: impl Fn(&Recorded) -> bool) -> Recorded {
-        wait_for("a request", Duration::from_secs(30), || {
-            self.requests().into_iter().find(&fits)
-        })
+        wait_for("a request", || self.requests().into_iter().find(&fits))
+    }
+
+    /// Lets all requests pass from now on.
+    pub(crate) fn clear_rules(&self) {
+        lock(&self.shared.rules).clear();
     }
 
     /// Forgets all requests so far; open exchanges must have ended.
@@ -281,6 +284,9 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>, flushes: Flushe
         };
     }
     let effects = shared.effects(number);
+    if let Some(gathering) = &effects.gathering {
+        gathering.wait().await;
+    }
     tokio::time::sleep(effects.delay).await;
     if effects.ignores_range {
         head.headers.remove("range");

@@ -7,13 +7,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::authority::Authority;
 use super::image::Built;
-use super::layout::{Door, push_raw};
+use super::layout::{Access, push_raw};
 use super::process::{Daemon, finish};
 use super::runtime::wait_for;
 
@@ -26,7 +25,7 @@ pub(crate) enum Program {
     Rdock,
 }
 
-/// Who is let in and how: what both programs can do.
+/// The users who are let in and how: what both programs can do.
 #[derive(Default)]
 struct Rules {
     /// The file of users, as `htpasswd -B` writes it.
@@ -43,13 +42,13 @@ pub(crate) struct Registry {
     daemon: Daemon,
     folder: TempDir,
     port: u16,
-    door: Door,
+    access: Access,
 }
 
 impl Registry {
     /// Plain HTTP, open to all.
     pub(crate) fn open() -> Self {
-        Self::start(tempdir(), &Rules::default(), &Door::default())
+        Self::start(tempdir(), &Rules::default(), &Access::default())
     }
 
     /// Plain HTTP with one user.
@@ -59,19 +58,19 @@ impl Registry {
             users: Some(users_file(folder.path(), &[(user, password)])),
             ..Rules::default()
         };
-        Self::start(folder, &rules, &Door::default().user(user, password))
+        Self::start(folder, &rules, &Access::default().user(user, password))
     }
 
     /// Plain HTTP on this port, for these users, or open to all if there are none.
     pub(crate) fn on(port: u16, users: &[(&str, &str)]) -> Self {
         let folder = tempdir();
-        let mut door = Door::default();
+        let mut access = Access::default();
         let mut rules = Rules::default();
         if let [(user, password), ..] = users {
             rules.users = Some(users_file(folder.path(), users));
-            door = door.user(user, password);
+            access = access.user(user, password);
         }
-        Self::try_start(folder, port, &rules, &door).unwrap_or_else(|_| panic!("port {port} is taken"))
+        Self::try_start(folder, port, &rules, &access).unwrap_or_else(|_| panic!("port {port} is taken"))
     }
 
     /// HTTPS with a certificate for 127.0.0.1 and localhost, open to all.
@@ -81,8 +80,8 @@ impl Registry {
             tls: Some(tls(folder.path(), authority)),
             ..Rules::default()
         };
-        let door = Door::default().authority(&folder.path().join("ca.crt"));
-        Self::start(folder, &rules, &door)
+        let access = Access::default().authority(&folder.path().join("ca.crt"));
+        Self::start(folder, &rules, &access)
     }
 
     /// HTTPS with one user.
@@ -93,10 +92,10 @@ impl Registry {
             tls: Some(tls(folder.path(), authority)),
             ..Rules::default()
         };
-        let door = Door::default()
+        let access = Access::default()
             .authority(&folder.path().join("ca.crt"))
             .user(user, password);
-        Self::start(folder, &rules, &door)
+        Self::start(folder, &rules, &access)
     }
 
     /// HTTPS that lets in only clients with a certificate of the same authority.
@@ -105,19 +104,19 @@ impl Registry {
         let tls = tls(folder.path(), authority);
         let ca = folder.path().join("ca.crt");
         let client = authority.client("seeder").write(folder.path(), "seeder");
-        let door = Door::default().authority(&ca).client(&client);
+        let access = Access::default().authority(&ca).client(&client);
         let rules = Rules {
             tls: Some(tls),
             client_authority: Some(ca),
             ..Rules::default()
         };
-        Self::start(folder, &rules, &door)
+        Self::start(folder, &rules, &access)
     }
 
-    fn start(mut folder: TempDir, rules: &Rules, door: &Door) -> Self {
+    fn start(mut folder: TempDir, rules: &Rules, access: &Access) -> Self {
         // Another program may take the port in between; then the registry ends and is started anew.
         for _ in 0..20 {
-            match Self::try_start(folder, free_port(), rules, door) {
+            match Self::try_start(folder, free_port(), rules, access) {
                 Ok(registry) => return registry,
                 Err(same) => folder = same,
             }
@@ -126,18 +125,18 @@ impl Registry {
     }
 
     /// Gives the folder back when the port is taken.
-    fn try_start(folder: TempDir, port: u16, rules: &Rules, door: &Door) -> Result<Self, TempDir> {
+    fn try_start(folder: TempDir, port: u16, rules: &Rules, access: &Access) -> Result<Self, TempDir> {
         fs::create_dir_all(folder.path().join("storage")).unwrap();
         let start = match crate::REGISTRY {
             Program::Distribution => start_distribution,
             Program::Rdock => start_rdock,
         };
-        match start(folder.path(), port, rules, door) {
+        match start(folder.path(), port, rules, access) {
             Some(daemon) => Ok(Self {
                 daemon,
                 folder,
                 port,
-                door: door.clone(),
+                access: access.clone(),
             }),
             None => Err(folder),
         }
@@ -158,19 +157,19 @@ impl Registry {
         self.daemon.log()
     }
 
-    /// Uploads an image byte for byte under a name, whatever this registry's door asks for.
+    /// Uploads an image byte for byte under a name, whatever this registry's access asks for.
     pub(crate) fn push(&self, repository: &str, tag: &str, image: &Built) {
-        push_raw(&self.door, &self.host(), repository, tag, image);
+        push_raw(&self.access, &self.host(), repository, tag, image);
     }
 
     /// The base URL with its scheme.
     pub(crate) fn url(&self) -> String {
-        self.door.url(&self.host())
+        self.access.url(&self.host())
     }
 
     /// A `curl` command that already knows the certificates and the password.
     pub(crate) fn curl(&self) -> Command {
-        self.door.curl()
+        self.access.curl()
     }
 }
 
@@ -222,8 +221,8 @@ fn tls(folder: &Path, authority: &Authority) -> (PathBuf, PathBuf) {
     authority.issue(&["127.0.0.1", "localhost"]).write(folder, "server")
 }
 
-/// Nothing when the port is taken.
-fn start_distribution(folder: &Path, port: u16, rules: &Rules, door: &Door) -> Option<Daemon> {
+/// The started program; nothing when the port is taken.
+fn start_distribution(folder: &Path, port: u16, rules: &Rules, access: &Access) -> Option<Daemon> {
     let mark = format!("{port}-{:016x}", fastrand::u64(..));
     let config = folder.join("config.yml");
     fs::write(&config, settings(folder, port, &mark, rules)).unwrap();
@@ -232,11 +231,11 @@ fn start_distribution(folder: &Path, port: u16, rules: &Rules, door: &Door) -> O
         &["serve", config.to_str().unwrap()],
         &folder.join("log"),
     );
-    answers(&mut daemon, port, &mark, door).then_some(daemon)
+    answers(&mut daemon, port, &mark, access).then_some(daemon)
 }
 
-/// Nothing when the port is taken.
-fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Door) -> Option<Daemon> {
+/// The started program; nothing when the port is taken.
+fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Access) -> Option<Daemon> {
     assert!(
         rules.client_authority.is_none(),
         "rdock serve asks for no client's certificate: this test needs the real registry"
@@ -259,7 +258,7 @@ fn start_rdock(folder: &Path, port: u16, rules: &Rules, _: &Door) -> Option<Daem
     arguments.push(format!("127.0.0.1:{port}"));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut daemon = Daemon::start(env!("CARGO_BIN_EXE_rdock"), &arguments, &folder.join("log"));
-    wait_for("rdock serve", Duration::from_secs(20), || {
+    wait_for("rdock serve", || {
         let is_alive = daemon.is_alive();
         let log = daemon.log();
         if log.contains("Serving ") {
@@ -304,8 +303,8 @@ http:
 }
 
 /// Waits until it answers with its own mark; false when the program ended instead.
-fn answers(daemon: &mut Daemon, port: u16, mark: &str, door: &Door) -> bool {
-    wait_for("docker-registry", Duration::from_secs(20), || {
+fn answers(daemon: &mut Daemon, port: u16, mark: &str, access: &Access) -> bool {
+    wait_for("docker-registry", || {
         if !daemon.is_alive() {
             let log = daemon.log();
             assert!(log.contains("address already in use"), "{log}");
@@ -313,9 +312,9 @@ fn answers(daemon: &mut Daemon, port: u16, mark: &str, door: &Door) -> bool {
         }
         // Asking the port first is cheaper than a failing curl.
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-        let mut curl = door.curl();
-        curl.args(["-i", &format!("{}/v2/", door.url(&format!("127.0.0.1:{port}")))]);
-        let run = finish(curl, b"", Duration::from_secs(10));
+        let mut curl = access.curl();
+        curl.args(["-i", &format!("{}/v2/", access.url(&format!("127.0.0.1:{port}")))]);
+        let run = finish(curl, b"");
         run.stdout.contains(mark).then_some(true)
     })
 }

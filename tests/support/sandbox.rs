@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -14,7 +13,6 @@ use super::layer;
 use super::process::{self, PATH, Run};
 
 /// How long one run of the program may take.
-pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A temporary home with a known environment and nothing else.
 pub(crate) struct Sandbox {
@@ -65,7 +63,7 @@ impl Sandbox {
         self.root.path().join("store")
     }
 
-    /// Where the store has the blob of this digest, or would have it.
+    /// The path at which the store has the blob of this digest, or would have it.
     pub(crate) fn blob(&self, digest: &str) -> PathBuf {
         self.store().join("blobs").join(digest.replace(':', "/"))
     }
@@ -120,13 +118,13 @@ impl Sandbox {
     /// Runs rdock to its end, with no input.
     #[track_caller]
     pub(crate) fn rdock(&self, arguments: &[&str]) -> Run {
-        process::finish(self.command(arguments), b"", LIMIT)
+        process::finish(self.command(arguments), b"")
     }
 
     /// Runs rdock to its end with `stdin` on its standard input.
     #[track_caller]
     pub(crate) fn rdock_stdin(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Run {
-        process::finish(self.command(arguments), stdin.as_ref(), LIMIT)
+        process::finish(self.command(arguments), stdin.as_ref())
     }
 
     /// Runs rdock to its end after `change` had its way with the command.
@@ -134,12 +132,24 @@ impl Sandbox {
     pub(crate) fn rdock_with(&self, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Run {
         let mut command = self.command(arguments);
         change(&mut command);
-        process::finish(command, b"", LIMIT)
+        process::finish(command, b"")
     }
 
     /// Runs any program in this environment to its end.
     #[track_caller]
     pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Run {
-        process::finish(self.program(name, arguments), b"", LIMIT)
+        process::finish(self.program(name, arguments), b"")
     }
+}
+
+/// How many bytes the files of a folder have, those of its own folders included.
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(it) if it.is_dir() => bytes_below(&entry.path()),
+            Ok(it) => it.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }

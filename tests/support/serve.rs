@@ -1,14 +1,13 @@
 //! A running `rdock serve`, and plain requests to it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::http::{self, Answer};
 use super::image::Built;
 use super::layer::digest;
-use super::layout::{Door, push_raw};
+use super::layout::{Access, push_raw};
 use super::process::Daemon;
 use super::runtime::wait_for;
 
@@ -27,14 +26,14 @@ impl Serve {
         Self::with(&[])
     }
 
-    /// With more flags.
+    /// Starts it with more flags.
     pub(crate) fn with(flags: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         let root = folder.path().join("root");
         Self::on(folder, root, flags)
     }
 
-    /// At another address than a free port of loopback.
+    /// Serves at another address than a free port of loopback.
     pub(crate) fn listening(flags: &[&str], address: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         let root = folder.path().join("root");
@@ -48,7 +47,7 @@ impl Serve {
         serve
     }
 
-    /// Over a folder that is there already.
+    /// Serves a folder that is there already.
     pub(crate) fn over(root: &Path, flags: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("rdsrv").tempdir().unwrap();
         Self::on(folder, root.to_owned(), flags)
@@ -72,7 +71,7 @@ impl Serve {
         arguments.extend(flags);
         arguments.push(&self.host);
         let mut daemon = Daemon::start(env!("CARGO_BIN_EXE_rdock"), &arguments, &log);
-        let host = wait_for("rdock serve", Duration::from_secs(20), || {
+        let host = wait_for("rdock serve", || {
             let is_alive = daemon.is_alive();
             let log = daemon.log();
             let line = log.lines().find(|line| line.starts_with("Serving "));
@@ -111,7 +110,7 @@ impl Serve {
 
     /// Uploads an image byte for byte under a name.
     pub(crate) fn push(&self, repository: &str, tag: &str, image: &Built) {
-        push_raw(&Door::default(), &self.host, repository, tag, image);
+        push_raw(&Access::default(), &self.host, repository, tag, image);
     }
 
     /// A request to a path without a body.

@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -14,7 +13,6 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::process::exit_code;
 use super::runtime::wait_for;
-use super::sandbox::LIMIT;
 
 /// A program whose standard streams and controlling terminal are a pseudo-terminal.
 pub(crate) struct Terminal {
@@ -115,9 +113,7 @@ impl Terminal {
     pub(crate) fn wait_text(&self, text: &str) {
         let what = format!("{text:?} in the terminal");
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            wait_for(&what, Duration::from_secs(30), || {
-                self.text().contains(text).then_some(())
-            });
+            wait_for(&what, || self.text().contains(text).then_some(()));
         }));
         assert!(found.is_ok(), "{what} shows only {:?}", self.text());
     }
@@ -139,14 +135,14 @@ impl Terminal {
         if let Some(ends) = &self.ends {
             return ends.clone();
         }
-        let status = wait_for("the end of the program in the terminal", LIMIT, || {
+        let status = wait_for("the end of the program in the terminal", || {
             self.child.try_wait().unwrap()
         });
         let modes = tcgetattr(&self.master).unwrap().local_modes;
         // With the last slave closed the reader comes to an end after all that was written.
         self.slave = None;
         if let Some(reader) = self.reader.take() {
-            wait_for("the end of the terminal's output", LIMIT, || {
+            wait_for("the end of the terminal's output", || {
                 reader.is_finished().then_some(())
             });
         }

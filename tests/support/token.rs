@@ -15,7 +15,7 @@ type Right = (String, String);
 
 /// The state of the token server.
 pub(crate) struct Tokens {
-    /// Which repositories the registry has.
+    /// The repositories that the registry has.
     exists: Box<dyn Fn(&str) -> bool + Send>,
     pub(crate) users: BTreeMap<String, String>,
     pub(crate) private: BTreeSet<String>,

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreWriter};
 use crate::transfer;
 
 const NAME: &str = "hello:1.0";
-/// When the image says it was made: the day of this sample's first version.
+/// The time when the image says it was made: the day of this sample's first version.
 const CREATED: &str = "2026-11-24T00:00:00Z";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";

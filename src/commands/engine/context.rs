@@ -52,7 +52,7 @@ pub struct UseArgs {
 
 const DEFAULT: &str = "default";
 const DESCRIPTION: &str = "Current DOCKER_HOST based configuration";
-/// Where docker's client looks for an engine that is not named.
+/// The address at which docker's client looks for an engine that is not named.
 const SOCKET: &str = "unix:///var/run/docker.sock";
 
 const COLUMNS: Columns = Columns {
@@ -91,7 +91,7 @@ fn check(name: &str) -> Result<()> {
 }
 
 fn endpoint(context: &Context) -> &str {
-    context.settings.docker_host.as_deref().unwrap_or(SOCKET)
+    context.settings.docker.host.as_deref().unwrap_or(SOCKET)
 }
 
 fn list(args: &LsArgs, context: &Context) -> Result<Status> {

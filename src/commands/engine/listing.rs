@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::thing::Thing;
+use super::object::EngineObject;
 use crate::commands::filter::Condition;
 use crate::commands::{Context, Status, TableArgs};
 use crate::error::Result;
@@ -108,9 +108,9 @@ pub(super) fn containers(args: &ContainersArgs, context: &Context) -> Result<Sta
     show(&args.table, (&table, CONTAINERS), context)
 }
 
-pub(super) fn named(thing: Thing, args: &NamedArgs, context: &Context) -> Result<Status> {
+pub(super) fn named(thing: EngineObject, args: &NamedArgs, context: &Context) -> Result<Status> {
     let listing = match thing {
-        Thing::Volume => (VOLUMES_TABLE, VOLUMES),
+        EngineObject::Volume => (VOLUMES_TABLE, VOLUMES),
         _ => (NETWORKS_TABLE, NETWORKS),
     };
     show(&args.table, listing, context)

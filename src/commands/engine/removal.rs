@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::thing::Thing;
+use super::object::EngineObject;
 use crate::commands::filter::Condition;
 use crate::commands::{Context, Status};
 use crate::error::{Error, Kind, Result};
@@ -51,21 +51,21 @@ pub struct PruneArgs {
     keep_storage: Option<String>,
 }
 
-pub(super) async fn prune(thing: Thing, args: &PruneArgs, context: &Context) -> Result<Status> {
+pub(super) async fn prune(thing: EngineObject, args: &PruneArgs, context: &Context) -> Result<Status> {
     let what = match (thing, args.all) {
-        (Thing::Container, _) => "all stopped containers",
-        (Thing::Volume, false) => "anonymous local volumes not used by at least one container",
-        (Thing::Volume, true) => "all local volumes not used by at least one container",
-        (Thing::Network, _) => "all custom networks not used by at least one container",
-        (Thing::BuildCache, false) => "all dangling build cache",
-        (Thing::BuildCache, true) => "all build cache",
+        (EngineObject::Container, _) => "all stopped containers",
+        (EngineObject::Volume, false) => "anonymous local volumes not used by at least one container",
+        (EngineObject::Volume, true) => "all local volumes not used by at least one container",
+        (EngineObject::Network, _) => "all custom networks not used by at least one container",
+        (EngineObject::BuildCache, false) => "all dangling build cache",
+        (EngineObject::BuildCache, true) => "all build cache",
     };
     let question = format!("WARNING! This will remove {what}.\nAre you sure you want to continue?");
     if !args.force && !prompt::confirm(&context.screen, &question).await? {
         return Ok(Status::Done);
     }
     // Of networks docker tells the names alone.
-    if thing != Thing::Network {
+    if thing != EngineObject::Network {
         context.screen.line("Total reclaimed space: 0B");
     }
     Ok(Status::Done)
@@ -78,15 +78,15 @@ pub(super) fn remove_containers(args: &ContainersRemovalArgs, context: &Context)
 }
 
 /// Docker answers `volume rm --force` as if the volume had been there, and `network rm --force` not at all.
-pub(super) fn remove(thing: Thing, args: &RemovalArgs, context: &Context) -> Status {
+pub(super) fn remove(thing: EngineObject, args: &RemovalArgs, context: &Context) -> Status {
     let missing = |name: &String| match thing {
-        Thing::Volume => Error::new(Kind::NotFound, format!("get {name}: no such volume")),
+        EngineObject::Volume => Error::new(Kind::NotFound, format!("get {name}: no such volume")),
         _ => Error::new(Kind::NotFound, format!("network {name} not found")),
     };
     if !args.force {
         return context.conclude(&args.names.iter().map(missing).collect::<Vec<_>>());
     }
-    if thing == Thing::Volume {
+    if thing == EngineObject::Volume {
         for name in &args.names {
             context.screen.line(name);
         }

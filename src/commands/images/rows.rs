@@ -21,7 +21,7 @@ pub(super) struct Row<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Digests {
     Hidden,
-    /// Those of repositories with tags: docker's mistake with templates that name the digest.
+    /// Rows of repositories with tags: docker's mistake with templates that name the digest.
     WithTags,
     Shown,
 }

@@ -81,9 +81,9 @@ async fn referral(repository: &Repository, digest: &Digest) -> Result<Option<Ref
 /// The other tags that a removal of the digest concerns.
 #[derive(Default)]
 struct Affected {
-    /// Those that stand for the digest: they would go.
+    /// Tags that stand for the digest: they would go.
     same: Vec<String>,
-    /// Those of an index that holds it: they would stay, with a hole.
+    /// Tags of an index that holds it: they would stay, with a hole.
     holders: Vec<String>,
 }
 

@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 

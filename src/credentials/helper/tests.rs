@@ -1,6 +1,8 @@
+mod fuzz;
+
 use std::path::Path;
 
-use super::super::tests::scripts::{BROKEN, KEEPER, calls, install, install_helper};
+use super::super::tests::scripts::{BROKEN, STORING, calls, install, install_helper};
 use super::*;
 
 fn helpers(folder: &Path) -> Helpers {
@@ -40,7 +42,7 @@ async fn the_helper_gets_the_very_bytes_that_docker_sends() {
 
 #[tokio::test]
 async fn what_is_stored_is_found_until_it_is_erased() {
-    let (folder, helper) = with(KEEPER);
+    let (folder, helper) = with(STORING);
     assert_eq!(helper.get("h:1").await.unwrap(), None);
     for credential in [alice(), Credential::IdentityToken(Secret::new("opaque"))] {
         helper.store("h:1", &credential).await.unwrap();

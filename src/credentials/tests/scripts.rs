@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Keeps logins as files beside itself and notes each call as `verb|stdin` in `log`.
-pub(in crate::credentials) const KEEPER: &str = r#"
+pub(in crate::credentials) const STORING: &str = r#"
 home=$(dirname "$0"); in=$(cat)
 printf '%s|%s\n' "$1" "$in" >> "$home/log"
 name() { printf %s "$1" | sed 's/[^A-Za-z0-9._-]/_/g'; }
@@ -36,7 +36,7 @@ pub(in crate::credentials) fn install_helper(folder: &Path, name: &str, body: &s
     install(folder, &format!("docker-credential-{name}"), body);
 }
 
-/// The calls that [`KEEPER`] noted since the last look.
+/// The calls that [`STORING`] noted since the last look.
 pub(in crate::credentials) fn calls(folder: &Path) -> Vec<String> {
     let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
     let _ = std::fs::remove_file(folder.join("log"));

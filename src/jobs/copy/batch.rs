@@ -285,7 +285,7 @@ impl<'a> Batch<'a> {
         self.missing_among(subject, listed).await
     }
 
-    /// Those referrers that the destination does not list.
+    /// The referrers that the destination does not list.
     async fn missing_among(&self, subject: &Digest, listed: Vec<Descriptor>) -> Result<Vec<Manifest>> {
         if listed.is_empty() {
             return Ok(Vec::new());

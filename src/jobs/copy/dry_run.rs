@@ -8,7 +8,7 @@ use crate::image::{Descriptor, Digest};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     Copied,
-    /// Linked from this repository of the same registry, where the registry does that.
+    /// A link from this repository of the same registry, where the registry does that.
     Mounted(String),
     Present,
     /// A foreign layer, which must not be pushed.

@@ -5,7 +5,7 @@ use crate::jobs::Reporter;
 use crate::places::Means;
 use crate::transfer::Limits;
 
-/// Which images of a place are copied.
+/// The images of a place that are copied.
 #[derive(Debug, Clone)]
 pub enum Which {
     /// The one that is named.
@@ -25,7 +25,7 @@ pub enum Referrers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copied {
     All,
-    /// Of several images some could not be copied; each was told of.
+    /// Some of several images could not be copied; each was told of.
     Some,
 }
 

@@ -61,6 +61,18 @@ async fn a_blob_goes_out_in_one_sized_stream_and_is_named_by_its_digest() {
 }
 
 #[tokio::test]
+async fn a_blob_that_is_said_to_be_empty_and_is_not_is_refused_before_it_is_asked_for() {
+    let registry = fake(|_, _| reply(500).into()).await;
+    let lie = Descriptor {
+        size: 0,
+        ..blob(b"something")
+    };
+    let refused = repository(&registry).receive(&lie, &opener(b"something")).await;
+    assert_eq!(refused.unwrap_err().kind(), Kind::Corrupt);
+    assert!(registry.seen().is_empty());
+}
+
+#[tokio::test]
 async fn what_is_there_or_foreign_is_not_sent() {
     let having = fake(|_, _| {
         reply(200)

@@ -34,7 +34,12 @@ pub(in crate::registry) struct Answer {
     pub(in crate::registry) is_elsewhere: bool,
     /// Whether the request was sent as often as it is.
     pub(super) is_final: bool,
-    /// What of the body was looked at already.
+    unread: Unread,
+}
+
+/// A body, and what is needed to read it.
+struct Unread {
+    /// What of it was looked at already.
     start: Bytes,
     response: Response,
     exchange: Exchange,
@@ -50,17 +55,20 @@ impl Answer {
             url,
             is_elsewhere: false,
             is_final: false,
-            start: Bytes::new(),
-            response,
-            exchange,
-            resolver: resolver.clone(),
-            idle_timeout: IDLE_TIMEOUT,
+            unread: Unread {
+                start: Bytes::new(),
+                response,
+                exchange,
+                resolver: resolver.clone(),
+                idle_timeout: IDLE_TIMEOUT,
+            },
         }
     }
 
     /// The same, with another longest silence.
-    pub(super) fn with_idle_timeout(self, idle_timeout: Duration) -> Self {
-        Self { idle_timeout, ..self }
+    pub(super) fn with_idle_timeout(mut self, idle_timeout: Duration) -> Self {
+        self.unread.idle_timeout = idle_timeout;
+        self
     }
 
     /// The same, as the answer of another origin than the one that was asked first.
@@ -104,16 +112,17 @@ impl Answer {
 
     /// The beginning of a refusal's body, which is still there to be read.
     pub(super) async fn look_at_refusal(&mut self) -> &[u8] {
-        let deadline = Instant::now() + self.idle_timeout;
-        let mut start = BytesMut::from(&*self.start);
+        let unread = &mut self.unread;
+        let deadline = Instant::now() + unread.idle_timeout;
+        let mut start = BytesMut::from(&*unread.start);
         while start.len() < MAX_REFUSAL
-            && let Ok(Ok(Some(chunk))) = timeout_at(deadline, self.response.chunk()).await
+            && let Ok(Ok(Some(chunk))) = timeout_at(deadline, unread.response.chunk()).await
         {
-            self.exchange.read(chunk.len());
+            unread.exchange.read(chunk.len());
             start.extend_from_slice(&chunk);
         }
-        self.start = start.freeze();
-        &self.start
+        unread.start = start.freeze();
+        &unread.start
     }
 
     /// The beginning of a refusal's body, as far as it can be had.
@@ -130,7 +139,7 @@ impl Answer {
     }
 
     async fn read_start(self, limit: usize) -> Result<(Bytes, bool)> {
-        let (began, idle_timeout) = (Instant::now(), self.idle_timeout);
+        let (began, idle_timeout) = (Instant::now(), self.unread.idle_timeout);
         let mut body = BytesMut::new();
         let mut chunks = self.stream();
         loop {
@@ -151,24 +160,23 @@ impl Answer {
 
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
-        let idle_timeout = self.idle_timeout;
-        let start = Some(self.start).filter(|start| !start.is_empty()).map(Ok);
-        let parts = (self.response, self.exchange, self.url, self.resolver);
-        let rest = stream::unfold(Some(parts), move |parts| async move {
-            let (mut response, mut exchange, url, resolver) = parts?;
-            let failure = match timeout(idle_timeout, response.chunk()).await {
+        let mut unread = self.unread;
+        let start = Some(std::mem::take(&mut unread.start)).filter(|start| !start.is_empty());
+        let rest = stream::unfold(Some((unread, self.url)), |parts| async move {
+            let (mut unread, url) = parts?;
+            let failure = match timeout(unread.idle_timeout, unread.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
-                    exchange.read(chunk.len());
-                    return Some((Ok(chunk), Some((response, exchange, url, resolver))));
+                    unread.exchange.read(chunk.len());
+                    return Some((Ok(chunk), Some((unread, url))));
                 }
                 Ok(Ok(None)) => return None,
-                Ok(Err(e)) => describe(&e, &url, &resolver),
+                Ok(Err(e)) => describe(&e, &url, &unread.resolver),
                 Err(_) => silent(),
             };
-            exchange.failed(&failure);
+            unread.exchange.failed(&failure);
             Some((Err(failure), None))
         });
-        Box::pin(stream::iter(start).chain(rest))
+        Box::pin(stream::iter(start.map(Ok)).chain(rest))
     }
 }
 

@@ -65,13 +65,20 @@ pub(in crate::registry) struct Endpoint {
     given: Option<Url>,
     shared: Rc<Shared>,
     access: AsyncOnceCell<Access>,
+    scheme: Scheme,
+    /// Where something has answered, here or further on: the hosts with their ports.
+    answered: RefCell<BoundedMap<String, ()>>,
+    pub(in crate::registry) body_limits: BodyLimits,
+}
+
+/// Whether a host speaks TLS or plain HTTP.
+#[derive(Debug, Default)]
+struct Scheme {
     base: Mutex<Option<Url>>,
     /// Whether it is known to speak the scheme of its base.
     is_sure: Cell<bool>,
-    /// Where something has answered, here or further on: the hosts with their ports.
-    answered: RefCell<BoundedMap<String, ()>>,
+    /// Why TLS was given up for plain HTTP.
     tls_failure: RefCell<Option<String>>,
-    pub(in crate::registry) body_limits: BodyLimits,
 }
 
 /// How a host is reached.
@@ -91,10 +98,8 @@ impl Endpoint {
             given,
             shared: shared.clone(),
             access: AsyncOnceCell::new(),
-            base: Mutex::default(),
-            is_sure: Cell::new(false),
+            scheme: Scheme::default(),
             answered: RefCell::new(BoundedMap::new(MAX_ANSWERED)),
-            tls_failure: RefCell::default(),
             body_limits: BodyLimits::default(),
         }
     }
@@ -116,7 +121,7 @@ impl Endpoint {
 
     /// Why TLS was given up for plain HTTP.
     pub(in crate::registry) fn tls_failure(&self) -> Option<String> {
-        self.tls_failure.borrow().clone()
+        self.scheme.tls_failure.borrow().clone()
     }
 
     pub(in crate::registry) async fn url_policy(&self) -> Result<UrlPolicy> {
@@ -126,7 +131,7 @@ impl Endpoint {
     /// The base URL: https, or for an insecure host what it turned out to speak, or for one of this machine what it is
     /// taken to speak until [`Endpoint::is_final`] knows better.
     pub(in crate::registry) async fn base(&self) -> Result<Url> {
-        let mut base = self.base.lock().await;
+        let mut base = self.scheme.base.lock().await;
         if let Some(known) = &*base {
             return Ok(known.clone());
         }
@@ -149,20 +154,20 @@ impl Endpoint {
         if !access.is_local {
             return Ok(true);
         }
-        let mut known = self.base.lock().await;
+        let mut known = self.scheme.base.lock().await;
         if known.as_ref().is_some_and(|known| known != base) {
             return Ok(false);
         }
         let is_plain = matches!(result, Ok(answer) if !answer.is_elsewhere && is_registry(answer));
-        if !is_plain && !self.is_sure.get() {
+        if !is_plain && !self.scheme.is_sure.get() {
             let found = self.choose_scheme(access).await?;
             if found != *base {
                 *known = Some(found);
-                self.is_sure.set(true);
+                self.scheme.is_sure.set(true);
                 return Ok(false);
             }
         }
-        self.is_sure.set(self.is_sure.get() || result.is_ok());
+        self.scheme.is_sure.set(self.scheme.is_sure.get() || result.is_ok());
         Ok(true)
     }
 
@@ -206,7 +211,7 @@ impl Endpoint {
         if self.has_answered() {
             return Err(failure.during(asked(method, url)));
         }
-        let mut base = self.base.lock().await;
+        let mut base = self.scheme.base.lock().await;
         let own = base.take_if(|base| same_origin(base, url));
         Err(match own.and_then(|base| base.join("v2/").ok()) {
             Some(ping) => failure.during(asked(&Method::GET, &ping)),
@@ -300,7 +305,7 @@ impl Endpoint {
             Ok(Err(e)) => e.to_string(),
             Err(_) => "net/http: TLS handshake timeout".to_owned(),
         };
-        *self.tls_failure.borrow_mut() = Some(why);
+        *self.scheme.tls_failure.borrow_mut() = Some(why);
         self.url("http")
     }
 
@@ -335,6 +340,8 @@ pub(super) fn asked(method: &Method, url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     #[test]

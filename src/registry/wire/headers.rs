@@ -147,7 +147,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
 }
 
-/// Where the registry points, resolved against the URL that was asked.
+/// The URL that the registry points to, resolved against the one that was asked.
 pub(in crate::registry) fn location(headers: &HeaderMap, asked: &Url) -> Result<Url> {
     let missing = |what: &str| Error::new(Kind::Unsupported, format!("the registry's answer has {what} Location"));
     let target = headers.get(LOCATION).ok_or_else(|| missing("no"))?;

@@ -258,7 +258,7 @@ impl Host {
             failure.hide_storage();
         }
         let host = self.endpoint.domain.clone();
-        failure.clue = match (failure.kind(), self.auth.has_credential()) {
+        failure.login.clue = match (failure.kind(), self.auth.has_credential()) {
             (Kind::Unauthorized | Kind::Denied, _) if other.is_some() => other.map(|to| Clue::SentOn { host, to }),
             _ if strange.is_some() => None,
             (Kind::Unauthorized | Kind::Denied, false) => Some(Clue::LoginNeeded { host }),
@@ -267,7 +267,7 @@ impl Host {
             _ => None,
         };
         if matches!(failure.kind(), Kind::Unauthorized | Kind::Denied) {
-            failure.trouble = strange.or_else(|| self.auth.trouble());
+            failure.login.trouble = strange.or_else(|| self.auth.trouble());
         }
         failure
     }

@@ -44,7 +44,7 @@ impl Mirror {
     }
 }
 
-/// With a trailing slash, as docker shows it.
+/// The URL with a trailing slash, as docker shows it.
 impl fmt::Display for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

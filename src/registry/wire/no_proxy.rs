@@ -1,4 +1,4 @@
-//! Which hosts are asked without a proxy: `NO_PROXY`, as Go reads it and so docker
+//! Hosts that are asked without a proxy: `NO_PROXY`, as Go reads it and so docker
 //! (<https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>).
 
 use std::net::IpAddr;
@@ -8,11 +8,11 @@ use reqwest::Url;
 /// The entries of `NO_PROXY` that the HTTP client does not know: those with a port, and those with a star. It heeds the
 /// others itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NoProxy(Vec<HostPattern>);
+pub(super) struct NoProxy(Vec<HostPattern>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct HostPattern {
-    /// In lower case, without its star, its dot and its port.
+    /// The domain in lower case, without its star, its dot and its port.
     host: String,
     port: Option<u16>,
     /// Whether the hosts below it are meant alone: it began with a star or a dot.
@@ -21,7 +21,7 @@ struct HostPattern {
 
 impl NoProxy {
     /// The value of the variable: entries with commas between. One that means nothing is passed over.
-    pub fn parse(value: &str) -> Self {
+    pub(super) fn parse(value: &str) -> Self {
         Self(value.split(',').filter_map(HostPattern::parse).collect())
     }
 

@@ -1,4 +1,4 @@
-//! Where a host leads on to another registry: an anonymous token by that one's rules, and never the first one's password
+//! Hosts that lead on to another registry: an anonymous token by that one's rules, and never the first one's password
 //! (containerd#5503).
 
 use std::cell::RefCell;

@@ -63,7 +63,7 @@ impl Realm {
         })
     }
 
-    /// Who it is, for messages.
+    /// The name of the host, for messages.
     pub(super) fn authority(&self) -> String {
         authority(&self.url)
     }

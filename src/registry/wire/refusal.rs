@@ -66,7 +66,12 @@ pub(in crate::registry) struct Refusal {
     is_stale: bool,
     /// Whether it was asked for often enough.
     pub(super) is_final: bool,
-    /// What is known of the login beside it.
+    pub(super) login: LoginState,
+}
+
+/// What is known of the login beside a refusal.
+#[derive(Debug, Default)]
+pub(super) struct LoginState {
     pub(super) clue: Option<Clue>,
     /// What kept a login from being used.
     pub(super) trouble: Option<String>,
@@ -111,12 +116,11 @@ impl Refusal {
             is_guessed,
             is_stale: false,
             is_final: false,
-            clue: None,
-            trouble: None,
+            login: LoginState::default(),
         }
     }
 
-    /// For the answer of a storage that the registry sent us on to: its words may repeat a signed URL, and its
+    /// Reads it as the answer of a storage that the registry sent us on to: its words may repeat a signed URL, and its
     /// refusal says that the signature has ended.
     pub(super) fn hide_storage(&mut self) {
         if self.is_unreadable() || self.is_guessed {
@@ -226,13 +230,13 @@ impl Refusal {
     /// This failure under another message.
     pub(in crate::registry) fn error(&self, message: impl Into<String>) -> Error {
         let mut error = Error::new(self.kind(), message).with_retry_after(self.wait);
-        if let Some(clue) = &self.clue {
+        if let Some(clue) = &self.login.clue {
             error = error.with_clue(clue.clone());
         }
         if self.is_final {
             error = error.into_final();
         }
-        match &self.trouble {
+        match &self.login.trouble {
             Some(trouble) => error.caused_by(trouble.as_str()),
             None => error,
         }
@@ -388,7 +392,7 @@ fn complaint(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Shorter ones are words that stand in any text, in bytes.
+/// The least bytes of a secret that is hidden: shorter ones are words that stand in any text.
 const LEAST_SECRET: usize = 4;
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(in crate::registry) struct Request {
     pub(super) holds: Option<Rc<str>>,
 }
 
-/// When a stored login is shown.
+/// The moment when a stored login is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::registry) enum ShowLogin {
     WhenAsked,
@@ -83,7 +83,7 @@ impl Request {
         self.header(CONTENT_TYPE, media_type)
     }
 
-    /// With a login of this name in its body.
+    /// Puts a login of this name into its body.
     pub(super) fn holding(mut self, login: &str) -> Self {
         self.holds = Some(login.into());
         self

@@ -42,7 +42,7 @@ pub(super) struct Tls {
     pub(super) versions: Versions,
 }
 
-/// Which version of TLS each host was met with last. Clones share it.
+/// The version of TLS that each host was met with last. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Versions(Arc<Mutex<Met>>);
 
@@ -63,7 +63,7 @@ impl Default for Versions {
 }
 
 impl Versions {
-    /// For a host as it stands in a URL.
+    /// Certificates for a host as it stands in a URL.
     pub(super) fn of(&self, host: &str) -> Option<&'static str> {
         self.lock().versions.get(host.trim_matches(['[', ']'])).copied()
     }

@@ -31,7 +31,7 @@ const SHORTEST_LIFE: Duration = Duration::from_mins(1);
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// A token is not used any more when less than this is left of it.
 const RESERVE: Duration = Duration::from_secs(30);
-/// Who asks, as token servers log it.
+/// The client, as token servers log it.
 const CLIENT_ID: &str = "rdock";
 
 /// What a token is wanted for.
@@ -57,7 +57,7 @@ struct TokenAnswer {
     token: Option<String>,
     #[serde(alias = "Access_Token", alias = "AccessToken")]
     access_token: Option<String>,
-    /// Mostly a number; some servers write it as a text.
+    /// A number; some servers write it as a text.
     expires_in: Option<Value>,
     refresh_token: Option<String>,
 }
@@ -93,7 +93,7 @@ pub(super) async fn fetch(
         let mut failure = Refusal::new(status, &headers, &answer.read_refusal().await);
         failure.hide(&login.map(|login| secrets(&login.credential)).unwrap_or_default());
         let host = endpoint.domain.clone();
-        failure.clue = match (failure.kind(), login) {
+        failure.login.clue = match (failure.kind(), login) {
             (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
             // Whoever is just logging in need not be told to.
             // GHCR denies an expired token even what is public.
@@ -129,7 +129,7 @@ pub(super) async fn fetch(
     })
 }
 
-/// As long as the server says, where that makes sense.
+/// The lifetime that the server says, where that makes sense.
 fn life(expires_in: Option<&Value>) -> Duration {
     let seconds = match expires_in {
         Some(Value::String(text)) => text.trim().parse().ok(),
@@ -251,6 +251,8 @@ fn named(scopes: &[Scope]) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use reqwest::Url;
 
     use super::*;

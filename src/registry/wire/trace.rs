@@ -62,7 +62,7 @@ pub(super) struct Exchange {
     watcher: Option<WireWatcher>,
     number: u64,
     began: Instant,
-    /// Of the answer's body, so far.
+    /// Bytes of the answer's body so far.
     bytes: u64,
     is_answered: bool,
 }
@@ -86,7 +86,7 @@ impl Exchange {
         });
     }
 
-    /// So many bytes more of the body came.
+    /// Counts bytes of the body that came.
     pub(super) fn read(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH};
 use reqwest::{Method, Response, Url, redirect};
 use tokio::time::{timeout, timeout_at};
@@ -14,8 +13,8 @@ use super::answer::{Answer, silent};
 use super::authorization::Authorization;
 use super::connect_error::{authority, describe};
 use super::headers;
-use super::no_proxy::NoProxy;
-use super::origin::{is_loopback, same_origin};
+use super::origin::same_origin;
+use super::proxies::Proxies;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::tls::{Tls, Versions};
@@ -31,10 +30,10 @@ const COMMIT_TIMEOUT: Duration = Duration::from_mins(5);
 const MAX_REDIRECTS: usize = 10;
 
 /// What all connections of a process have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Surroundings {
     pub(super) resolver: Resolver,
-    pub(super) no_proxy: NoProxy,
+    pub(super) proxies: Proxies,
     /// The longest silence of the other side.
     pub(super) idle_timeout: Duration,
     pub(super) trace: Trace,
@@ -46,45 +45,34 @@ pub(super) struct Client {
     proxied: reqwest::Client,
     /// Connects to no address that is nearer than the host's own.
     direct: reqwest::Client,
-    proxies: Matcher,
-    resolver: Resolver,
-    no_proxy: NoProxy,
     policy: UrlPolicy,
     tls_versions: Versions,
-    trace: Trace,
-    /// The longest silence of the other side.
-    idle_timeout: Duration,
+    surroundings: Surroundings,
 }
 
 impl Client {
     pub(super) fn new(tls: &Tls, policy: UrlPolicy, surroundings: &Surroundings) -> Result<Self> {
-        let Surroundings {
-            resolver,
-            no_proxy,
-            idle_timeout,
-            trace,
-        } = surroundings;
+        let (resolver, proxies) = (&surroundings.resolver, &surroundings.proxies);
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.config.clone())
                 .user_agent(concat!("rdock/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT.min(*idle_timeout))
+                .connect_timeout(CONNECT_TIMEOUT.min(surroundings.idle_timeout))
         };
         let guarded = resolver.guarded(policy.zone);
         let failed = |e: reqwest::Error| Error::new(Kind::Unsupported, "cannot set up HTTP").caused_by(e);
         Ok(Self {
             // It knows the names of proxies alone; theirs are the addresses of the rest.
-            proxied: builder().dns_resolver(resolver.clone()).build().map_err(failed)?,
+            proxied: proxies
+                .with(builder())
+                .and_then(|builder| builder.dns_resolver(resolver.clone()).build())
+                .map_err(failed)?,
             direct: builder().no_proxy().dns_resolver(guarded).build().map_err(failed)?,
-            proxies: Matcher::from_system(),
-            resolver: resolver.clone(),
-            no_proxy: no_proxy.clone(),
             policy,
             tls_versions: tls.versions.clone(),
-            trace: trace.clone(),
-            idle_timeout: *idle_timeout,
+            surroundings: surroundings.clone(),
         })
     }
 
@@ -110,10 +98,10 @@ impl Client {
             let idle_timeout = if takes_body(&method) {
                 COMMIT_TIMEOUT
             } else {
-                self.idle_timeout
+                self.surroundings.idle_timeout
             };
             let login = proof.map(|proof| &*proof.name).or(request.holds.as_deref());
-            let exchange = self.trace.asks(&method, &at, login, length);
+            let exchange = self.surroundings.trace.asks(&method, &at, login, length);
             let sent = timeout(head_timeout(idle_timeout), sending.send()).await;
             let mut answer = self.answer(sent.ok(), &at, exchange)?;
             answer.is_elsewhere = is_elsewhere;
@@ -145,7 +133,7 @@ impl Client {
         body: UploadBody,
     ) -> Result<Answer> {
         let UploadBody { stream, length, watch } = body;
-        let idle_timeout = self.idle_timeout;
+        let idle_timeout = self.surroundings.idle_timeout;
         watch.begin(head_timeout(idle_timeout));
         let watching = watch.clone();
         let mut left = length;
@@ -163,7 +151,7 @@ impl Client {
             sending = sending.header(AUTHORIZATION, proof.value.clone());
         }
         let login = proof.map(|proof| &*proof.name);
-        let exchange = self.trace.asks(&request.method, url, login, length);
+        let exchange = self.surroundings.trace.asks(&request.method, url, login, length);
         let mut sending = std::pin::pin!(sending.send());
         let sent = loop {
             let deadline = watch.deadline();
@@ -180,33 +168,28 @@ impl Client {
     fn answer(&self, sent: Option<reqwest::Result<Response>>, url: &Url, mut exchange: Exchange) -> Result<Answer> {
         let response = match sent {
             Some(Ok(response)) => Ok(response),
-            Some(Err(e)) => Err(describe(&e, url, &self.resolver)),
+            Some(Err(e)) => Err(describe(&e, url, &self.surroundings.resolver)),
             None => Err(unanswered(url)),
         };
         let response = response.inspect_err(|e| exchange.failed(e))?;
         let tls = url.host_str().filter(|_| url.scheme() == "https");
         let tls = tls.and_then(|host| self.tls_versions.of(host));
         let status = response.status().as_u16();
-        exchange.answered(status, response.remote_addr(), self.has_proxy(url), tls);
-        let answer = Answer::new(response, url.clone(), exchange, &self.resolver);
+        let is_proxied = self.surroundings.proxies.cover(url)?;
+        exchange.answered(status, response.remote_addr(), is_proxied, tls);
+        let answer = Answer::new(response, url.clone(), exchange, &self.surroundings.resolver);
         headers::check_lengths(&answer.headers, url)?;
-        Ok(answer.with_idle_timeout(self.idle_timeout))
+        Ok(answer.with_idle_timeout(self.surroundings.idle_timeout))
     }
 
     fn begin(&self, method: &Method, url: &Url) -> Result<reqwest::RequestBuilder> {
         check_length(url)?;
-        let client = if self.has_proxy(url) {
+        let client = if self.surroundings.proxies.cover(url)? {
             &self.proxied
         } else {
             &self.direct
         };
         Ok(client.request(method.clone(), url.clone()))
-    }
-
-    fn has_proxy(&self, url: &Url) -> bool {
-        let is_direct = is_loopback(url) || self.no_proxy.covers(url);
-        let is_matched = |uri| self.proxies.intercept(&uri).is_some();
-        !is_direct && url.as_str().parse().is_ok_and(is_matched)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Which hosts need not prove who they are, and where certificates for the others lie.
+//! Trust: the hosts that need not prove who they are, and where certificates for the others lie.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::no_proxy::NoProxy;
+use super::proxies::Proxies;
 use crate::error::{Error, Kind, Result};
 
 /// What the user and the system trust.
@@ -16,8 +16,8 @@ pub struct Trust {
     pub insecure_everywhere: bool,
     /// Folders with a folder `HOST[:PORT]` for each host that has certificates of its own, as docker's `certs.d`.
     pub certificate_folders: Vec<PathBuf>,
-    /// Hosts that are asked without a proxy.
-    pub no_proxy: NoProxy,
+    /// Who is asked through whom.
+    pub proxies: Proxies,
 }
 
 /// An entry of docker's `insecure-registries`.

@@ -1,4 +1,4 @@
-//! Where a registry may lead us: what it names is only followed when it could not be meant to harm.
+//! The URLs that a registry may lead to: what it names is only followed when it could not be meant to harm.
 
 use reqwest::Url;
 

@@ -6,15 +6,15 @@ use reqwest::Url;
 
 use super::origin::{is_localhost, literal};
 
-/// From the farthest to the one that guards the most.
+/// Zones, from the farthest to the one that guards the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Zone {
     Public,
-    /// Of this network, or meant for nobody.
+    /// An address of this network, or one meant for nobody.
     Private,
-    /// Of this machine.
+    /// An address of this machine.
     Loopback,
-    /// Of the link, where clouds keep the secrets of their machines.
+    /// An address of the link, where clouds keep the secrets of their machines.
     Metadata,
 }
 

@@ -19,7 +19,7 @@ use crate::image::Digest;
 
 /// What a request for a blob comes to.
 enum Found {
-    /// So many bytes in all, of which these come; without a reader for HEAD.
+    /// The size in all, and the bytes that come; without a reader for HEAD.
     Bytes {
         size: u64,
         from: u64,

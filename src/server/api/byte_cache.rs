@@ -1,4 +1,4 @@
-//! Things that are remembered as long as they take few bytes: what was not asked for lately is forgotten first.
+//! A cache that takes few bytes: what was not asked for lately is forgotten first.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,7 +10,7 @@ pub(in crate::server) struct ByteCache<K, V> {
     most: usize,
     newer: HashMap<K, (V, usize)>,
     older: HashMap<K, (V, usize)>,
-    /// Of the newer half.
+    /// Bytes of the newer half.
     bytes: usize,
 }
 

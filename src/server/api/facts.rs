@@ -22,7 +22,7 @@ const MOST: usize = 16 << 20;
 /// What matters of one manifest.
 pub(in crate::server) struct Facts {
     media_type: Option<String>,
-    /// As a referrer's descriptor has it: its own type, else the config's.
+    /// The type that a referrer's descriptor has: its own, else the config's.
     pub(in crate::server) artifact_type: Option<String>,
     pub(in crate::server) subject: Option<Digest>,
     pub(in crate::server) annotations: Option<Box<RawValue>>,
@@ -156,7 +156,7 @@ impl FactsCache {
         Ok(false)
     }
 
-    /// That an index is no deeper and no larger with all below it than anyone can follow.
+    /// Checks that an index is no deeper and no larger with all below it than anyone can follow.
     pub(in crate::server) fn check_shape<B: Backing>(&self, store: &B, index: &Manifest) -> Result<()> {
         let mut walk = Walk::new([&index.descriptor], Limits::IMAGE)?;
         if let Some(root) = walk.next_unread() {
@@ -178,7 +178,7 @@ pub(in crate::server) fn documents(named: &[Named]) -> impl Iterator<Item = &Dig
         .flat_map(|it| it.name.digest().into_iter().chain([&it.manifest.digest]))
 }
 
-/// Where a walk over a repository begins; nowhere for one that there is not.
+/// The documents at which a walk over a repository begins; none for one that there is not.
 pub(in crate::server) fn roots(named: Option<&[Named]>) -> Vec<Digest> {
     documents(named.unwrap_or_default()).cloned().collect()
 }

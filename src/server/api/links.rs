@@ -1,5 +1,5 @@
-//! Which repository has which blob. The store keeps each blob once for all of them: what is deleted from one repository
-//! must stay for the others.
+//! Links between repositories and blobs. The store keeps each blob once for all of them: what is deleted from one
+//! repository must stay for the others.
 //!
 //! Remembered are the blobs that came lately, whose manifest may be on its way, and what was deleted; of each as much as
 //! fits into some MiB. After a restart the names alone tell.
@@ -29,7 +29,7 @@ pub(in crate::server) struct Links {
 #[derive(Default)]
 struct Remembered {
     of: HashMap<Digest, HashMap<Rc<str>, u64>>,
-    /// As often as each was said, with the number under which it was said.
+    /// Pairs, as often as each was said, with the number under which it was said.
     order: VecDeque<(Digest, Rc<str>, u64)>,
     last: u64,
     bytes: usize,
@@ -95,7 +95,7 @@ impl Links {
         self.given.borrow().has(repository, digest)
     }
 
-    /// Those of these blobs that the repository has got.
+    /// The ones of these blobs that the repository has got.
     pub(in crate::server) fn among<'a>(
         &self,
         repository: &str,

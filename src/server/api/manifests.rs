@@ -75,7 +75,7 @@ fn is_gone<B: Backing>(state: &State<B>, name: &Name, version: &At) -> bool {
     digest.is_some_and(|digest| state.links.is_deleted(name.repository.name(), digest))
 }
 
-/// Which manifest is meant, and its type where a name tells; none where no name leads to it.
+/// The manifest that is meant, and its type where a name tells; none where no name leads to it.
 fn locate<B: Backing>(
     store: &B,
     facts: &FactsCache,

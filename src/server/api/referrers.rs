@@ -1,4 +1,4 @@
-//! Which manifests are about another one.
+//! Referrers: the manifests that are about another one.
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
 
@@ -49,7 +49,7 @@ struct Wanted {
     repository: Reference,
     subject: Digest,
     artifact_type: Option<String>,
-    /// Where the page before ended.
+    /// The digest at which the page before ended.
     after: Option<String>,
 }
 
@@ -91,7 +91,7 @@ struct Page {
     next: Option<Digest>,
 }
 
-/// In the order of their digests, which stays whatever is pushed meanwhile.
+/// The referrers in the order of their digests, which stays whatever is pushed meanwhile.
 fn page<B: Backing>(store: &B, facts: &FactsCache, wanted: &Wanted) -> Result<Page> {
     let repositories = store.repositories()?;
     let named = repositories.of(&wanted.repository).unwrap_or_default();

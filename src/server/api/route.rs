@@ -15,7 +15,7 @@ use crate::image::{Digest, Reference};
 #[derive(Debug, Clone)]
 pub(in crate::server) struct Name {
     pub(in crate::server) path: String,
-    /// As the catalog lists it.
+    /// The spelling of the catalog.
     pub(in crate::server) listed: String,
     pub(in crate::server) repository: Reference,
 }

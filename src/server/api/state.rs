@@ -27,7 +27,8 @@ pub(in crate::server) struct State<B: Backing> {
 }
 
 impl<B: Backing> State<B> {
-    /// Of a registry that takes pushes and shows everybody everything. What nothing names is kept for so long.
+    /// The state of a registry that takes pushes and shows everybody everything. What nothing names is kept for so
+    /// long.
     pub(in crate::server) fn new(store: OffThread<B>, names: RepositoryNames, kept_for: Duration) -> Self {
         Self {
             retention: Retention::new(store.clone(), kept_for),

@@ -2,6 +2,7 @@
 
 mod deletion;
 mod discovery;
+mod fuzz;
 mod limits;
 mod putting;
 mod rights;

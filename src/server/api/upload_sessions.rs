@@ -36,7 +36,7 @@ pub(in crate::server) struct UploadSessions<B: Backing> {
     store: OffThread<B>,
     remembered: Duration,
     silence: Duration,
-    /// By the name of the file.
+    /// Sessions by the name of their file.
     open: RefCell<HashMap<String, Rc<UploadSession<B::Upload>>>>,
 }
 
@@ -49,7 +49,7 @@ pub(in crate::server) struct UploadSession<U> {
     claims: watch::Sender<u64>,
     silence: Duration,
     touched: Cell<Instant>,
-    /// Whoever began it; not known of one that was found as a file.
+    /// The peer that began it; not known of one that was found as a file.
     peer: Option<Peer>,
 }
 

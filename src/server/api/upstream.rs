@@ -40,7 +40,7 @@ const TRIES: u32 = 4;
 /// Pieces of a blob between the registry behind and the client; a client that is slower slows the fetch down.
 const QUEUE: usize = 8;
 /// How long a client may take nothing before the fetch goes on without it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// Tags whose last look is remembered.
 const MOST: usize = 10_000;
 
@@ -345,7 +345,7 @@ impl Tee {
     async fn pass(&self, piece: &Bytes) {
         let client = self.state().client.clone();
         let Some(client) = client else { return };
-        let sent = timeout(PATIENCE, client.send(Ok(piece.clone()))).await;
+        let sent = timeout(SEND_TIMEOUT, client.send(Ok(piece.clone()))).await;
         let mut state = self.state();
         state.passed += piece.len() as u64;
         if !matches!(sent, Ok(Ok(()))) {
@@ -362,7 +362,7 @@ impl Tee {
         };
         if let Some(client) = client.filter(|_| !is_whole) {
             let e = Error::new(Kind::Unavailable, "the upstream registry broke off");
-            let _ = timeout(PATIENCE, client.send(Err(e))).await;
+            let _ = timeout(SEND_TIMEOUT, client.send(Err(e))).await;
         }
     }
 }

@@ -90,7 +90,7 @@ impl Access {
         self.rights.is_some() || self.realm.is_some()
     }
 
-    /// Who asks, if he may do what he asks for.
+    /// The caller, if he may do what he asks for.
     pub(in crate::server) async fn admit<B>(&self, request: &Request<B>, need: Need<'_>) -> Result<Caller, Refusal> {
         let Some(htpasswd) = self.htpasswd.as_ref().filter(|_| need != Need::Nothing) else {
             return Ok(Caller::default());
@@ -218,11 +218,11 @@ impl Access {
     }
 }
 
-/// Of a token that is for something else.
+/// The refusal of a token that is for something else.
 const INSUFFICIENT: &str = "insufficient_scope";
 const BASIC: &str = "Basic realm=\"rdock\"";
 
-/// Who asks for a token.
+/// The user who asks for a token.
 enum Login {
     Nobody,
     User(String, String),
@@ -275,7 +275,7 @@ fn unauthorized() -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "authentication required")
 }
 
-/// For somebody who is known and may not.
+/// The refusal for somebody who is known and may not.
 fn denied(need: Need<'_>) -> Refusal {
     let why = "requested access to the resource is denied";
     Refusal::new(StatusCode::FORBIDDEN, Code::Denied, why).about(detail(need))

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use bcrypt::HashParts;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -21,7 +22,7 @@ const LONGEST: usize = 72;
 
 pub(in crate::server) struct Htpasswd {
     file: WatchedFile<Users>,
-    /// So that the hashes that are remembered are worth nothing elsewhere.
+    /// A secret that makes the remembered hashes worth nothing elsewhere.
     salt: String,
     slots: Semaphore,
 }
@@ -38,7 +39,9 @@ impl Users {
             let (user, hash) = line
                 .split_once(':')
                 .ok_or_else(|| wrong(path, number, "not of the form USER:HASH"))?;
-            if !["$2a$", "$2b$", "$2y$"].iter().any(|kind| hash.starts_with(kind)) {
+            let is_bcrypt = ["$2a$", "$2b$", "$2y$"].iter().any(|kind| hash.starts_with(kind));
+            // One that nobody's password fits is refused here too: it would be refused at once, and so tell who is a user.
+            if !is_bcrypt || cost(hash).is_none() {
                 let why = "the hash is no bcrypt hash: make it with htpasswd -B";
                 return Err(wrong(path, number, why));
             }
@@ -52,10 +55,16 @@ impl Users {
 
     /// A hash of nothing in particular, as costly as the costliest of the file.
     fn nobody(&self) -> String {
-        let costs = self.hashes.values().filter_map(|hash| hash.get(4..6));
-        let cost = costs.max().unwrap_or("05");
-        format!("$2y${cost}$abcdefghijklmnopqrstuuCkPmFpHCBuRkUwrTqDxHzsD.YfgJbKu")
+        let costs = self.hashes.values().filter_map(|hash| cost(hash));
+        let cost = costs.max().unwrap_or(5);
+        format!("$2y${cost:02}$abcdefghijklmnopqrstuuCkPmFpHCBuRkUwrTqDxHzsD.YfgJbKu")
     }
+}
+
+/// How costly a bcrypt hash is; `None` for what is none.
+fn cost(hash: &str) -> Option<u32> {
+    let parts: HashParts = hash.parse().ok()?;
+    Some(parts.get_cost()).filter(|cost| (4..=31).contains(cost))
 }
 
 impl Htpasswd {
@@ -99,6 +108,8 @@ impl Htpasswd {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use std::fs;
     use std::rc::Rc;
 
@@ -153,8 +164,20 @@ mod tests {
         let path = folder.path().join("htpasswd");
         let hash = |cost| bcrypt::hash("x", cost).unwrap();
         fs::write(&path, format!("a:{}\nb:{}\n", hash(4), hash(6))).unwrap();
-        let users = wait(open(path).unwrap().file.current()).unwrap();
+        let users = wait(open(path.clone()).unwrap().file.current()).unwrap();
         assert!(users.nobody().starts_with("$2y$06$"));
+        assert_eq!(cost(&users.nobody()), Some(6), "a hash that is computed in full");
+        // What bcrypt would refuse without computing anything has no place in the file.
+        for broken in [
+            &hash(4)[..59],
+            &hash(4).replace("$04$", "$99$"),
+            &hash(4).replace("$04$", "$zz$"),
+            "$2y$",
+        ] {
+            fs::write(&path, format!("a:{broken}\n")).unwrap();
+            let error = open(path.clone()).err().unwrap().to_string();
+            assert!(error.contains("line 1: the hash is no bcrypt hash"), "{error}");
+        }
     }
 
     fn wait<T>(future: impl Future<Output = T>) -> T {

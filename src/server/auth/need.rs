@@ -32,9 +32,9 @@ pub(in crate::server) enum Need<'a> {
     /// The names of repositories: those are shown that may be pulled from.
     Catalog,
     Repository {
-        /// As the client spells it.
+        /// The client's spelling.
         asked: &'a str,
-        /// As the catalog lists it.
+        /// The spelling of the catalog.
         name: &'a str,
         actions: &'static [Action],
     },

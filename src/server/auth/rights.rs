@@ -1,4 +1,4 @@
-//! Which user may do what with which repositories: the file of `serve --rights`.
+//! Rights: which user may do what with which repositories, the file of `serve --rights`.
 //!
 //! ```text
 //! # USER    ACTIONS        PATHS
@@ -41,7 +41,7 @@ enum Who {
 #[derive(Debug)]
 enum Paths {
     All,
-    /// With the slash at its end.
+    /// The prefix, with the slash at its end.
     Below(String),
     One(String),
 }
@@ -136,6 +136,8 @@ impl Paths {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Rights> {

@@ -8,7 +8,7 @@ use super::need::{Action, names};
 pub(in crate::server) enum Scope {
     Catalog,
     Repository {
-        /// As the client spells it, and as the catalog lists it.
+        /// The client's spelling, and that of the catalog.
         asked: String,
         name: String,
         actions: Vec<Action>,
@@ -35,7 +35,7 @@ impl Scope {
         }
     }
 
-    /// With those actions alone that `may` allows; none when nothing is left.
+    /// The scope with those actions alone that `may` allows; none when nothing is left.
     pub(super) fn limited(self, may: impl Fn(&str, Action) -> bool) -> Option<Self> {
         let Self::Repository { asked, name, actions } = self else {
             return Some(self);

@@ -13,7 +13,7 @@ use super::random::random_id;
 use super::scope::Scope;
 use crate::error::Result;
 
-/// As Docker Hub's.
+/// Docker Hub's lifetime of a token.
 const LIFE: Duration = Duration::from_mins(5);
 /// Bytes of tokens at once; the oldest go first.
 const MOST: usize = 8 << 20;

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::super::http::access_log::Log;
 use crate::error::{During as _, Error, Kind, Result};
 
-/// Which file it is, and as of when: its inode, its size, and its times in seconds and nanoseconds.
+/// A version of a file: its inode, its size, and its times in seconds and nanoseconds.
 type Stamp = (u64, u64, [i64; 4]);
 
 pub(super) struct WatchedFile<T> {

@@ -101,7 +101,7 @@ impl Backing for Local {
 pub(in crate::server) struct LocalUpload {
     resting: Option<RestingUpload>,
     open: Option<(store::Upload, Mark)>,
-    /// Where what the client knows of ends, if it does not know of all.
+    /// The end of what the client knows of, if it does not know of all.
     told: Option<(u64, Mark)>,
 }
 

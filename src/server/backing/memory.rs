@@ -126,12 +126,15 @@ impl Backing for Memory {
     }
 
     fn sweep(&self, age: Duration) -> Result<Option<u64>> {
+        let began = Instant::now();
         let mut content = self.content();
         if content.is_held() {
             return Ok(None);
         }
         let reached = content.reached()?;
-        let is_old = |digest: &Digest, touched: &Instant| touched.elapsed() >= age && !reached.contains(digest);
+        let is_old = |digest: &Digest, touched: &Instant| {
+            began.saturating_duration_since(*touched) >= age && !reached.contains(digest)
+        };
         let gone = content.blobs.extract_if(|digest, (_, touched)| is_old(digest, touched));
         Ok(Some(gone.map(|(_, (bytes, _))| bytes.len() as u64).sum()))
     }
@@ -175,7 +178,7 @@ pub(in crate::server) struct MemoryUpload {
     name: String,
     /// Where the piece begins.
     start: usize,
-    /// Where what the client knows of ends, if it does not know of all.
+    /// The end of what the client knows of, if it does not know of all.
     told: Option<usize>,
 }
 

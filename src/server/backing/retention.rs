@@ -23,7 +23,7 @@ pub(in crate::server) struct Retention<B: Backing> {
     store: OffThread<B>,
     kept_for: Duration,
     /// Held shared by those who rely on a blob, exclusively while blobs are freed.
-    gate: RwLock<()>,
+    lock: RwLock<()>,
     held: RefCell<Option<B::Hold>>,
     used: Cell<Instant>,
     collected: Cell<Instant>,
@@ -36,7 +36,7 @@ impl<B: Backing> Retention<B> {
         Self {
             store,
             kept_for,
-            gate: RwLock::default(),
+            lock: RwLock::default(),
             held: RefCell::default(),
             used: Cell::new(Instant::now()),
             collected: Cell::new(Instant::now()),
@@ -49,10 +49,10 @@ impl<B: Backing> Retention<B> {
         self.used.set(Instant::now());
     }
 
-    /// Until the guard is dropped, which must be soon, nothing is freed; and from now on for the time that things are
-    /// kept, nothing that is touched.
+    /// Lets nothing be freed until the guard is dropped, which must be soon; and from now on for the time that things
+    /// are kept, nothing that is touched.
     pub(in crate::server) async fn hold(&self) -> Result<RwLockReadGuard<'_, ()>> {
-        let guard = self.gate.read().await;
+        let guard = self.lock.read().await;
         self.used.set(Instant::now());
         self.is_due.set(true);
         if self.held.borrow().is_none() {
@@ -67,7 +67,7 @@ impl<B: Backing> Retention<B> {
         &self,
         work: impl FnOnce(&B) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _guard = self.gate.write().await;
+        let _guard = self.lock.write().await;
         let was_held = self.held.take().is_some();
         let done = self.store.change(work).await;
         if was_held && self.used.get().elapsed() < HELD_FOR.min(self.kept_for) {
@@ -90,9 +90,11 @@ impl<B: Backing> Retention<B> {
         }
         self.collected.set(Instant::now());
         let age = self.kept_for;
+        // What is too young now may have come of age when the sweep has ended, which takes what it takes.
+        let has_young = self.used.get().elapsed() < age * 2;
         let freed = self.alone(move |store| store.sweep(age)).await?;
         if freed.is_some() && self.held.borrow().is_none() {
-            self.is_due.set(self.used.get().elapsed() < self.kept_for * 2);
+            self.is_due.set(has_young);
         }
         Ok(freed)
     }
@@ -113,6 +115,8 @@ impl<B: Backing> Retention<B> {
 #[cfg(test)]
 mod tests {
     use super::super::memory::Memory;
+    use tokio::time::sleep;
+
     use super::*;
     use crate::image::Digest;
     use crate::image::digest::Algorithm;
@@ -146,6 +150,28 @@ mod tests {
             assert_eq!(memory.sweep(Duration::ZERO).unwrap(), None);
             hasty.let_go();
             assert_eq!(memory.sweep(Duration::ZERO).unwrap(), Some(0));
+            assert_eq!(memory.size(&digest), None);
+        });
+    }
+
+    #[test]
+    fn what_was_too_young_for_a_long_sweep_is_left_to_the_next_one() {
+        run(async {
+            let (memory, digest) = content();
+            let age = Duration::from_millis(100);
+            let retention = Retention::new(OffThread::new(memory.clone()), age);
+            sleep(age / 2).await;
+            let blocked = memory.block();
+            let release = async {
+                sleep(age * 3).await;
+                drop(blocked);
+            };
+            let (first, ()) = tokio::join!(retention.collect(), release);
+            first.unwrap();
+            for _ in 0..3 {
+                sleep(age).await;
+                retention.collect().await.unwrap();
+            }
             assert_eq!(memory.size(&digest), None);
         });
     }

@@ -45,7 +45,7 @@ impl Entry {
         Self::of(method, request, peer, log, metrics)
     }
 
-    /// For a request that did not come to the end of its head: what came of it may be anything.
+    /// An entry for a request that did not come to the end of its head: what came of it may be anything.
     pub(in crate::server) fn unheard(peer: SocketAddr, log: &Log, metrics: &Rc<Metrics>) -> Self {
         Self::of(String::new(), "-".to_owned(), peer, log, metrics)
     }

@@ -20,7 +20,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From a file with the certificate and those that sign it, and a file with its key; both PEM.
+    /// Reads a file with the certificate and those that sign it, and a file with its key; both PEM.
     pub fn read(certificates: &Path, key: &Path) -> Result<Self> {
         let wrong = |path: &Path, what: &str| {
             Error::new(Kind::Usage, format!("{} holds no {what} in PEM form", path.display()))

@@ -31,7 +31,7 @@ use super::timeouts::{Timeouts, WriteTimeout};
 
 /// How long answers that are under way may take once the registry is to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
-/// After a failed accept, which means that there are no more file descriptors.
+/// The pause after a failed accept, which means that there are no more file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 /// How long a client that is told off may take to read it.
 const LINGERING: Duration = Duration::from_secs(2);
@@ -186,8 +186,8 @@ async fn speaks_plainly(stream: &TcpStream) -> bool {
     matches!(stream.peek(&mut first).await, Ok(1)) && first[0] != HANDSHAKE
 }
 
-/// In the words of Go's servers, which people search for. What the client still sends is read for a moment: closed at
-/// once, the connection would be reset and the answer lost.
+/// Answers in the words of Go's servers, which people search for. What the client still sends is read for a moment:
+/// closed at once, the connection would be reset and the answer lost.
 async fn tell_of_tls(mut stream: TcpStream) {
     let told = async {
         stream

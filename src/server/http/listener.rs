@@ -33,7 +33,7 @@ pub async fn bind(address: &str) -> Result<Listener> {
 }
 
 impl Listener {
-    /// Where clients reach it; of two addresses the IPv4 one.
+    /// The address at which clients reach it; of two the IPv4 one.
     pub fn local_addr(&self) -> Result<SocketAddr> {
         self.first.local_addr().during("asking where the registry listens")
     }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 /// What has happened since the start.
 #[derive(Default)]
 pub(in crate::server) struct Metrics {
-    /// By method and status.
+    /// Requests by method and status.
     requests: RefCell<BTreeMap<(String, u16), u64>>,
     sent: Cell<u64>,
     under_way: Cell<u64>,

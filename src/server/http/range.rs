@@ -6,7 +6,7 @@ use hyper::header::{HeaderMap, IF_RANGE, RANGE};
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::server) enum Wanted {
     All,
-    /// From the first byte up to the second, which is not included.
+    /// The bytes from the first offset up to the second, which is not included.
     Part(u64, u64),
     Unsatisfiable,
 }
@@ -41,6 +41,8 @@ pub(in crate::server) fn wanted(headers: &HeaderMap, size: u64, etag: &str) -> W
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use super::*;
 
     #[test]

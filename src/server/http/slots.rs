@@ -1,4 +1,4 @@
-//! Who holds a connection: so many in all, a share a peer address. One on which nothing is asked gives way to who comes.
+//! Slots for connections: so many in all, a share a peer address. One on which nothing is asked gives way to who comes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub fn raise_open_files() {
     }
 }
 
-/// As many connections as there are files for: each may need one more, of a blob or of an upload.
+/// The connections that there are files for: each may need one more, of a blob or of an upload.
 pub(super) fn most() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let most = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(MOST);
@@ -50,7 +50,7 @@ pub(super) struct Slots {
 
 struct Held {
     peer: IpAddr,
-    /// When it last became idle, by the clock; none while a request is answered.
+    /// The time when it last became idle, by the clock; none while a request is answered.
     idle: Option<u64>,
     let_go: Rc<Notify>,
 }
@@ -62,7 +62,7 @@ pub(super) struct Slot {
     let_go: Rc<Notify>,
 }
 
-/// While it lives the connection is answering.
+/// A guard: while it lives the connection is answering.
 pub(super) struct Busy(Rc<Slots>, u64);
 
 impl Slots {

@@ -80,7 +80,7 @@ impl Ingest {
             }
             if untold_until.take_if(|until| *until <= Instant::now()).is_some() {
                 let layout = self.blobs.layout();
-                layout.lock_watch().tell(&layout.partial(&blob.digest));
+                layout.lock_watch().tell(&layout.paths().partial(&blob.digest));
             }
             time::sleep(POLL).await;
         };
@@ -122,14 +122,14 @@ impl Ingest {
             (partial, Came::All) => Ok((partial, 0)),
             (partial, _) => Err(Error::new(
                 Kind::Unavailable,
-                format!("blob {} does not come in one piece", partial.digest()),
+                format!("blob {} does not come in one piece", partial.blob().digest),
             )),
         }
     }
 
     /// Lets the bytes come, and writes them on a thread of its own.
     async fn fetch(&self, partial: Partial, open: &Opener<'_>, first: Option<ByteStream>) -> Result<(Partial, Came)> {
-        let (digest, size) = (partial.digest().clone(), partial.size);
+        let (digest, size) = (partial.blob().digest.clone(), partial.blob().size);
         let wanted = Wanted {
             digest: digest.clone(),
             size,
@@ -172,7 +172,8 @@ impl Ingest {
     }
 
     fn remember(&self, partial: &Partial) {
-        self.failed().insert(partial.digest().clone(), partial.progress.clone());
+        self.failed()
+            .insert(partial.blob().digest.clone(), partial.progress.clone());
     }
 
     fn failed(&self) -> MutexGuard<'_, HashMap<Digest, Progress>> {

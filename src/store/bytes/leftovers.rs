@@ -18,7 +18,7 @@ use crate::store::layout::{KEPT_FOR, Layout};
 pub(in crate::store) fn remove(layout: &Layout, reached: &HashSet<Digest>, age: Duration) -> Result<u64> {
     let mut freed: u64 = 0;
     for algorithm in Algorithm::ALL {
-        let path = layout.blob_folder(algorithm);
+        let path = layout.paths().blob_folder(algorithm);
         let Some(folder) = open(&path)? else { continue };
         for file in files(&folder, &path)? {
             let digest = Digest::parse(&format!("{}:{}", algorithm.name(), file.name.to_string_lossy()));
@@ -54,7 +54,7 @@ pub(in crate::store) fn remove_partials(layout: &Layout) -> Result<u64> {
 }
 
 fn remove_those(layout: &Layout, is_unwanted: impl Fn(&FileInFolder) -> bool) -> Result<u64> {
-    let path = layout.ingest();
+    let path = layout.paths().ingest();
     let Some(folder) = open(&path)? else { return Ok(0) };
     let mut freed: u64 = 0;
     for file in files(&folder, &path)? {

@@ -19,7 +19,7 @@ use crate::store::unsynced::Waiting;
 
 /// How much of a file is read at once.
 const PIECE: usize = 256 << 10;
-/// Half of what Linux takes in one call.
+/// The most slices of one call: half of what Linux takes.
 const MOST_SLICES: usize = 512;
 
 /// A partial file that this process alone writes to. All methods block.
@@ -27,9 +27,7 @@ pub(in crate::store) struct Partial {
     layout: Arc<Layout>,
     path: PathBuf,
     file: File,
-    digest: Digest,
-    /// What the whole blob will have, in bytes.
-    pub(in crate::store) size: u64,
+    blob: Descriptor,
     pub(in crate::store) progress: Progress,
     /// Whether the file has its full length and a map behind it.
     is_mapped: bool,
@@ -37,7 +35,7 @@ pub(in crate::store) struct Partial {
     writeback: Option<Writeback>,
 }
 
-/// Which bytes of a blob are on disk, and the hash of the first of them.
+/// The bytes of a blob that are on disk, and the hash of the first of them.
 #[derive(Clone)]
 pub(in crate::store) struct Progress {
     pub(in crate::store) held: Extents,
@@ -62,7 +60,7 @@ impl Partial {
         blob: &Descriptor,
         writeback: Option<Writeback>,
     ) -> io::Result<Option<Self>> {
-        let path = layout.partial(&blob.digest);
+        let path = layout.paths().partial(&blob.digest);
         loop {
             let file = files::open_write(&path, 0o666)?;
             match file.try_lock() {
@@ -78,8 +76,7 @@ impl Partial {
                     layout: Arc::clone(layout),
                     path,
                     file,
-                    digest: blob.digest.clone(),
-                    size: blob.size,
+                    blob: blob.clone(),
                     progress: Progress::none(&blob.digest),
                     is_mapped: false,
                     buffer: Vec::new(),
@@ -102,17 +99,17 @@ impl Partial {
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(in crate::store) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
         let len = self.length()?;
-        self.is_mapped = len == self.size.saturating_add(MAP_LEN as u64);
+        self.is_mapped = len == self.blob.size.saturating_add(MAP_LEN as u64);
         let held = if self.is_mapped {
             let mut map = vec![0; MAP_LEN];
             self.file
-                .read_exact_at(&mut map, self.size)
+                .read_exact_at(&mut map, self.blob.size)
                 .map_err(files::at(&self.path))?;
-            partial_map::read(&map, self.size)
+            partial_map::read(&map, self.blob.size)
         } else {
             let mut held = Extents::default();
             held.add(0..len);
-            (len <= self.size).then_some(held)
+            (len <= self.blob.size).then_some(held)
         };
         let Some(held) = held else {
             return self.restart();
@@ -128,7 +125,7 @@ impl Partial {
     pub(in crate::store) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0).map_err(files::at(&self.path))?;
         self.is_mapped = false;
-        self.progress = Progress::none(&self.digest);
+        self.progress = Progress::none(&self.blob.digest);
         Ok(())
     }
 
@@ -166,7 +163,9 @@ impl Partial {
             // First, or a file that is cut off here would seem to be whole up to these bytes.
             let mut map = partial_map::write(&self.progress.held);
             map.resize(MAP_LEN, 0);
-            self.file.write_all_at(&map, self.size).map_err(files::at(&self.path))?;
+            self.file
+                .write_all_at(&map, self.blob.size)
+                .map_err(files::at(&self.path))?;
             self.is_mapped = true;
         }
         write_all(&self.file, chunks, offset).map_err(files::at(&self.path))?;
@@ -176,7 +175,7 @@ impl Partial {
         self.progress.held.add(offset..end);
         if self.is_mapped {
             self.file
-                .write_all_at(&partial_map::write(&self.progress.held), self.size)
+                .write_all_at(&partial_map::write(&self.progress.held), self.blob.size)
                 .map_err(files::at(&self.path))?;
         }
         if self.progress.hashed == offset {
@@ -213,8 +212,9 @@ impl Partial {
         Ok(())
     }
 
-    pub(in crate::store) fn digest(&self) -> &Digest {
-        &self.digest
+    /// What it becomes.
+    pub(in crate::store) fn blob(&self) -> &Descriptor {
+        &self.blob
     }
 
     pub(in crate::store) fn held(&self) -> &Extents {
@@ -223,20 +223,20 @@ impl Partial {
 
     /// Whether all bytes are there.
     pub(in crate::store) fn is_whole(&self) -> bool {
-        self.held().front() == self.size
+        self.held().front() == self.blob.size
     }
 
     /// Whether the bytes hash to the blob's digest.
     pub(in crate::store) fn is_right(&self) -> bool {
-        self.is_whole() && self.progress.digester.clone().finish() == self.digest
+        self.is_whole() && self.progress.digester.clone().finish() == self.blob.digest
     }
 
     /// Makes the whole and right partial file the blob.
     pub(in crate::store) fn publish(self, waiting: &Waiting) -> io::Result<()> {
         if self.is_mapped {
-            self.file.set_len(self.size).map_err(files::at(&self.path))?;
+            self.file.set_len(self.blob.size).map_err(files::at(&self.path))?;
         }
-        self.layout.publish(&self.path, &self.file, &self.digest, waiting)
+        self.layout.publish(&self.path, &self.file, &self.blob.digest, waiting)
     }
 
     /// Removes the file.
@@ -278,9 +278,8 @@ mod tests {
             layout: Arc::clone(&layout),
             path: "/store/ingest/sha256-x".into(),
             file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
-            size: 1,
             progress: Progress::none(&digest),
-            digest,
+            blob: Descriptor::new("", digest, 1),
             is_mapped: false,
             buffer: Vec::new(),
             writeback: None,

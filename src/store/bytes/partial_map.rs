@@ -7,7 +7,7 @@
 use crate::content::Extents;
 
 const MAGIC: &[u8; 8] = b"rdockmap";
-/// More extents than streams can ever leave.
+/// The most extents of a map: more than streams can ever leave.
 const MOST: usize = 254;
 pub(in crate::store) const MAP_LEN: usize = 16 + MOST * 16;
 

@@ -17,7 +17,7 @@ use crate::image::{Descriptor, Digest};
 use crate::store::blobs::{self, Blobs};
 use crate::store::files;
 
-/// Larger ones are no quicker, and sixteen blobs may be on their way out at once.
+/// Bytes that are read at once: larger chunks are no quicker, and sixteen blobs may be on their way out at once.
 const CHUNK: usize = 128 << 10;
 /// Chunks that wait for the reactor.
 const QUEUE: usize = 4;
@@ -31,7 +31,7 @@ pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> R
         let how = format!("it has {size} bytes, not {}", blob.size);
         return Err(blobs::damaged(&blob.digest, &how));
     }
-    stream_file((file, blobs.layout().blob(&blob.digest)), blob, from)
+    stream_file((file, blobs.layout().paths().blob(&blob.digest)), blob, from)
 }
 
 /// The same of a file that is known to hold the blob.

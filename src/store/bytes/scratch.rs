@@ -36,7 +36,7 @@ pub struct Scratch {
     count: AtomicU64,
 }
 
-/// Who holds the scratch place. When it lets go, because the work has ended or was stopped, all that was not published
+/// The hold of the scratch place. When it ends, because the work has ended or was stopped, all that was not published
 /// is removed, even if a thread still works there: what that takes in then fails.
 #[derive(Debug)]
 pub struct ScratchHolder(Arc<Scratch>);
@@ -65,7 +65,9 @@ impl Drop for ScratchHolder {
 impl Scratch {
     /// The store must exist.
     pub(in crate::store) fn new(layout: &Arc<Layout>) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(layout.ingest());
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(layout.paths().ingest());
         Ok(Self {
             folder: folder.map_err(|e| layout.failure(e).during("making room for an archive"))?,
             layout: Arc::clone(layout),
@@ -194,7 +196,7 @@ pub(in crate::store) fn is_there(layout: &Layout) -> bool {
 }
 
 fn folders(layout: &Layout) -> Vec<PathBuf> {
-    let entries = fs::read_dir(layout.ingest()).into_iter().flatten().flatten();
+    let entries = fs::read_dir(layout.paths().ingest()).into_iter().flatten().flatten();
     let is_job_s = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let name = name.to_str().and_then(|name| name.strip_prefix(PREFIX));

@@ -100,6 +100,8 @@ fn damaged(how: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    mod fuzz;
+
     use tar::{EntryType, Header};
 
     use super::*;

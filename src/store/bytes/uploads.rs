@@ -60,7 +60,7 @@ impl Uploads {
 
     fn path(&self, name: &str) -> PathBuf {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        self.layout.upload(name)
+        self.layout.paths().upload(name)
     }
 }
 
@@ -128,7 +128,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Where it is now, to come back to.
+    /// The state that it is in now, to come back to.
     pub fn mark(&self) -> Mark {
         Mark {
             len: self.len,

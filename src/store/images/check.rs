@@ -48,6 +48,10 @@ pub enum BlobFault {
     /// Its bytes are not what its digest says.
     Damaged,
     Missing,
+    /// Its bytes are what its digest says, but no manifest.
+    Invalid,
+    /// It has not the size that a manifest gives it.
+    Missized,
     /// A layer that does not unpack to the diff ID that its image's config gives it.
     Mislabelled,
 }
@@ -61,7 +65,7 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     let _lock = match repair {
         Repair::No => Lock::shared(layout)?,
         Repair::Yes => Lock::alone(layout)?.ok_or_else(|| {
-            let root = layout.root().display();
+            let root = layout.paths().root().display();
             Error::new(
                 Kind::Conflict,
                 format!("the store {root} is in use: repair it when no other job is under way"),
@@ -70,25 +74,27 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     };
     let index = Index::read(layout)?;
     let all = all_blobs(layout)?;
-    let (bytes, damaged) = hash_all(&all, blobs)?;
+    let here = hash_all(&all, blobs)?;
     let mut checked = Checked {
         blobs: all.len(),
-        bytes,
+        bytes: total(here.values().map(|it| it.bytes)),
         ..Checked::default()
     };
-    let here: HashSet<Digest> = all.into_iter().collect();
     let contents = Contents::of(&index, cache)?;
-    let state = |blob: &Digest| match (here.contains(blob), damaged.contains(blob)) {
-        (false, _) => Some(BlobFault::Missing),
-        (true, true) => Some(BlobFault::Damaged),
-        (true, false) => None,
+    let state = |blob: &Digest| match here.get(blob) {
+        None => Some(BlobFault::Missing),
+        Some(it) if it.is_damaged => Some(BlobFault::Damaged),
+        Some(_) => None,
     };
+    let has_size = |blob: &Digest, size| here.get(blob).is_none_or(|it| it.is_damaged || it.bytes == size);
     let sound = contents.layers().filter(|(layer, _)| state(layer).is_none());
     let sound: Vec<_> = sound.collect::<HashSet<_>>().into_iter().collect();
     let unpacked = unpack_all(&sound, blobs)?;
     checked.faults = contents.faults(|need| match need {
         Need::Blob(blob) => state(blob),
         Need::Child(child) => state(child).filter(|fault| *fault == BlobFault::Damaged),
+        Need::Manifest(document) => state(document).is_none().then_some(BlobFault::Invalid),
+        Need::Size(blob, size) => (!has_size(blob, size)).then_some(BlobFault::Missized),
         Need::Unpacked(layer, diff_id) => match unpacked.get(&(layer, diff_id)) {
             Some(Verdict::Wrong) => Some(BlobFault::Mislabelled),
             _ => None,
@@ -96,13 +102,15 @@ pub(in crate::store) fn run(blobs: &Blobs, cache: &ManifestCache, repair: Repair
     });
     let too_large = unpacked.iter().filter(|(_, verdict)| **verdict == Verdict::TooLarge);
     checked.unchecked = too_large.map(|((layer, _), _)| (*layer).clone()).collect();
-    for digest in damaged {
-        checked.faults.entry(digest).or_insert((BlobFault::Damaged, Vec::new()));
+    let damaged = here.iter().filter(|(_, it)| it.is_damaged);
+    for (digest, _) in damaged {
+        let unneeded = (BlobFault::Damaged, Vec::new());
+        checked.faults.entry((*digest).clone()).or_insert(unneeded);
     }
     if repair == Repair::Yes {
         let faults = checked.faults.iter();
         for (digest, _) in faults.filter(|(_, (fault, _))| *fault == BlobFault::Damaged) {
-            let path = layout.blob(digest);
+            let path = layout.paths().blob(digest);
             fs::remove_file(&path).during(format!("removing {}", path.display()))?;
         }
     }
@@ -115,7 +123,7 @@ fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
         entries.map_err(files::at(folder)).during("looking through the store")
     };
     let mut all = Vec::new();
-    let blobs = layout.blobs();
+    let blobs = layout.paths().blobs();
     if !blobs.is_dir() {
         return Ok(all);
     }
@@ -133,23 +141,30 @@ fn all_blobs(layout: &Layout) -> Result<Vec<Digest>> {
     Ok(all)
 }
 
-/// How many bytes the blobs have together, and which of them are damaged.
-fn hash_all(all: &[Digest], blobs: &Blobs) -> Result<(u64, HashSet<Digest>)> {
-    let hashed = each_of(all, |digest| match hash(digest, blobs) {
-        Ok((actual, bytes)) => Ok((bytes, actual != *digest)),
-        // A link, a folder, or a block of the disk that cannot be read.
-        Err(e) if matches!(e.kind(), Kind::Corrupt) => Ok((0, true)),
-        Err(e) => Err(e),
+/// What a blob is on the disk.
+#[derive(Debug, Clone, Copy)]
+struct Hashed {
+    bytes: u64,
+    is_damaged: bool,
+}
+
+fn hash_all<'a>(all: &'a [Digest], blobs: &Blobs) -> Result<HashMap<&'a Digest, Hashed>> {
+    let hashed = each_of(all, |digest| {
+        let (bytes, is_damaged) = match hash(digest, blobs) {
+            Ok((actual, bytes)) => (bytes, actual != *digest),
+            // A link, a folder, or a block of the disk that cannot be read.
+            Err(e) if matches!(e.kind(), Kind::Corrupt) => (0, true),
+            Err(e) => return Err(e),
+        };
+        Ok(Hashed { bytes, is_damaged })
     })?;
-    let bytes = total(hashed.iter().map(|(_, (bytes, _))| *bytes));
-    let damaged = hashed.into_iter().filter(|(_, (_, is_damaged))| *is_damaged);
-    Ok((bytes, damaged.map(|(digest, _)| digest.clone()).collect()))
+    Ok(hashed.into_iter().collect())
 }
 
 fn hash(digest: &Digest, blobs: &Blobs) -> Result<(Digest, u64)> {
     let (file, _) = blobs.open(digest)?;
     files::hash(file, digest.algorithm())
-        .map_err(files::at(&blobs.layout().blob(digest)))
+        .map_err(files::at(&blobs.layout().paths().blob(digest)))
         .during(format!("reading blob {digest} of the store"))
 }
 
@@ -171,9 +186,8 @@ fn unpack_all<'a>(layers: &[Labelled<'a>], blobs: &Blobs) -> Result<HashMap<Labe
             Ok(Some(actual)) if actual == **diff_id => Ok(Verdict::Right),
             Ok(None) => Ok(Verdict::TooLarge),
             // What the disk says; all else is about the layer, which does not unpack.
-            Err(e) if files::number_of(&e).is_some() => {
-                Err(files::at(&blobs.layout().blob(layer))(e)).during(format!("unpacking blob {layer} of the store"))
-            }
+            Err(e) if files::number_of(&e).is_some() => Err(files::at(&blobs.layout().paths().blob(layer))(e))
+                .during(format!("unpacking blob {layer} of the store")),
             Ok(Some(_)) | Err(_) => Ok(Verdict::Wrong),
         }
     })?;

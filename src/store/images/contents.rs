@@ -27,6 +27,10 @@ type Names = BTreeSet<Rc<str>>;
 struct Document {
     needed: Vec<Digest>,
     children: Vec<Digest>,
+    /// Whether it is a manifest that cannot be read.
+    is_invalid: bool,
+    /// Digest and said size of all that it describes.
+    sizes: Vec<(Digest, u64)>,
     /// Digest and diff ID of each layer.
     layers: Vec<(Digest, Digest)>,
 }
@@ -38,6 +42,10 @@ pub(in crate::store) enum Need<'a> {
     Blob(&'a Digest),
     /// This may be here: what an index lists and the store does not have is a platform that was not pulled.
     Child(&'a Digest),
+    /// This must be a manifest.
+    Manifest(&'a Digest),
+    /// This, where it is here, must have so many bytes.
+    Size(&'a Digest, u64),
     /// This layer must unpack to this diff ID.
     Unpacked(&'a Digest, &'a Digest),
 }
@@ -84,9 +92,14 @@ impl Contents {
         for (owner, document) in &self.documents {
             let needed = document.needed.iter().map(|blob| (blob, Need::Blob(blob)));
             let children = document.children.iter().map(|child| (child, Need::Child(child)));
+            let invalid = document.is_invalid.then_some((owner, Need::Manifest(owner)));
+            let sizes = document
+                .sizes
+                .iter()
+                .map(|(blob, size)| (blob, Need::Size(blob, *size)));
             let layers = document.layers.iter();
             let layers = layers.map(|(layer, diff_id)| (layer, Need::Unpacked(layer, diff_id)));
-            for (blob, need) in needed.chain(children).chain(layers) {
+            for (blob, need) in needed.chain(children).chain(invalid).chain(sizes).chain(layers) {
                 note(owner, blob, need);
             }
         }
@@ -139,9 +152,11 @@ impl Document {
         let mut children = Vec::new();
         match cache.manifest(digest) {
             Ok(manifest) => {
-                let blobs = graph::blobs(&manifest).map(|blob| blob.digest.clone());
+                let described = graph::blobs(&manifest).chain(graph::children(&manifest));
+                document.sizes = described.map(|it| (it.digest.clone(), it.size)).collect();
                 match &manifest.body {
                     Body::Image(image) => {
+                        let blobs = graph::blobs(&manifest).map(|blob| blob.digest.clone());
                         document.needed = blobs.collect();
                         document.layers = layers_of(image, cache);
                     }
@@ -150,8 +165,9 @@ impl Document {
                 document.children = children.iter().map(|child| child.digest.clone()).collect();
             }
             Err(e) if e.kind() == Kind::Io => return Err(e),
-            // Of a sort that rdock does not know: it needs all that it seems to lead to.
-            Err(_) => {
+            // Damaged, or of a sort that rdock does not know: it needs all that it seems to lead to.
+            Err(e) => {
+                document.is_invalid = e.kind() == Kind::Corrupt;
                 document.needed = reach::guess(digest, cache.blobs())?;
                 document.children.clone_from(&document.needed);
                 let described = document.needed.iter();

@@ -101,7 +101,7 @@ impl Index {
     }
 
     fn parse(layout: &Layout, raw: &[u8]) -> Result<Self> {
-        let path = layout.index().display().to_string();
+        let path = layout.paths().index().display().to_string();
         let index = LayoutIndex::parse(raw).map_err(|why| match why {
             Unreadable::NotValid(e) => {
                 let why = format!("{path} is not a valid OCI index");
@@ -169,22 +169,22 @@ impl Edit {
         if self.before.as_ref() == Some(&bytes) {
             return Ok(());
         }
-        self.layout.replace(&self.layout.index(), &bytes)
+        self.layout.replace(&self.layout.paths().index(), &bytes)
     }
 }
 
 fn read_raw(layout: &Layout) -> Result<Option<Vec<u8>>> {
-    match files::read(&layout.index()) {
+    match files::read(&layout.paths().index()) {
         Ok(raw) => Ok(Some(raw)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => {
-            let why = format!("reading {}", layout.index().display());
+            let why = format!("reading {}", layout.paths().index().display());
             Err(broken(layout, Kind::Io, why).caused_by(e))
         }
     }
 }
 
 fn broken(layout: &Layout, kind: Kind, why: String) -> Error {
-    let path = layout.index().display().to_string();
+    let path = layout.paths().index().display().to_string();
     Error::new(kind, why).with_clue(Clue::BrokenFile { path })
 }

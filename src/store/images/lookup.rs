@@ -41,7 +41,7 @@ pub(in crate::store) fn find(text: &str, index: &Index, cache: &ManifestCache) -
     Ok(Found { image, root, name })
 }
 
-/// Where in `images` the image lies that `text` means, and the stored name if it was one.
+/// The place in `images` of the image that `text` means, and the stored name if it was one.
 pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, Option<Reference>)> {
     let exact = Digest::parse(text).or_else(|_| Digest::parse(&format!("sha256:{text}")));
     if let Ok(id) = exact {

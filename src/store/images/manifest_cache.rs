@@ -126,7 +126,7 @@ impl ManifestCache {
     /// Frees the room of what is remembered: it is read again.
     pub(in crate::store) fn forget_summaries(&self) {
         // What cannot be freed is no worse than before.
-        let _ = fs::remove_file(self.blobs.layout().summaries());
+        let _ = fs::remove_file(self.blobs.layout().paths().summaries());
     }
 
     /// Drops what is remembered of manifests that are not `live` any more.

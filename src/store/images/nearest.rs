@@ -1,4 +1,4 @@
-//! Which stored names a mistyped one may have meant.
+//! Stored names that a mistyped one may have meant.
 
 use crate::image::Reference;
 use crate::image::nearest::distance;

@@ -132,7 +132,12 @@ pub(in crate::store) fn mark<'a>(blobs: &Blobs, digests: impl IntoIterator<Item 
     };
     for digest in digests {
         // One that cannot be marked grows old by itself.
-        let _ = utimensat(CWD, blobs.layout().blob(digest), &times, AtFlags::SYMLINK_NOFOLLOW);
+        let _ = utimensat(
+            CWD,
+            blobs.layout().paths().blob(digest),
+            &times,
+            AtFlags::SYMLINK_NOFOLLOW,
+        );
     }
 }
 
@@ -142,7 +147,7 @@ pub(in crate::store) fn free<'a>(blobs: &Blobs, digests: impl IntoIterator<Item 
     for digest in digests {
         let size = blobs.size(digest).unwrap_or_default();
         // A blob that cannot be removed now is a leftover for a later sweep.
-        if fs::remove_file(blobs.layout().blob(digest)).is_ok() {
+        if fs::remove_file(blobs.layout().paths().blob(digest)).is_ok() {
             freed = size.saturating_add(freed);
         }
     }

@@ -51,7 +51,7 @@ impl FromIterator<Named> for Repositories {
     }
 }
 
-/// Which index.json it is: it is only ever replaced as a whole.
+/// The version of an index.json, which is only ever replaced as a whole.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 struct Stamp(u64, u64, i64, i64);
 
@@ -62,7 +62,7 @@ pub(in crate::store) struct Cache(Mutex<Option<(Stamp, Arc<Repositories>)>>);
 impl Cache {
     /// The names as they are now. As long as they stay, asking again costs nothing.
     pub(in crate::store) fn read(&self, layout: &Layout) -> Result<Arc<Repositories>> {
-        let stamp = fs::metadata(layout.index())
+        let stamp = fs::metadata(layout.paths().index())
             .ok()
             .map(|it| Stamp(it.ino(), it.len(), it.mtime(), it.mtime_nsec()));
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,7 +19,7 @@ use crate::store::layout::{KEPT_FOR, Layout};
 use crate::store::lock::Lock;
 
 /// What [`Sweep::prune`] did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pruned {
     pub removed: Vec<Removed>,
     /// How many bytes of the disk came free; `None` where another job is under way, and the next sweep frees them.
@@ -97,7 +97,10 @@ impl Sweep {
     /// nothing has needed for `age`. An image that another tool gave a name of its own stays.
     pub fn prune(&self, unwanted: impl Fn(&Image) -> bool, age: Duration) -> Result<Pruned> {
         if !self.layout().exists()? {
-            return Ok(Pruned::default());
+            return Ok(Pruned {
+                removed: Vec::new(),
+                freed: Some(0),
+            });
         }
         let mut edit = Edit::begin(self.layout())?;
         let mut images = catalog::group(edit.index.listed(), &self.cache);

@@ -44,7 +44,7 @@ struct Sizes {
 
 impl Sizes {
     fn of<'a>(images: impl IntoIterator<Item = &'a Layers>, blobs: &Blobs) -> Self {
-        let noted = append_log::text(&blobs.layout().sizes());
+        let noted = append_log::text(&blobs.layout().paths().sizes());
         let known: HashMap<Digest, Size> = append_log::facts(&noted)
             .filter_map(|(size, digest)| Some((digest, Size::parse(&noted[size])?)))
             .collect();
@@ -114,7 +114,7 @@ fn measure_all(layers: &[Layer], blobs: &Blobs) -> HashMap<Digest, Measured> {
             if let Ok(size) = &size {
                 // A store that cannot be written to forgets: the next time costs the work again.
                 let _ = append_log::append(
-                    &blobs.layout().sizes(),
+                    &blobs.layout().paths().sizes(),
                     [(size.shown(|bytes| bytes.to_string()), &layer.digest)],
                 );
             }
@@ -141,7 +141,7 @@ fn measure(layer: &Layer, blobs: &Blobs) -> Result<Size> {
     match unpacked::size(file) {
         Ok(unpacked) => Ok(unpacked.unwrap_or(Size::Exactly(size))),
         Err(e) if e.raw_os_error().is_some() => {
-            let path = blobs.layout().blob(&layer.digest);
+            let path = blobs.layout().paths().blob(&layer.digest);
             Err(files::at(&path)(e)).during(format!("unpacking blob {}", layer.digest))
         }
         Err(e) => Err(Error::new(Kind::Corrupt, e.to_string())).during(format!("unpacking blob {}", layer.digest)),

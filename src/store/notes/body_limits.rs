@@ -11,7 +11,7 @@ use crate::store::layout::{KEPT_FOR, Layout};
 
 /// What is remembered of a host. What cannot be noted costs the next run a few refusals, no more.
 pub(in crate::store) fn limit(layout: &Arc<Layout>, host: &str) -> BodyLimit {
-    let text = append_log::text(&layout.body_limits());
+    let text = append_log::text(&layout.paths().body_limits());
     let known = fresh(&text, now())
         .find(|line| line.host == host)
         .map(|line| line.bytes);
@@ -26,12 +26,12 @@ fn note(layout: &Layout, host: &str, bytes: u64) -> Result<()> {
     if !layout.exists()? {
         return Ok(());
     }
-    let (before, since) = (append_log::text(&layout.body_limits()), now());
+    let (before, since) = (append_log::text(&layout.paths().body_limits()), now());
     let others = fresh(&before, since).filter(|line| line.host != host);
     let all = others.chain([Line { host, bytes, since }]);
     let lines = all.map(|Line { host, bytes, since }| format!("{host} {bytes} {since}\n"));
     let text: String = lines.collect();
-    layout.replace(&layout.body_limits(), text.as_bytes())
+    layout.replace(&layout.paths().body_limits(), text.as_bytes())
 }
 
 struct Line<'a> {
@@ -78,7 +78,7 @@ mod tests {
         let layout = Arc::new(Layout::new(folder.path().join("store")));
         let known = |host| limit(&layout, host).known;
         limit(&layout, "a:5000").keep(1);
-        assert!(!layout.root().exists(), "a store was made");
+        assert!(!layout.paths().root().exists(), "a store was made");
         layout.create().unwrap();
         for (host, bytes) in [("a:5000", 1), ("b", 2), ("a:5000", 3)] {
             limit(&layout, host).keep(bytes);
@@ -91,13 +91,13 @@ mod tests {
             now - week + 60,
             now + 60,
         );
-        fs::write(layout.body_limits(), [text.as_bytes(), b"\xff\n"].concat()).unwrap();
+        fs::write(layout.paths().body_limits(), [text.as_bytes(), b"\xff\n"].concat()).unwrap();
         for host in ["old", "future", "long", "short", "word", "last", ""] {
             assert_eq!(known(host), None, "{host}");
         }
         assert_eq!(known("new"), Some(2));
         limit(&layout, "b").keep(7);
-        let after = fs::read_to_string(layout.body_limits()).unwrap();
+        let after = fs::read_to_string(layout.paths().body_limits()).unwrap();
         assert_eq!(after.lines().count(), 2, "{after}");
     }
 }

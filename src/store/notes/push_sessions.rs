@@ -11,14 +11,14 @@ use crate::image::Digest;
 use crate::store::files;
 use crate::store::layout::Layout;
 
-/// Longer than any URL that servers take.
+/// The most bytes of a note: longer than any URL that servers take.
 const LONGEST: u64 = 16 << 10;
 
 /// What is remembered of the upload of this blob to the repository `domain`/`path`. None where another process has it,
 /// or where the store cannot be written to: then the upload begins anew, no more.
 pub(in crate::store) fn claim(layout: &Layout, domain: &str, path: &str, blob: &Digest) -> Option<Remembered> {
     let place = Digest::of(format!("{domain} {path} {blob}").as_bytes());
-    let at = layout.session(&place);
+    let at = layout.paths().session(&place);
     let open = || {
         let file = files::open_write(&at, 0o600)?;
         file.try_lock()?;
@@ -63,7 +63,7 @@ mod tests {
         first.keep(Some("http://h:5000/b"));
         assert!(claim("a").is_none());
         let files = || {
-            fs::read_dir(layout.ingest())
+            fs::read_dir(layout.paths().ingest())
                 .unwrap()
                 .map(Result::unwrap)
                 .collect::<Vec<_>>()

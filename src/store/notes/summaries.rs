@@ -26,7 +26,7 @@ const SPARE_LINES: usize = 1000;
 
 /// What is made and not read from the file takes no more memory, in bytes.
 const MOST_MADE: usize = 16 << 20;
-/// So many at most wait to be noted; the others are made again.
+/// The most summaries that wait to be noted; the others are made again.
 const MOST_NEW: usize = 10_000;
 
 /// How many fields a fact has.
@@ -37,7 +37,7 @@ const FIELDS: usize = 7;
 pub(in crate::store) struct Summary {
     /// Holds the line from TYPE to DIFFIDS: all lines of a file are in one text.
     text: Arc<String>,
-    /// Where each field begins, and behind the last.
+    /// The offset of each field, and of the end of the last.
     bounds: [usize; FIELDS + 1],
 }
 
@@ -169,7 +169,7 @@ struct Noted {
 
 impl Noted {
     fn read(blobs: &Blobs) -> Self {
-        let text = Arc::new(append_log::text(&blobs.layout().summaries()));
+        let text = Arc::new(append_log::text(&blobs.layout().paths().summaries()));
         let lines = append_log::facts(&text).filter_map(|(line, digest)| {
             let (sum, fact) = text[line.clone()].split_once(' ')?;
             let is_right = u32::from_str_radix(sum, 16) == Ok(checksum(fact, &digest));
@@ -244,12 +244,12 @@ impl Summaries {
         let facts = new
             .iter()
             .filter_map(|digest| Some((line(&self.made.get(digest)?, digest), digest)));
-        let _ = append_log::append(&layout.summaries(), facts);
+        let _ = append_log::append(&layout.paths().summaries(), facts);
     }
 
     /// Writes the file anew without those that are not among `live`, once they are many.
     pub(in crate::store) fn shrink(layout: &Layout, live: impl Fn(&Digest) -> bool) -> Result<()> {
-        let facts = append_log::read(&layout.summaries());
+        let facts = append_log::read(&layout.paths().summaries());
         let count = facts.len();
         // The last line of each counts.
         let last: HashMap<Digest, String> = facts
@@ -261,7 +261,7 @@ impl Summaries {
             return Ok(());
         }
         let lines: Vec<String> = last.iter().map(|(digest, fact)| format!("{fact} {digest}\n")).collect();
-        layout.replace(&layout.summaries(), lines.concat().as_bytes())
+        layout.replace(&layout.paths().summaries(), lines.concat().as_bytes())
     }
 }
 
@@ -270,7 +270,7 @@ fn line(summary: &Summary, manifest: &Digest) -> String {
     format!("{:08x} {fact}", checksum(fact, manifest))
 }
 
-/// Over all that follows: blobs are freed on the word of these lines.
+/// The checksum of all that follows: blobs are freed on the word of these lines.
 fn checksum(fact: &str, manifest: &Digest) -> u32 {
     let mut crc = Crc::new();
     crc.update(fact.as_bytes());
@@ -287,7 +287,7 @@ mod tests {
     fn summed(layout: &Arc<Layout>, text: &str) -> (Digest, Summary) {
         let put = |bytes: &[u8]| {
             let blob = Descriptor::new("a/b", Digest::of(bytes), bytes.len() as u64);
-            layout.replace(&layout.blob(&blob.digest), bytes).unwrap();
+            layout.replace(&layout.paths().blob(&blob.digest), bytes).unwrap();
             blob
         };
         let image = ImageManifest {
@@ -339,7 +339,7 @@ mod tests {
         for blob in ["manifest x", "config x"] {
             let (manifest, _) = summed(&layout, "x");
             assert!(known(&layout, &manifest).is_some());
-            let path = layout.blob(&Digest::of(blob.as_bytes()));
+            let path = layout.paths().blob(&Digest::of(blob.as_bytes()));
             let written = fs::metadata(&path).unwrap().modified().unwrap();
             let later = written + std::time::Duration::from_nanos(1);
             fs::File::options()
@@ -360,13 +360,13 @@ mod tests {
         let layout = Arc::new(Layout::new(folder.path().join("store")));
         layout.create().unwrap();
         let (manifest, _) = summed(&layout, "x");
-        let whole = fs::read(layout.summaries()).unwrap();
+        let whole = fs::read(layout.paths().summaries()).unwrap();
         for place in 0..whole.len() - 1 {
             let mut changed = whole.clone();
             changed[place] = if changed[place] == b'0' { b'1' } else { b'0' };
-            fs::write(layout.summaries(), &changed).unwrap();
+            fs::write(layout.paths().summaries(), &changed).unwrap();
             assert!(known(&layout, &manifest).is_none(), "byte {place}");
-            fs::write(layout.summaries(), &whole[..place]).unwrap();
+            fs::write(layout.paths().summaries(), &whole[..place]).unwrap();
             assert!(known(&layout, &manifest).is_none(), "cut at {place}");
         }
     }
@@ -378,13 +378,16 @@ mod tests {
         layout.create().unwrap();
         let (dead, _) = summed(&layout, "dead");
         let (live, _) = summed(&layout, "live");
-        let text = fs::read_to_string(layout.summaries()).unwrap();
+        let text = fs::read_to_string(layout.paths().summaries()).unwrap();
         let is_live = |manifest: &Digest| *manifest == live;
         Summaries::shrink(&layout, is_live).unwrap();
-        assert_eq!(fs::read_to_string(layout.summaries()).unwrap(), text);
-        fs::write(layout.summaries(), text.repeat(SPARE_LINES)).unwrap();
+        assert_eq!(fs::read_to_string(layout.paths().summaries()).unwrap(), text);
+        fs::write(layout.paths().summaries(), text.repeat(SPARE_LINES)).unwrap();
         Summaries::shrink(&layout, is_live).unwrap();
-        assert_eq!(fs::read_to_string(layout.summaries()).unwrap().lines().count(), 1);
+        assert_eq!(
+            fs::read_to_string(layout.paths().summaries()).unwrap().lines().count(),
+            1
+        );
         assert!(known(&layout, &live).is_some() && known(&layout, &dead).is_none());
     }
 }

@@ -53,6 +53,28 @@ fn a_layer_that_cannot_be_unpacked_is_not_what_its_diff_id_says() {
 }
 
 #[test]
+fn what_a_manifest_says_of_sizes_and_what_is_no_manifest_is_found() {
+    let (_folder, store) = new_store();
+    let image = add_image(&store, &["base"], 2019);
+    let shorter = Descriptor {
+        size: image.size - 1,
+        ..image.clone()
+    };
+    let index = super::graphs::put_index(&store, &[&shorter]);
+    store.names().set(&name("lies:1"), &index).unwrap();
+    let raw = r#"{"schemaVersion": 2, "layers": {}}"#;
+    let nonsense = Descriptor::new(OCI_MANIFEST, Digest::of(raw.as_bytes()), raw.len() as u64);
+    std::fs::write(store.layout.paths().blob(&nonsense.digest), raw).unwrap();
+    store.names().set(&name("nonsense:1"), &nonsense).unwrap();
+    let mut expected = [
+        (image.digest, BlobFault::Missized, "lies:1".to_owned()),
+        (nonsense.digest, BlobFault::Invalid, "nonsense:1".to_owned()),
+    ];
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(faults(&store), expected);
+}
+
+#[test]
 fn every_name_that_leads_to_a_fault_is_told_and_all_names_are_followed_once() {
     let (_folder, store) = new_store();
     let image = add_image(&store, &["shared"], 2019);
@@ -66,7 +88,7 @@ fn every_name_that_leads_to_a_fault_is_told_and_all_names_are_followed_once() {
     }
     let other = add_image(&store, &["alone"], 2019);
     store.names().set(&name("other:1"), &other).unwrap();
-    std::fs::remove_file(store.layout.blob(&Digest::of(b"shared"))).unwrap();
+    std::fs::remove_file(store.layout.paths().blob(&Digest::of(b"shared"))).unwrap();
     expected.sort();
     let found = (Digest::of(b"shared"), BlobFault::Missing, expected.join(" "));
     assert_eq!(faults(&Store::at(store.root().to_owned())), [found]);

@@ -137,7 +137,7 @@ fn pipes_in_a_store_are_not_waited_for() {
     }
     let (_folder, store) = new_store();
     let blob = add_blob(&store.begin().unwrap(), b"layer");
-    let path = store.layout.blob(&blob.digest);
+    let path = store.layout.paths().blob(&blob.digest);
     fs::remove_file(&path).unwrap();
     mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
     assert!(!store.blobs().has(&blob.digest));
@@ -171,11 +171,11 @@ fn only_names_of_rdock_s_own_making_are_removed() {
         ".keep",
         "job-1",
     ];
-    let ingest = store.layout.ingest();
+    let ingest = store.layout.paths().ingest();
     for name in own.iter().map(String::as_str).chain(others) {
         fs::write(ingest.join(name), "x").unwrap();
     }
-    let strange = store.layout.blobs().join("sha256/README");
+    let strange = store.layout.paths().blobs().join("sha256/README");
     fs::write(&strange, "x").unwrap();
     assert_eq!(store.sweep().old(Duration::ZERO).unwrap(), Some(own.len() as u64));
     let mut left: Vec<String> = fs::read_dir(ingest)

@@ -9,7 +9,7 @@ use crate::image::manifest::OCI_INDEX;
 pub(super) fn put_index(store: &Store, children: &[&Descriptor]) -> Descriptor {
     let raw = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}).to_string();
     let index = Descriptor::new(OCI_INDEX, Digest::of(raw.as_bytes()), raw.len() as u64);
-    fs::write(store.layout.blob(&index.digest), raw).unwrap();
+    fs::write(store.layout.paths().blob(&index.digest), raw).unwrap();
     index
 }
 
@@ -41,7 +41,7 @@ fn equal_children_on_many_levels_are_looked_at_once() {
     store.names().set(&name("wide:1"), &root).unwrap();
     assert!(store.images().is_whole(&root));
     assert_eq!(store.images().held().unwrap().len(), 6 + 3);
-    fs::remove_file(store.layout.blob(&image.digest)).unwrap();
+    fs::remove_file(store.layout.paths().blob(&image.digest)).unwrap();
     // Another process has nothing in memory.
     assert!(!Store::at(store.root().to_owned()).images().is_whole(&root));
 }

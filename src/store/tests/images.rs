@@ -12,12 +12,12 @@ use crate::image::{Platform, Size};
 use serde_json::Value;
 
 fn index_json(store: &Store) -> Value {
-    serde_json::from_slice(&fs::read(store.layout.index()).unwrap()).unwrap()
+    serde_json::from_slice(&fs::read(store.layout.paths().index()).unwrap()).unwrap()
 }
 
 fn write_index(store: &Store, manifests: &Value) {
     let text = json!({"schemaVersion": 2, "x.org/ours": "kept", "manifests": manifests}).to_string();
-    fs::write(store.layout.index(), text).unwrap();
+    fs::write(store.layout.paths().index(), text).unwrap();
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn the_digest_of_a_manifest_is_an_image_s_id_too() {
 fn a_broken_index_is_named_and_never_overwritten() {
     let (_folder, store) = new_store();
     let image = add_image(&store, &["x"], 2019);
-    let path = store.layout.index();
+    let path = store.layout.paths().index();
     for text in [
         "",
         "{",
@@ -266,7 +266,7 @@ fn an_unusable_image_is_listed_with_its_fault() {
     });
     let config = store.images.cache().one_image(&images[1]).unwrap().config;
     for gone in [&images[0].digest, &config.digest, &Digest::of(b"layer")] {
-        fs::remove_file(store.layout.blob(gone)).unwrap();
+        fs::remove_file(store.layout.paths().blob(gone)).unwrap();
     }
     let store = Store::at(store.root().into());
     let listed = store.images().all().unwrap();
@@ -327,7 +327,7 @@ fn an_image_has_the_size_of_its_unpacked_layers() {
     );
     // Remembered: the layers are not looked at again.
     for layer in &layers {
-        fs::write(store.layout.blob(&layer.digest), "").unwrap();
+        fs::write(store.layout.paths().blob(&layer.digest), "").unwrap();
     }
     assert_eq!(
         Store::at(store.root().into())
@@ -378,5 +378,11 @@ fn locations_are_noted_once_and_found_by_registry() {
     let known = store.notes().locations("a:5000").unwrap();
     assert_eq!(known[&one], ["team/y", "team/x"]);
     assert_eq!(known[&two], ["team/x"]);
-    assert_eq!(fs::read_to_string(store.layout.locations()).unwrap().lines().count(), 4);
+    assert_eq!(
+        fs::read_to_string(store.layout.paths().locations())
+            .unwrap()
+            .lines()
+            .count(),
+        4
+    );
 }

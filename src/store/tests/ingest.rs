@@ -51,11 +51,11 @@ fn cut_after(offset: u64, bytes: &[u8]) -> BlobReader {
 }
 
 pub(super) fn stored(store: &Store, blob: &Descriptor) -> Vec<u8> {
-    fs::read(store.layout.blob(&blob.digest)).unwrap()
+    fs::read(store.layout.paths().blob(&blob.digest)).unwrap()
 }
 
 fn ingest_is_empty(store: &Store) -> bool {
-    fs::read_dir(store.layout.ingest()).unwrap().next().is_none()
+    fs::read_dir(store.layout.paths().ingest()).unwrap().next().is_none()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn another_process_resumes_what_a_killed_one_left() {
     let blob = descriptor(&bytes);
     let source = Scripted::new(|offset| answer(offset, &bytes[usize::try_from(offset).unwrap()..]));
     store.begin().unwrap();
-    fs::write(store.layout.partial(&blob.digest), &bytes[..123_456]).unwrap();
+    fs::write(store.layout.paths().partial(&blob.digest), &bytes[..123_456]).unwrap();
     let session = Store::at(store.root().into()).begin().unwrap();
     assert_eq!(wait(session.receive(&blob, &source.opener())).unwrap(), Outcome::Copied);
     assert_eq!(*source.asked.borrow(), [123_456]);
@@ -133,7 +133,7 @@ fn a_whole_partial_needs_no_source() {
     let (_folder, store) = new_store();
     let session = store.begin().unwrap();
     let blob = descriptor(b"whole");
-    fs::write(store.layout.partial(&blob.digest), b"whole").unwrap();
+    fs::write(store.layout.paths().partial(&blob.digest), b"whole").unwrap();
     let source = Scripted::new(|_| panic!("nothing is missing"));
     assert_eq!(wait(session.receive(&blob, &source.opener())).unwrap(), Outcome::Copied);
 }
@@ -144,7 +144,7 @@ fn a_source_that_cannot_begin_in_the_middle_is_read_from_the_start() {
     let session = store.begin().unwrap();
     let bytes = noise(5000);
     let blob = descriptor(&bytes);
-    fs::write(store.layout.partial(&blob.digest), &bytes[..4000]).unwrap();
+    fs::write(store.layout.paths().partial(&blob.digest), &bytes[..4000]).unwrap();
     let source = Scripted::new(|_| answer(0, &bytes));
     assert_eq!(wait(session.receive(&blob, &source.opener())).unwrap(), Outcome::Copied);
     assert_eq!(stored(&store, &blob), bytes);
@@ -155,11 +155,11 @@ fn a_source_that_begins_elsewhere_is_not_believed() {
     let (_folder, store) = new_store();
     let session = store.begin().unwrap();
     let blob = descriptor(b"0123456789");
-    fs::write(store.layout.partial(&blob.digest), b"01234").unwrap();
+    fs::write(store.layout.paths().partial(&blob.digest), b"01234").unwrap();
     let source = Scripted::new(|_| answer(7, b"789"));
     let error = wait(session.receive(&blob, &source.opener())).unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
-    assert_eq!(fs::read(store.layout.partial(&blob.digest)).unwrap(), b"01234");
+    assert_eq!(fs::read(store.layout.paths().partial(&blob.digest)).unwrap(), b"01234");
 }
 
 #[test]
@@ -169,12 +169,12 @@ fn a_damaged_partial_is_fetched_once_afresh() {
     let bytes = noise(5000);
     let blob = descriptor(&bytes);
     for damaged in [vec![0; 4000], vec![0; 5000], vec![0; 6000]] {
-        fs::write(store.layout.partial(&blob.digest), &damaged).unwrap();
+        fs::write(store.layout.paths().partial(&blob.digest), &damaged).unwrap();
         let source = Scripted::new(|offset| answer(offset, &bytes[usize::try_from(offset).unwrap()..]));
         assert_eq!(wait(session.receive(&blob, &source.opener())).unwrap(), Outcome::Copied);
         assert_eq!(source.asked.borrow().last(), Some(&0));
         assert_eq!(stored(&store, &blob), bytes);
-        fs::remove_file(store.layout.blob(&blob.digest)).unwrap();
+        fs::remove_file(store.layout.paths().blob(&blob.digest)).unwrap();
     }
 }
 
@@ -185,7 +185,7 @@ fn wrong_bytes_are_refused_in_docker_s_words_and_not_kept() {
     let blob = descriptor(b"right");
     let source = Scripted::new(|offset| answer(offset, &b"wrong"[usize::try_from(offset).unwrap()..]));
     for partial in [&b""[..], b"wr"] {
-        fs::write(store.layout.partial(&blob.digest), partial).unwrap();
+        fs::write(store.layout.paths().partial(&blob.digest), partial).unwrap();
         let error = wait(session.receive(&blob, &source.opener())).unwrap_err();
         assert_eq!(error.kind(), Kind::Corrupt);
         assert_eq!(
@@ -248,13 +248,13 @@ fn a_dropped_transfer_leaves_what_came() {
         let opener = source.opener();
         let receive = Box::pin(session.receive(&blob, &opener));
         let enough = Box::pin(async {
-            while fs::metadata(store.layout.partial(&blob.digest)).map_or(0, |m| m.len()) < 200_000 {
+            while fs::metadata(store.layout.paths().partial(&blob.digest)).map_or(0, |m| m.len()) < 200_000 {
                 time::sleep(Duration::from_millis(1)).await;
             }
         });
         assert!(matches!(select(receive, enough).await, Either::Right(_)));
     });
-    let kept = fs::read(store.layout.partial(&blob.digest)).unwrap();
+    let kept = fs::read(store.layout.paths().partial(&blob.digest)).unwrap();
     assert!(kept.len() >= 200_000 && bytes.starts_with(&kept));
     assert_eq!(
         wait(session.receive(&blob, &source_of(&bytes))).unwrap(),
@@ -286,12 +286,14 @@ fn old_partials_go_unless_somebody_is_at_them() {
     let long_ago = std::time::SystemTime::now() - layout::KEPT_FOR - Duration::from_mins(1);
     let files = blobs
         .each_ref()
-        .map(|blob| fs::File::create(store.layout.partial(&blob.digest)).unwrap());
+        .map(|blob| fs::File::create(store.layout.paths().partial(&blob.digest)).unwrap());
     files[0].set_modified(long_ago).unwrap();
     files[2].set_modified(long_ago).unwrap();
     files[2].lock().unwrap();
     store.names().list(&[], &[]).unwrap();
-    let is_there = blobs.each_ref().map(|blob| store.layout.partial(&blob.digest).exists());
+    let is_there = blobs
+        .each_ref()
+        .map(|blob| store.layout.paths().partial(&blob.digest).exists());
     assert_eq!(is_there, [false, true, true]);
 }
 
@@ -316,7 +318,7 @@ fn a_blob_of_the_wrong_size_is_replaced() {
     let (_folder, store) = new_store();
     let session = store.begin().unwrap();
     let blob = add_blob(&session, b"0123456789");
-    fs::write(store.layout.blob(&blob.digest), b"01234").unwrap();
+    fs::write(store.layout.paths().blob(&blob.digest), b"01234").unwrap();
     assert_eq!(
         wait(session.receive(&blob, &source_of(b"0123456789"))).unwrap(),
         Outcome::Copied
@@ -359,7 +361,7 @@ fn missing_short_and_linked_blobs_are_named() {
     let (_folder, store) = new_store();
     let session = store.begin().unwrap();
     let blob = add_blob(&session, b"0123456789");
-    let path = store.layout.blob(&blob.digest);
+    let path = store.layout.paths().blob(&blob.digest);
     let fails = |kind| {
         for error in [
             wait(async { collect(store.open(&blob, 0).await) }).unwrap_err(),

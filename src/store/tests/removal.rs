@@ -126,7 +126,7 @@ fn the_last_tag_takes_the_image_and_its_unshared_layers_along() {
     lines.extend(shop.deleted(&shop.old, &["base", "fourteen"]));
     assert_eq!(shop.rmi("nginx:1.14", Force::No).unwrap(), lines);
     assert!(listing(&shop.store).is_empty());
-    let blobs = fs::read_dir(shop.store.layout.blobs().join("sha256")).unwrap();
+    let blobs = fs::read_dir(shop.store.layout.paths().blobs().join("sha256")).unwrap();
     assert_eq!(blobs.count(), 0);
 }
 
@@ -296,7 +296,8 @@ fn what_could_not_be_freed_goes_with_the_next_command_that_frees() {
 fn what_nobody_fetches_is_freed_beside_a_job() {
     let shop = shop(&["nginx"], &[]);
     let session = shop.store.begin().unwrap();
-    let [idle, busy] = [Digest::of(b"idle"), Digest::of(b"busy")].map(|digest| shop.store.layout.partial(&digest));
+    let [idle, busy] =
+        [Digest::of(b"idle"), Digest::of(b"busy")].map(|digest| shop.store.layout.paths().partial(&digest));
     fs::write(&idle, "12345").unwrap();
     let held = File::create(&busy).unwrap();
     held.lock().unwrap();
@@ -312,13 +313,13 @@ fn leftovers_of_killed_jobs_are_kept_for_a_week() {
     let session = shop.store.begin().unwrap();
     let (young, old) = (add_blob(&session, b"young"), add_blob(&session, b"old"));
     drop(session);
-    let partials = [Digest::of(b"p1"), Digest::of(b"p2")].map(|digest| shop.store.layout.partial(&digest));
+    let partials = [Digest::of(b"p1"), Digest::of(b"p2")].map(|digest| shop.store.layout.paths().partial(&digest));
     for partial in &partials {
         fs::write(partial, "half").unwrap();
     }
     let eight_days_ago = SystemTime::now() - Duration::from_hours(8 * 24);
-    let in_use = shop.store.layout.blob(&Digest::of(b"fourteen"));
-    for path in [&shop.store.layout.blob(&old.digest), &partials[1], &in_use] {
+    let in_use = shop.store.layout.paths().blob(&Digest::of(b"fourteen"));
+    for path in [&shop.store.layout.paths().blob(&old.digest), &partials[1], &in_use] {
         File::options()
             .write(true)
             .open(path)
@@ -353,7 +354,7 @@ fn the_document_of_a_digest_name_is_kept_as_long_as_the_name() {
 #[test]
 fn a_damaged_image_can_be_removed() {
     let shop = shop(&["nginx"], &["nginx:1.14"]);
-    fs::write(shop.store.layout.blob(&shop.new.digest), "{}").unwrap();
+    fs::write(shop.store.layout.paths().blob(&shop.new.digest), "{}").unwrap();
     let store = Store::at(shop.store.root().into());
     assert_eq!(
         remove(&store, "nginx", Force::No).unwrap().deleted,
@@ -375,5 +376,6 @@ fn nothing_is_made_where_there_is_no_store() {
     assert!(store.images().find("nginx").is_err());
     assert!(store.notes().locations("docker.io").unwrap().is_empty());
     assert_eq!(store.sweep().old(Duration::ZERO).unwrap(), Some(0));
+    assert_eq!(store.sweep().prune(|_| true, Duration::ZERO).unwrap().freed, Some(0));
     assert!(!store.root().exists());
 }

@@ -45,7 +45,7 @@ fn found(store: &Store) -> Vec<Recovery> {
 fn what_a_power_cut_has_damaged_is_dropped_and_the_rest_is_kept() {
     let (_folder, store) = new_store();
     let blobs = fetched_in_another_boot(&store, &[b"whole", b"cut off", b"zeroed", b"emptied", b"gone"]);
-    let path = |n: usize| store.layout.blob(&blobs[n].digest);
+    let path = |n: usize| store.layout.paths().blob(&blobs[n].digest);
     fs::write(path(1), "cut").unwrap();
     fs::write(path(2), [0; 6]).unwrap();
     fs::write(path(3), "").unwrap();
@@ -72,15 +72,15 @@ fn a_damaged_blob_is_never_believed_whatever_is_asked_first() {
     for (what, believes) in asks {
         let (_folder, store) = new_store();
         let blob = &fetched_in_another_boot(&store, &[b"zeroed"])[0];
-        fs::write(store.layout.blob(&blob.digest), [0; 6]).unwrap();
+        fs::write(store.layout.paths().blob(&blob.digest), [0; 6]).unwrap();
         assert!(!believes(&again(&store), blob), "{what}");
     }
     // A job that brings content fetches it once more.
     let (_folder, store) = new_store();
     let blob = &fetched_in_another_boot(&store, &[b"zeroed"])[0];
-    fs::write(store.layout.blob(&blob.digest), [0; 6]).unwrap();
+    fs::write(store.layout.paths().blob(&blob.digest), [0; 6]).unwrap();
     add_blob(&again(&store).begin().unwrap(), b"zeroed");
-    assert_eq!(fs::read(store.layout.blob(&blob.digest)).unwrap(), b"zeroed");
+    assert_eq!(fs::read(store.layout.paths().blob(&blob.digest)).unwrap(), b"zeroed");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_damaged_manifest_is_dropped_though_its_image_was_summed_up() {
     let image = add_image(&store, &["layer"], 2019);
     store.names().set(&name("app"), &image).unwrap();
     assert_eq!(store.images().all().unwrap().len(), 1);
-    let path = store.layout.blob(&image.digest);
+    let path = store.layout.paths().blob(&image.digest);
     let (raw, written) = (
         fs::read(&path).unwrap(),
         fs::metadata(&path).unwrap().modified().unwrap(),
@@ -144,7 +144,7 @@ fn what_this_boot_has_noted_is_not_read_again() {
     let (_folder, store) = new_store();
     let blob = add_blob(&store.begin_fetching().unwrap(), b"layer");
     let lines = noted(&store);
-    fs::write(store.layout.blob(&blob.digest), "other").unwrap();
+    fs::write(store.layout.paths().blob(&blob.digest), "other").unwrap();
     assert_eq!(found(&again(&store)), []);
     assert!(again(&store).blobs().has_whole(&blob));
     assert_eq!(noted(&store), lines);
@@ -187,7 +187,7 @@ fn processes_that_come_at_once_after_a_power_cut_agree() {
     let bytes: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
     let blobs = fetched_in_another_boot(&store, &bytes);
     for blob in blobs.iter().step_by(2) {
-        fs::write(store.layout.blob(&blob.digest), "damaged").unwrap();
+        fs::write(store.layout.paths().blob(&blob.digest), "damaged").unwrap();
     }
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -195,7 +195,7 @@ fn processes_that_come_at_once_after_a_power_cut_agree() {
                 let next = again(&store);
                 for (n, blob) in blobs.iter().enumerate() {
                     if next.blobs().has_whole(blob) {
-                        assert_eq!(fs::read(store.layout.blob(&blob.digest)).unwrap(), bytes[n]);
+                        assert_eq!(fs::read(store.layout.paths().blob(&blob.digest)).unwrap(), bytes[n]);
                     }
                 }
                 let writer = next.begin_fetching().unwrap();
@@ -207,7 +207,7 @@ fn processes_that_come_at_once_after_a_power_cut_agree() {
         }
     });
     for (blob, bytes) in blobs.iter().zip(&bytes) {
-        assert_eq!(fs::read(store.layout.blob(&blob.digest)).unwrap(), *bytes);
+        assert_eq!(fs::read(store.layout.paths().blob(&blob.digest)).unwrap(), *bytes);
     }
     assert!(!noted(&store).contains(ANOTHER_BOOT));
 }

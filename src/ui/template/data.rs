@@ -201,7 +201,7 @@ const LISTS: [&str; 24] = [
 pub(super) const MAPS: [&str; 6] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data", "Runtimes"];
 /// Docker's sets: maps to empty structures, which Go prints as `{}`.
 const SETS: [&str; 2] = ["Volumes", "ExposedPorts"];
-/// Stands for the name of a set's element.
+/// The name that a set's element goes by.
 const ELEMENT: &str = "{}";
 /// Docker's times that are no texts: Go prints them in its own way.
 const TIMES: [&str; 1] = ["LastTagTime"];
@@ -245,7 +245,7 @@ fn go_time(text: &str) -> String {
     }
 }
 
-/// Where a value lives: what tells it from all others while the data is alive, however often it is cloned.
+/// The address of a value: it tells it from all others while the data is alive, however often it is cloned.
 fn address(value: &Value) -> Option<usize> {
     match value {
         Value::Map(map) => Some(Arc::as_ptr(map).addr()),

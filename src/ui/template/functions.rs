@@ -140,7 +140,7 @@ fn title(text: &str) -> String {
         .collect()
 }
 
-/// At most so many bytes; of a character cut in two, nothing stays.
+/// The first bytes of a text; of a character cut in two, nothing stays.
 fn truncate(text: &str, length: i64) -> String {
     let length = usize::try_from(length).unwrap_or(0);
     let end = (0..=length.min(text.len()))
@@ -160,7 +160,7 @@ fn pad(arguments: &[Value]) -> Result {
     }))
 }
 
-/// More is a slip of the finger.
+/// The most blanks that are printed: more is a slip of the finger.
 const MAX_BLANKS: usize = 1 << 16;
 
 /// Go's `index`: a key that is not in docker's maps, which hold texts, has the empty text.

@@ -54,7 +54,7 @@ fn action_fits<'a>(action: &'a str, open: &mut Vec<&'a str>) -> Result<(), Strin
     Ok(())
 }
 
-/// Where `}}` ends the action: not in a string, a character or a comment. `None` where it has no end.
+/// The offset at which `}}` ends the action: not in a string, a character or a comment. `None` where it has no end.
 fn end_of_action(body: &str) -> Option<usize> {
     if let Some(comment) = body.trim_start_matches(['-', ' ']).strip_prefix("/*") {
         let begin = body.len() - comment.len();

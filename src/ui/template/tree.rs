@@ -173,7 +173,7 @@ fn written_pipe(pipe: &PipeNode) -> String {
         .join(" | ")
 }
 
-/// Goes down the fields; if it cannot go on, where it stood and what it wanted.
+/// Follows the fields; if it cannot go on, where it stood and what it wanted.
 pub(super) fn follow<'a>(value: &'a Value, chain: &'a [SmolStr]) -> Result<&'a Value, (&'a Value, &'a SmolStr)> {
     chain.iter().try_fold(value, |value, field| match value {
         Value::Nil => Ok(value),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::bench::{Bench, state_of};
+use crate::support::archive_maker::{ArchiveMaker, state_of};
 use crate::support::image::Image;
 use crate::support::layer::Layer;
 use crate::support::sandbox::Sandbox;
@@ -13,20 +13,20 @@ fn base() -> Image {
 
 #[test]
 fn a_delta_archive_leaves_out_what_the_far_side_has_and_load_puts_both_together() {
-    let bench = Bench::new();
-    let old = bench.stock("app:1", &base().layer(Layer::text("v", "1")));
-    let new = bench.stock(
+    let maker = ArchiveMaker::new();
+    let old = maker.stock("app:1", &base().layer(Layer::text("v", "1")));
+    let new = maker.stock(
         "app:2",
         &base().layer(Layer::text("v", "2")).layer(Layer::seeded(52, 1, 30_000)),
     );
-    let full = bench.save("full.tar", &["app:1"]);
-    let whole = bench.save("whole.tar", &["app:2"]);
+    let full = maker.save("full.tar", &["app:1"]);
+    let whole = maker.save("whole.tar", &["app:2"]);
     let far = Sandbox::new();
     far.rdock(&["load", "-i", &full]).ok();
-    let has = bench.path("has.txt");
+    let has = maker.path("has.txt");
     fs::write(&has, far.rdock(&["load", "--have"]).ok().stdout).unwrap();
     // Names a registry's digest, as an image does that was pulled there.
-    let listed = bench.path("images.txt");
+    let listed = maker.path("images.txt");
     fs::write(&listed, far.rdock(&["images", "--digests", "--no-trunc"]).ok().stdout).unwrap();
 
     for flags in [
@@ -34,9 +34,9 @@ fn a_delta_archive_leaves_out_what_the_far_side_has_and_load_puts_both_together(
         ["--have", has.to_str().unwrap()],
         ["--have", listed.to_str().unwrap()],
     ] {
-        let delta = bench.path("delta.tar");
+        let delta = maker.path("delta.tar");
         let path = delta.to_str().unwrap();
-        let run = bench
+        let run = maker
             .sandbox
             .rdock(&["save", flags[0], flags[1], "-o", path, "app:2"])
             .ok();
@@ -85,23 +85,23 @@ fn size(bytes: u64) -> String {
 
 #[test]
 fn a_delta_of_a_delta_counts_on_all_that_the_first_one_counted_on() {
-    let bench = Bench::new();
-    bench.stock("app:1", &base());
-    bench.stock("app:2", &base().layer(Layer::text("v", "2")));
-    bench.stock(
+    let maker = ArchiveMaker::new();
+    maker.stock("app:1", &base());
+    maker.stock("app:2", &base().layer(Layer::text("v", "2")));
+    maker.stock(
         "app:3",
         &base().layer(Layer::text("v", "2")).layer(Layer::text("v", "3")),
     );
-    let first = bench.save("1.tar", &["app:1"]);
-    let second = bench.save("2.tar", &["--since", &first, "app:2"]);
-    let third = bench.save("3.tar", &["--since", &second, "app:3"]);
+    let first = maker.save("1.tar", &["app:1"]);
+    let second = maker.save("2.tar", &["--since", &first, "app:2"]);
+    let third = maker.save("3.tar", &["--since", &second, "app:3"]);
     assert!(fs::metadata(&third).unwrap().len() < 20_000);
     let far = Sandbox::new();
     for (number, archive) in [first, second, third].iter().enumerate() {
         let loaded = far.rdock(&["load", "-i", archive]).ok();
         assert_eq!(loaded.stdout, format!("Loaded image: app:{}\n", number + 1));
     }
-    let run = bench
+    let run = maker
         .sandbox
         .rdock(&["save", "--since", "nosuch.tar", "app:1", "-o", "x"])
         .fails(1);
@@ -109,9 +109,9 @@ fn a_delta_of_a_delta_counts_on_all_that_the_first_one_counted_on() {
         run.stderr,
         "reading nosuch.tar: No such file or directory (os error 2)\n"
     );
-    let nothing = bench.path("nothing");
+    let nothing = maker.path("nothing");
     fs::write(&nothing, "no digest here\n").unwrap();
-    let run = bench
+    let run = maker
         .sandbox
         .rdock(&["save", "--have", nothing.to_str().unwrap(), "app:1", "-o", "x"])
         .fails(1);
@@ -120,5 +120,5 @@ fn a_delta_of_a_delta_counts_on_all_that_the_first_one_counted_on() {
             .contains("lists no digests: let the far side write it with \"rdock load --have\""),
         "{run}"
     );
-    assert!(!bench.sandbox.home().join("x").exists());
+    assert!(!maker.sandbox.home().join("x").exists());
 }

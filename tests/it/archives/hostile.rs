@@ -8,10 +8,9 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use crate::support::bench::{Bench, image, state_of};
+use crate::support::archive_maker::{ArchiveMaker, image, state_of};
 use crate::support::layer::digest;
 use crate::support::process::{Run, finish};
-use crate::support::sandbox::LIMIT;
 
 /// An archive to be made entry by entry, each as bad as the test wants it.
 struct Bad(Builder<Vec<u8>>);
@@ -64,29 +63,29 @@ fn header(name: &str, sort: EntryType, size: u64) -> Header {
 
 /// A store with one image, and the honest archive of another.
 struct Target {
-    bench: Bench,
+    maker: ArchiveMaker,
     honest: Vec<u8>,
 }
 
 impl Target {
     fn new() -> Self {
-        let bench = Bench::new();
-        let other = Bench::new();
-        bench.stock("app:1", &image(41));
+        let maker = ArchiveMaker::new();
+        let other = ArchiveMaker::new();
+        maker.stock("app:1", &image(41));
         other.stock("app:2", &image(42));
         let honest = other.sandbox.rdock(&["save", "app:2"]).ok().bytes;
-        Self { bench, honest }
+        Self { maker, honest }
     }
 
     /// Whatever the archive, the store stays and the reason is said in one sentence with a hint.
     #[track_caller]
     fn refuses(&self, archive: &[u8], words: &str) -> Run {
-        let before = state_of(&self.bench.sandbox.store());
-        let run = self.bench.sandbox.rdock_stdin(&["load"], archive).fails(1);
+        let before = state_of(&self.maker.sandbox.store());
+        let run = self.maker.sandbox.rdock_stdin(&["load"], archive).fails(1);
         assert_eq!(run.stdout, "", "{run}");
         let first = run.stderr.lines().next().unwrap();
         assert!(first.contains(words), "{words}: {run}");
-        assert_eq!(state_of(&self.bench.sandbox.store()), before, "{words}");
+        assert_eq!(state_of(&self.maker.sandbox.store()), before, "{words}");
         run
     }
 
@@ -152,7 +151,7 @@ fn an_archive_that_means_two_things_at_once_is_refused() {
     // The same file twice is no contradiction.
     let copy = &target.honest[512..512 + 30];
     let run = target
-        .bench
+        .maker
         .sandbox
         .rdock_stdin(&["load"], target.spoiled().file("oci-layout", copy).bytes())
         .ok();
@@ -221,7 +220,7 @@ fn what_a_config_says_of_its_layers_must_be_true() {
     }
     for document in ["", "[", "{}", "[{}]", "[{\"Config\":1}]"] {
         let bad = Bad::new().file("manifest.json", document.as_bytes()).bytes();
-        let run = target.bench.sandbox.rdock_stdin(&["load"], bad).fails(1);
+        let run = target.maker.sandbox.rdock_stdin(&["load"], bad).fails(1);
         assert!(
             run.stderr.contains("manifest.json is not valid") || run.stderr.contains("unexpected EOF"),
             "{run}"
@@ -233,7 +232,7 @@ fn what_a_config_says_of_its_layers_must_be_true() {
         .file("manifest.json", tag.as_bytes());
     target.refuses(&bad.bytes(), "must be lowercase");
     let run = target
-        .bench
+        .maker
         .sandbox
         .rdock_stdin(&["load"], docker_archive(&config(&[&right]), &gzip(&layer)).bytes());
     assert_eq!(run.ok().stdout, "Loaded image: evil:1\n");
@@ -245,11 +244,11 @@ fn an_archive_that_ends_too_early_is_refused_wherever_it_is_cut() {
     let packed = gzip(&target.honest);
     for whole in [&target.honest, &packed] {
         for tenth in 1..10 {
-            let before = state_of(&target.bench.sandbox.store());
+            let before = state_of(&target.maker.sandbox.store());
             let cut = &whole[..whole.len() * tenth / 10];
-            let run = target.bench.sandbox.rdock_stdin(&["load"], cut).fails(1);
+            let run = target.maker.sandbox.rdock_stdin(&["load"], cut).fails(1);
             assert!(run.stderr.contains("\nhint: nothing "), "{run}");
-            assert_eq!(state_of(&target.bench.sandbox.store()), before);
+            assert_eq!(state_of(&target.maker.sandbox.store()), before);
         }
     }
     let mut damaged = packed.clone();
@@ -263,11 +262,11 @@ const MEMORY: u64 = 96 << 10;
 
 #[track_caller]
 fn load_in_little_memory(target: &Target, archive: &[u8]) -> Run {
-    let rdock = target.bench.sandbox.command(&["load"]);
+    let rdock = target.maker.sandbox.command(&["load"]);
     let script = format!("ulimit -d {MEMORY}; exec \"$@\"");
-    let mut limited = target.bench.sandbox.program("sh", &["-c", &script, "sh"]);
+    let mut limited = target.maker.sandbox.program("sh", &["-c", &script, "sh"]);
     limited.arg(rdock.get_program()).args(rdock.get_args());
-    finish(limited, archive, LIMIT)
+    finish(limited, archive)
 }
 
 #[test]
@@ -281,7 +280,7 @@ fn a_bomb_does_not_grow_in_memory() {
     assert_eq!(run.stdout, "Loaded image: app:2\n");
     // What no image needed is gone.
     assert_eq!(
-        fs::read_dir(target.bench.sandbox.store().join("ingest"))
+        fs::read_dir(target.maker.sandbox.store().join("ingest"))
             .unwrap()
             .count(),
         0
@@ -323,8 +322,8 @@ fn a_size_that_no_disk_has_is_refused_before_anything_is_written() {
         assert!(run.stderr.contains("\nhint: the disk that holds "), "{run}");
     }
     // The manifest's own sizes are compared with what is there.
-    let bench = Bench::new();
-    let built = image(43).write(&bench.path("layout"));
+    let maker = ArchiveMaker::new();
+    let built = image(43).write(&maker.path("layout"));
     let size = built.layers[0].size.to_string();
     for wrong in [
         "18446744073709551615",

@@ -2,15 +2,15 @@
 
 use std::fs;
 
-use crate::support::bench::{Bench, state_of};
+use crate::support::archive_maker::{ArchiveMaker, state_of};
 use crate::support::layer::{Layer, Packing};
 use crate::support::process::Run;
 
 #[test]
 fn import_refuses_what_is_no_root_file_system_and_leaves_the_store_as_it_was() {
-    let bench = Bench::new();
-    let sandbox = &bench.sandbox;
-    let good = bench.path("good.tar");
+    let maker = ArchiveMaker::new();
+    let sandbox = &maker.sandbox;
+    let good = maker.path("good.tar");
     let crate::support::layer::Bytes::Memory(tar) = Layer::files(3, 3000).pack(Packing::Plain).bytes else {
         unreachable!()
     };

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::bench::{Bench, image};
+use crate::support::archive_maker::{ArchiveMaker, image};
 use crate::support::image::Image;
 use crate::support::index::Index;
 use crate::support::layer::Layer;
@@ -12,14 +12,14 @@ use crate::support::terminal::Terminal;
 
 #[test]
 fn every_packing_is_read_from_a_file_and_from_a_pipe() {
-    let bench = Bench::new();
-    let built = bench.stock("app:1", &image(5));
-    let archive = bench.save("a.tar", &["app:1"]);
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("app:1", &image(5));
+    let archive = maker.save("a.tar", &["app:1"]);
     for program in ["cat", "gzip", "zstd", "xz", "bzip2"] {
         let far = Sandbox::new();
         let script = format!("{program} {} < {archive}", if program == "cat" { "" } else { "-c" });
-        let packed = bench.sandbox.run("sh", &["-c", &script]).ok().bytes;
-        let file = bench.path("packed");
+        let packed = maker.sandbox.run("sh", &["-c", &script]).ok().bytes;
+        let file = maker.path("packed");
         fs::write(&file, &packed).unwrap();
         for run in [
             far.rdock_stdin(&["load"], &packed),
@@ -39,14 +39,14 @@ fn every_packing_is_read_from_a_file_and_from_a_pipe() {
 
 #[test]
 fn an_archive_in_any_order_and_unpacked_into_a_folder_is_the_same_archive() {
-    let bench = Bench::new();
-    bench.stock("app:1", &image(10));
-    let archive = bench.save("a.tar", &["app:1"]);
+    let maker = ArchiveMaker::new();
+    maker.stock("app:1", &image(10));
+    let archive = maker.save("a.tar", &["app:1"]);
     let whole = fs::read(&archive).unwrap();
-    let folder = bench.path("unpacked");
+    let folder = maker.path("unpacked");
     fs::create_dir(&folder).unwrap();
     let folder = folder.to_str().unwrap();
-    bench.sandbox.run("tar", &["xf", &archive, "-C", folder]).ok();
+    maker.sandbox.run("tar", &["xf", &archive, "-C", folder]).ok();
     let backwards = format!("cd {folder}; find . -type f | sort -r | tar cf - -T -");
     let docker_only = format!("cd {folder}; tar cf - --exclude=index.json --exclude=oci-layout ./blobs manifest.json");
     for script in [
@@ -54,7 +54,7 @@ fn an_archive_in_any_order_and_unpacked_into_a_folder_is_the_same_archive() {
         backwards,
         format!("tar c --format=pax -C {folder} ."),
     ] {
-        let packed = bench.sandbox.run("sh", &["-c", &script]).ok().bytes;
+        let packed = maker.sandbox.run("sh", &["-c", &script]).ok().bytes;
         let far = Sandbox::new();
         let loaded = far.rdock_stdin(&["load"], &packed).ok();
         assert_eq!(loaded.stdout, "Loaded image: app:1\n", "{script}");
@@ -65,7 +65,7 @@ fn an_archive_in_any_order_and_unpacked_into_a_folder_is_the_same_archive() {
     assert_eq!(loaded.stdout, "Loaded image: app:1\n");
     assert_eq!(far.rdock(&["save", "app:1"]).ok().bytes, whole);
     // Without the layout it is an archive of docker's; its layers are the same, its manifest is made.
-    let packed = bench.sandbox.run("sh", &["-c", &docker_only]).ok().bytes;
+    let packed = maker.sandbox.run("sh", &["-c", &docker_only]).ok().bytes;
     let other = Sandbox::new();
     other.rdock_stdin(&["load"], &packed).ok();
     let ids = |sandbox: &Sandbox| sandbox.rdock(&["images", "-q", "--no-trunc"]).ok().stdout;
@@ -75,11 +75,11 @@ fn an_archive_in_any_order_and_unpacked_into_a_folder_is_the_same_archive() {
 
 #[test]
 fn load_says_what_docker_says() {
-    let bench = Bench::new();
-    let (sandbox, old) = (&bench.sandbox, bench.stock("nginx:latest", &image(6)));
-    let archive = bench.save("old.tar", &["nginx:latest"]);
-    let by_id = bench.save("id.tar", &[&old.config_digest]);
-    bench.stock("nginx:latest", &image(7));
+    let maker = ArchiveMaker::new();
+    let (sandbox, old) = (&maker.sandbox, maker.stock("nginx:latest", &image(6)));
+    let archive = maker.save("old.tar", &["nginx:latest"]);
+    let by_id = maker.save("id.tar", &[&old.config_digest]);
+    maker.stock("nginx:latest", &image(7));
     let new = sandbox
         .rdock(&["images", "-q", "--no-trunc", "nginx"])
         .ok()
@@ -132,8 +132,8 @@ fn load_says_what_docker_says() {
     let ends = terminal.finish();
     let said = "requested load from stdin, but stdin is empty\r\n";
     assert_eq!((ends.code, String::from_utf8(ends.output).unwrap().as_str()), (1, said));
-    let big = bench.stock("big:1", &Image::new().layer(Layer::seeded(8, 1, 300_000)));
-    let big_archive = bench.save("big.tar", &["big:1"]);
+    let big = maker.stock("big:1", &Image::new().layer(Layer::seeded(8, 1, 300_000)));
+    let big_archive = maker.save("big.tar", &["big:1"]);
     let far = Sandbox::new();
     let mut terminal = Terminal::start(&far.command(&["load", "-i", &big_archive]), 120, 24);
     let ends = terminal.finish();
@@ -150,20 +150,20 @@ fn load_says_what_docker_says() {
 
 #[test]
 fn a_layout_folder_is_loaded_with_all_platforms_that_are_there_or_the_one_asked_for() {
-    let bench = Bench::new();
-    let multi = Index::multi_platform().write(&bench.path("multi"));
+    let maker = ArchiveMaker::new();
+    let multi = Index::multi_platform().write(&maker.path("multi"));
     let folder = multi.folder.to_str().unwrap();
-    let loaded = bench.sandbox.rdock(&["load", "-i", folder]).ok();
+    let loaded = maker.sandbox.rdock(&["load", "-i", folder]).ok();
     assert_eq!(
         loaded.stdout,
         format!("Loaded image ID: {}\n", multi.children[0].config_digest)
     );
-    bench
+    maker
         .sandbox
         .rdock(&["tag", &multi.children[0].config_digest, "multi:1"])
         .ok();
-    let archive = bench.save("multi.tar", &["multi:1"]);
-    let one = bench.save("one.tar", &["--platform", "linux/arm64", "multi:1"]);
+    let archive = maker.save("multi.tar", &["multi:1"]);
+    let one = maker.save("one.tar", &["--platform", "linux/arm64", "multi:1"]);
 
     let far = Sandbox::new();
     far.rdock(&["load", "-i", &archive]).ok();

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use crate::support::bench::{Bench, image};
+use crate::support::archive_maker::{ArchiveMaker, image};
 use crate::support::layer::digest;
 use crate::support::sandbox::Sandbox;
 
@@ -56,15 +56,15 @@ fn layers_that_are_here_already_may_be_left_out() {
     assert_eq!(loaded.stdout, "Loaded image: app:1\n");
     sandbox.rdock(&["system", "check"]).ok();
     // The base may be packed here.
-    let bench = Bench::new();
-    let built = bench.stock("app:2", &image(70));
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("app:2", &image(70));
     let diff_id = built.diff_ids[0].clone();
     let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [diff_id]}});
     let items = json!([{"Config": "c.json", "RepoTags": ["same:1"], "Layers": [null]}]).to_string();
     let config = config.to_string();
     let lone = archive(&[("c.json", config.as_bytes()), ("manifest.json", items.as_bytes())]);
-    bench.sandbox.rdock_stdin(&["load"], &lone).ok();
-    bench.sandbox.rdock(&["system", "check"]).ok();
+    maker.sandbox.rdock_stdin(&["load"], &lone).ok();
+    maker.sandbox.rdock(&["system", "check"]).ok();
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn an_archive_without_an_image_is_an_error() {
 
 #[test]
 fn zstd_that_begins_with_a_frame_to_skip_is_read() {
-    let bench = Bench::new();
-    bench.stock("app:1", &image(71));
-    let whole = bench.sandbox.rdock(&["save", "app:1"]).ok().bytes;
+    let maker = ArchiveMaker::new();
+    maker.stock("app:1", &image(71));
+    let whole = maker.sandbox.rdock(&["save", "app:1"]).ok().bytes;
     let skipped = [0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
     let packed = |bytes: &[u8]| [&skipped[..], &zstd::encode_all(bytes, 1).unwrap()].concat();
     let (one, two) = whole.split_at(whole.len() / 2);
@@ -115,11 +115,11 @@ fn zstd_that_begins_with_a_frame_to_skip_is_read() {
 
 #[test]
 fn a_name_by_digest_is_kept_and_one_that_is_not_true_is_not() {
-    let bench = Bench::new();
-    let built = bench.stock("app:1", &image(72));
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("app:1", &image(72));
     let name = format!("app@{}", built.digest);
-    bench.sandbox.rdock(&["tag", "app:1", "other:1"]).ok();
-    let index = bench.sandbox.store().join("index.json");
+    maker.sandbox.rdock(&["tag", "app:1", "other:1"]).ok();
+    let index = maker.sandbox.store().join("index.json");
     let text = fs::read_to_string(&index).unwrap();
     let mut list: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut entry = list["manifests"][0].clone();
@@ -128,7 +128,7 @@ fn a_name_by_digest_is_kept_and_one_that_is_not_true_is_not() {
     }
     list["manifests"].as_array_mut().unwrap().push(entry);
     fs::write(&index, list.to_string()).unwrap();
-    let archive = bench.save("by-digest.tar", &[&name]);
+    let archive = maker.save("by-digest.tar", &[&name]);
     let far = Sandbox::new();
     let loaded = far.rdock(&["load", "-i", &archive]).ok();
     assert_eq!(loaded.stdout, format!("Loaded image: {name}\n"));
@@ -174,18 +174,18 @@ fn a_manifest_json_is_understood_as_docker_understands_it() {
 
 #[test]
 fn a_reader_that_has_had_enough_ends_save_without_a_word() {
-    let bench = Bench::new();
-    bench.stock("app:1", &image(73));
-    let rdock = bench.sandbox.command(&["save", "app:1"]);
+    let maker = ArchiveMaker::new();
+    maker.stock("app:1", &image(73));
+    let rdock = maker.sandbox.command(&["save", "app:1"]);
     let program = rdock.get_program().to_str().unwrap().to_owned();
-    let store = bench.sandbox.store();
+    let store = maker.sandbox.store();
     let script = format!(
         // Python's `subprocess.DEVNULL` is /dev/null for reading and writing.
         "export RDOCK_HOME={}; {program} save app:1 | head -c 10 | wc -c; {program} save app:1 1<>/dev/null; echo $?; \
          {program} save app:1 >/dev/null; echo $?; {program} save app:2 1<>/dev/null; echo $?",
         store.display()
     );
-    let run = bench.sandbox.run("bash", &["-c", &script]).ok();
+    let run = maker.sandbox.run("bash", &["-c", &script]).ok();
     assert_eq!(run.stdout, "10\n0\n0\n1\n", "{run}");
     assert!(run.stderr.starts_with("No such image: app:2\n"), "{run}");
 }

@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::bench::{Bench, image};
+use crate::support::archive_maker::{ArchiveMaker, image};
 use crate::support::process::Run;
 use crate::support::terminal::Terminal;
 
 #[track_caller]
-fn list(bench: &Bench, archive: &str, document: &str) -> serde_json::Value {
-    let run = bench.sandbox.run("tar", &["xOf", archive, document]).ok();
+fn list(maker: &ArchiveMaker, archive: &str, document: &str) -> serde_json::Value {
+    let run = maker.sandbox.run("tar", &["xOf", archive, document]).ok();
     serde_json::from_slice(&run.bytes).unwrap()
 }
 
@@ -24,13 +24,13 @@ fn refused(run: Run, words: &str) {
 
 #[test]
 fn an_archive_is_a_layout_with_the_exact_blobs_and_has_docker_s_manifest_json() {
-    let bench = Bench::new();
-    let built = bench.stock("nginx:1.14", &image(1));
-    bench.sandbox.rdock(&["tag", "nginx:1.14", "nginx:old"]).ok();
-    let other = bench.stock("nginx:latest", &image(2));
-    let archive = bench.save("a.tar", &["nginx"]);
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("nginx:1.14", &image(1));
+    maker.sandbox.rdock(&["tag", "nginx:1.14", "nginx:old"]).ok();
+    let other = maker.stock("nginx:latest", &image(2));
+    let archive = maker.save("a.tar", &["nginx"]);
 
-    let index = list(&bench, &archive, "index.json");
+    let index = list(&maker, &archive, "index.json");
     let entries: Vec<_> = index["manifests"].as_array().unwrap().iter().collect();
     let names: Vec<_> = entries
         .iter()
@@ -50,7 +50,7 @@ fn an_archive_is_a_layout_with_the_exact_blobs_and_has_docker_s_manifest_json() 
         ]
     );
     assert_eq!(entries[0]["annotations"]["org.opencontainers.image.ref.name"], "1.14");
-    let items = list(&bench, &archive, "manifest.json");
+    let items = list(&maker, &archive, "manifest.json");
     assert_eq!(items[0]["RepoTags"], serde_json::json!(["nginx:1.14", "nginx:old"]));
     assert_eq!(
         items[0]["Config"],
@@ -63,7 +63,7 @@ fn an_archive_is_a_layout_with_the_exact_blobs_and_has_docker_s_manifest_json() 
             .map(|it| &it.digest)
             .chain([&image.digest, &image.config_digest]);
         for digest in blobs {
-            let run = bench
+            let run = maker
                 .sandbox
                 .run("tar", &["xOf", &archive, &digest.replace("sha256:", "blobs/sha256/")])
                 .ok();
@@ -73,28 +73,28 @@ fn an_archive_is_a_layout_with_the_exact_blobs_and_has_docker_s_manifest_json() 
     assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
 
     // By ID there are no tags; the same bytes come out of a pipe and of another store.
-    let by_id = bench.save("b.tar", &[&built.config_digest["sha256:".len()..][..12]]);
+    let by_id = maker.save("b.tar", &[&built.config_digest["sha256:".len()..][..12]]);
     assert_eq!(
-        list(&bench, &by_id, "manifest.json")[0]["RepoTags"],
+        list(&maker, &by_id, "manifest.json")[0]["RepoTags"],
         serde_json::Value::Null
     );
-    let piped = bench.sandbox.rdock(&["image", "save", "nginx"]).ok();
+    let piped = maker.sandbox.rdock(&["image", "save", "nginx"]).ok();
     assert_eq!(piped.bytes, fs::read(&archive).unwrap());
     let far = crate::support::sandbox::Sandbox::new();
     far.rdock(&["load", "-i", &archive]).ok();
     assert_eq!(far.rdock(&["save", "nginx"]).ok().bytes, piped.bytes);
     // Several names of one image, one of them twice: one entry a name.
-    let twice = bench.save("c.tar", &["nginx:old", "nginx:1.14", "nginx:old", &built.config_digest]);
-    let items = list(&bench, &twice, "manifest.json");
+    let twice = maker.save("c.tar", &["nginx:old", "nginx:1.14", "nginx:old", &built.config_digest]);
+    let items = list(&maker, &twice, "manifest.json");
     assert_eq!(items.as_array().unwrap().len(), 1);
     assert_eq!(items[0]["RepoTags"], serde_json::json!(["nginx:old", "nginx:1.14"]));
 }
 
 #[test]
 fn save_refuses_what_docker_refuses_and_leaves_nothing() {
-    let bench = Bench::new();
-    let built = bench.stock("nginx:latest", &image(3));
-    let save = |arguments: &[&str]| bench.sandbox.rdock(&[&["save"], arguments].concat());
+    let maker = ArchiveMaker::new();
+    let built = maker.stock("nginx:latest", &image(3));
+    let save = |arguments: &[&str]| maker.sandbox.rdock(&[&["save"], arguments].concat());
     let zeros = format!("sha256:{}", "0".repeat(64));
     refused(save(&["nosuch"]), "No such image: nosuch");
     refused(save(&["nginx", "nosuch", "-o", "d.tar"]), "No such image: nosuch");
@@ -121,8 +121,8 @@ fn save_refuses_what_docker_refuses_and_leaves_nothing() {
         "failed to save image: cannot write to a directory",
     );
     // Never a device of this machine: the tests run as root.
-    let (pipe, link) = (bench.path("pipe"), bench.path("link"));
-    bench.sandbox.run("mkfifo", &[pipe.to_str().unwrap()]).ok();
+    let (pipe, link) = (maker.path("pipe"), maker.path("link"));
+    maker.sandbox.run("mkfifo", &[pipe.to_str().unwrap()]).ok();
     std::os::unix::fs::symlink("elsewhere", &link).unwrap();
     let is_pipe = "failed to save image: cannot write to a named pipe (FIFO)";
     refused(save(&["-o", pipe.to_str().unwrap(), "nginx"]), is_pipe);
@@ -131,15 +131,15 @@ fn save_refuses_what_docker_refuses_and_leaves_nothing() {
     let absent = "image with reference nginx was found but does not provide the specified platform (linux/s390x)";
     refused(save(&["--platform", "linux/s390x", "nginx"]), absent);
 
-    let mut terminal = Terminal::start(&bench.sandbox.command(&["save", "nginx"]), 80, 24);
+    let mut terminal = Terminal::start(&maker.sandbox.command(&["save", "nginx"]), 80, 24);
     let ends = terminal.finish();
     let said = "cowardly refusing to save to a terminal. Use the -o flag or redirect\r\n";
     assert_eq!((ends.code, String::from_utf8(ends.output).unwrap().as_str()), (1, said));
 
     // A blob that is not what it should be: no archive, and the old one stays.
-    let old = bench.save("old.tar", &["nginx"]);
+    let old = maker.save("old.tar", &["nginx"]);
     let bytes = fs::read(&old).unwrap();
-    let blob = bench
+    let blob = maker
         .sandbox
         .store()
         .join(built.layers[0].digest.replace("sha256:", "blobs/sha256/"));
@@ -152,9 +152,9 @@ fn save_refuses_what_docker_refuses_and_leaves_nothing() {
         "{run}"
     );
     assert_eq!(fs::read(&old).unwrap(), bytes);
-    let left = fs::read_dir(bench.sandbox.root())
+    let left = fs::read_dir(maker.sandbox.root())
         .unwrap()
-        .chain(fs::read_dir(bench.sandbox.home()).unwrap());
+        .chain(fs::read_dir(maker.sandbox.home()).unwrap());
     let names: Vec<String> = left
         .map(|it| it.unwrap().file_name().to_string_lossy().into_owned())
         .collect();

@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -78,9 +77,7 @@ fn a_kill_in_a_push_leaves_nothing_half_visible_and_the_push_goes_on() {
     let place = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
     let place = place.header("location").unwrap().to_owned();
     let stream = half_a_patch(&serve, &place, &bytes, 1_500_000);
-    wait_for("bytes on the disk", Duration::from_secs(20), || {
-        (on_disk(&serve) > 500_000).then_some(())
-    });
+    wait_for("bytes on the disk", || (on_disk(&serve) > 500_000).then_some(()));
     serve.kill();
     drop(stream);
     serve.start(&[]);
@@ -101,9 +98,7 @@ fn a_client_that_comes_back_takes_over_from_its_dead_connection() {
     let place = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
     let place = place.header("location").unwrap().to_owned();
     let mut dead = half_a_patch(&serve, &place, &bytes, 1_500_000);
-    wait_for("bytes on the disk", Duration::from_secs(20), || {
-        (on_disk(&serve) > 500_000).then_some(())
-    });
+    wait_for("bytes on the disk", || (on_disk(&serve) > 500_000).then_some(()));
     let kept = serve.get(&place).is(204);
     let kept = offset(kept.header("range").unwrap());
     assert!(kept > 500_000, "{kept}");
@@ -141,7 +136,7 @@ fn it_says_what_it_does_and_ends_when_told_after_its_answers() {
     let mut answer = vec![0; 1000];
     stream.read_exact(&mut answer).unwrap();
     serve.daemon().signal(Signal::TERM);
-    wait_for("the port to close", Duration::from_secs(10), || {
+    wait_for("the port to close", || {
         TcpStream::connect(serve.host()).is_err().then_some(())
     });
     stream.read_to_end(&mut answer).unwrap();
@@ -157,7 +152,7 @@ fn a_second_signal_ends_it_at_once() {
     write!(slow, "GET /v2/a/blobs/{blob} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     slow.read_exact(&mut [0; 100]).unwrap();
     serve.daemon().signal(Signal::INT);
-    wait_for("the port to close", Duration::from_secs(10), || {
+    wait_for("the port to close", || {
         TcpStream::connect(serve.host()).is_err().then_some(())
     });
     assert!(serve.daemon().is_alive(), "it waits for the slow client");

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::support::image::Image;
-use crate::support::layout::{Door, push_raw};
+use crate::support::layout::{Access, push_raw};
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 
@@ -34,7 +34,7 @@ fn users_push_and_pull_what_the_file_gives_them_with_tokens_and_without() {
     let image = Image::small().write(&sandbox.root().join("image"));
     for repository in ["team/app", "public/app"] {
         push_raw(
-            &Door::default().user("alice", "s3cret-pw"),
+            &Access::default().user("alice", "s3cret-pw"),
             &serve.host(),
             repository,
             "1",

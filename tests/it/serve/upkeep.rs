@@ -3,15 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use crate::support::image::{Built, Image};
 use crate::support::layer::{Layer, digest, noise};
 use crate::support::runtime::wait_for;
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn has(root: &Path, digest: &str) -> bool {
     root.join("blobs").join(digest.replace(':', "/")).exists()
@@ -42,16 +39,14 @@ fn what_nothing_names_is_freed_after_its_time_and_nothing_else() {
     serve.kill();
     serve.start(&["--keep-unnamed", "1"]);
     for gone in [&orphan, &old.digest, &old.layers[1].digest, &old.config_digest] {
-        wait_for("a blob to be freed", PATIENCE, || {
-            (!has(serve.root(), gone)).then_some(())
-        });
+        wait_for("a blob to be freed", || (!has(serve.root(), gone)).then_some(()));
         serve.get(&format!("/v2/app/blobs/{gone}")).refuses(404, "BLOB_UNKNOWN");
     }
-    wait_for("the upload to expire", PATIENCE, || {
+    wait_for("the upload to expire", || {
         (fs::read_dir(serve.root().join("ingest")).unwrap().count() == 0).then_some(())
     });
     // Its file goes first.
-    wait_for("the upload to be forgotten", PATIENCE, || {
+    wait_for("the upload to be forgotten", || {
         (serve.get(open.header("location").unwrap()).status == 404).then_some(())
     });
     serve

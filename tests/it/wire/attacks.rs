@@ -18,7 +18,7 @@ use crate::support::sandbox::Sandbox;
 #[track_caller]
 fn ask(server: &RawServer) -> Run {
     let name = format!("{}/x", server.host());
-    let run = Sandbox::new().rdock(&["pull", "--stall-timeout", "1s", &name]).fails(1);
+    let run = Sandbox::new().rdock(&["pull", "--stall-timeout", "3s", &name]).fails(1);
     assert!(!run.stderr.contains("panicked"), "{run}");
     assert!(first_line(&run).len() < 300, "{run}");
     run
@@ -94,7 +94,7 @@ fn a_document_that_drips_is_given_up() {
         }
     });
     let run = ask(&server);
-    assert!(first_line(&run).contains(" bytes of the answer came in 1 s"), "{run}");
+    assert!(first_line(&run).contains(" bytes of the answer came in 3 s"), "{run}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn waits_of_years_are_not_begun() {
 #[track_caller]
 fn pull_by(proxy: &RawServer) -> Run {
     let (sandbox, url) = (Sandbox::new(), format!("http://user:pr0xy-pw@{}", proxy.host()));
-    let arguments = ["pull", "--stall-timeout", "1s", "reg.example.test/x"];
+    let arguments = ["pull", "--stall-timeout", "3s", "reg.example.test/x"];
     let run = sandbox.rdock_with(&arguments, |command| {
         command.env("HTTPS_PROXY", &url).env("HTTP_PROXY", &url);
     });

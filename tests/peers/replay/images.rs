@@ -20,17 +20,17 @@ pub(crate) fn put(storage: &Path, name: &str, image: &str) {
         .iter()
         .find(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == image);
     let manifest = found.unwrap()["digest"].as_str().unwrap();
-    Shelf::new(&layout, storage, repository).put(manifest, tag);
+    RepositoryFiles::new(&layout, storage, repository).put(manifest, tag);
 }
 
 /// Where blobs come from and go to.
-pub(crate) struct Shelf {
+pub(crate) struct RepositoryFiles {
     blobs: PathBuf,
     root: PathBuf,
     repository: PathBuf,
 }
 
-impl Shelf {
+impl RepositoryFiles {
     /// From an OCI layout into a repository of a docker-registry's storage.
     pub(crate) fn new(layout: &Path, storage: &Path, repository: &str) -> Self {
         let root = storage.join("docker/registry/v2");

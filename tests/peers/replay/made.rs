@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::images::{self, Shelf};
+use super::images::{self, RepositoryFiles};
 use super::transcript::Transcript;
 use crate::support::image::Blob;
 use crate::support::layer::{Layer, Packing, digest};
@@ -94,7 +94,7 @@ pub(crate) fn put_all(storage: &Path, scratch: &Path, transcript: &Transcript) -
     let mut ids = Vec::new();
     for made in &ALL {
         let (manifest, id) = made.write(&layout, now);
-        Shelf::new(scratch, storage, &format!("seed/{}", made.seed)).put(&manifest, "latest");
+        RepositoryFiles::new(scratch, storage, &format!("seed/{}", made.seed)).put(&manifest, "latest");
         ids.extend(recorded_id(transcript, made.name).map(|recorded| (id, recorded)));
     }
     ids

@@ -13,7 +13,6 @@ use crate::support::process::finish;
 
 /// Set inside; names the folder with the files that stand for those in `/etc`.
 const INSIDE: &str = "RDOCK_REPLAY";
-const LIMIT: Duration = Duration::from_mins(4);
 
 const HOSTS: &str = "\
 127.0.0.1 localhost
@@ -56,7 +55,7 @@ pub(crate) fn run_inside(test: &str) {
         .args(["--exact", test, "--nocapture", "--test-threads", "1"])
         .env("RUST_BACKTRACE", "0")
         .env(INSIDE, folder.path());
-    let run = finish(command, b"", LIMIT);
+    let run = finish(command, b"");
     assert!(run.code == 0 && run.stdout.contains("1 passed"), "{run}");
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::canon::Canon;
-use super::stage::Stage;
+use super::surroundings::Surroundings;
 use super::transcript::{Differences, Outcome, Step, Transcript, entry};
 
 pub(crate) struct Session<'a> {
     name: &'a str,
-    stage: Stage,
+    surroundings: Surroundings,
     pub(crate) canon: Canon,
     differences: Differences,
     transcript: Transcript,
@@ -20,7 +20,7 @@ impl<'a> Session<'a> {
         let differences = Differences::read();
         Self {
             name,
-            stage: Stage::set(root, name, trusted),
+            surroundings: Surroundings::set(root, name, trusted),
             canon: Canon::new(&differences.everywhere),
             transcript: Transcript::read(name),
             differences,
@@ -53,9 +53,9 @@ impl<'a> Session<'a> {
 
     fn play_one(&self, number: usize, step: &Step) -> Option<String> {
         if let Some(script) = &step.before {
-            self.stage.prepare(script);
+            self.surroundings.prepare(script);
         }
-        let actual = self.canon.actual(step, &self.stage.play(step));
+        let actual = self.canon.actual(step, &self.surroundings.play(step));
         let recorded = self.canon.recorded(step);
         let (expected, why) = self.differences.expected(self.name, number, &recorded);
         let problem = match why {

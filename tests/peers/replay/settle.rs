@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 
 use super::transcript::Step;
-use crate::support::picture::Picture;
+use crate::support::shown::Shown;
 
 /// Takes away what no two runs have in common.
 pub(crate) fn settle(text: &str, step: &Step) -> String {
     let text = match step.terminal {
-        Some([columns, rows]) if is_drawn(text) => {
-            Picture::of(text.as_bytes(), columns, rows).lines().join("\n") + "\n"
-        }
+        Some([columns, rows]) if is_drawn(text) => Shown::of(text.as_bytes(), columns, rows).lines().join("\n") + "\n",
         // The terminal itself makes `\r\n` of each line's end.
         Some(_) => text.replace("\r\n", "\n"),
         None => text.to_owned(),
@@ -185,7 +183,7 @@ fn settle_line(line: &str) -> String {
     if line.starts_with("Date: ") {
         return "Date: ...\r\n".to_owned();
     }
-    // The laboratory's registries carry a mark.
+    // The registries of the tests carry a mark.
     if line.starts_with("total ") || line.starts_with("X-Test-Registry: ") {
         return String::new();
     }

@@ -9,100 +9,103 @@ fn failure(status: u16, body: &str) -> Refusal {
     )
 }
 
+/// Status and body of an answer, what docker shows of it, and of which kind it is.
+const RECORDED: &[(u16, &str, &str, Kind)] = &[
+    (
+        404,
+        r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"nope"}}]}"#,
+        "manifest unknown: manifest unknown",
+        Kind::NotFound,
+    ),
+    (
+        403,
+        r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#,
+        "denied",
+        Kind::Denied,
+    ),
+    (
+        403,
+        r#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
+        "denied: no",
+        Kind::Denied,
+    ),
+    (
+        401,
+        r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#,
+        "unauthorized",
+        Kind::Unauthorized,
+    ),
+    (
+        401,
+        r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"x"}]}]}"#,
+        "unauthorized: authentication required",
+        Kind::Unauthorized,
+    ),
+    (
+        401,
+        r#"{"details":"incorrect username or password"}"#,
+        "unauthorized: incorrect username or password",
+        Kind::Unauthorized,
+    ),
+    (
+        401,
+        "<html>",
+        "unauthorized: authentication required",
+        Kind::Unauthorized,
+    ),
+    (
+        404,
+        "<html>not here</html>",
+        r#"error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: "<html>not here</html>""#,
+        Kind::NotFound,
+    ),
+    (
+        405,
+        "",
+        r#"error parsing HTTP 405 response body: unexpected end of JSON input: """#,
+        Kind::Unsupported,
+    ),
+    (
+        400,
+        "{}",
+        r#"error parsing HTTP 400 response body: no error details found in HTTP response body: "{}""#,
+        Kind::Unsupported,
+    ),
+    (
+        500,
+        "internal server error",
+        "received unexpected HTTP status: 500 Internal Server Error",
+        Kind::Unavailable,
+    ),
+    (
+        503,
+        r#"{"errors":[{"code":"UNAVAILABLE","message":"service unavailable"}]}"#,
+        "received unexpected HTTP status: 503 Service Unavailable",
+        Kind::Unavailable,
+    ),
+    (
+        429,
+        r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}"#,
+        "toomanyrequests: You have reached your pull rate limit.",
+        Kind::RateLimited,
+    ),
+    (
+        403,
+        r#"{"errors":[{"status":403,"message":"Artifactory says no"}]}"#,
+        "unknown: Artifactory says no",
+        Kind::Denied,
+    ),
+    (
+        400,
+        r#"{"errors":[{"code":"DIGEST_INVALID","message":"x"}]}"#,
+        "digest invalid: x",
+        Kind::Corrupt,
+    ),
+];
+
 #[test]
 fn recorded_answers_read_as_docker_shows_them() {
-    for (status, body, text, kind) in [
-        (
-            404,
-            r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"nope"}}]}"#,
-            "manifest unknown: manifest unknown",
-            Kind::NotFound,
-        ),
-        (
-            403,
-            r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#,
-            "denied",
-            Kind::Denied,
-        ),
-        (
-            403,
-            r#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
-            "denied: no",
-            Kind::Denied,
-        ),
-        (
-            401,
-            r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#,
-            "unauthorized",
-            Kind::Unauthorized,
-        ),
-        (
-            401,
-            r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"x"}]}]}"#,
-            "unauthorized: authentication required",
-            Kind::Unauthorized,
-        ),
-        (
-            401,
-            r#"{"details":"incorrect username or password"}"#,
-            "unauthorized: incorrect username or password",
-            Kind::Unauthorized,
-        ),
-        (
-            401,
-            "<html>",
-            "unauthorized: authentication required",
-            Kind::Unauthorized,
-        ),
-        (
-            404,
-            "<html>not here</html>",
-            r#"error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: "<html>not here</html>""#,
-            Kind::NotFound,
-        ),
-        (
-            405,
-            "",
-            r#"error parsing HTTP 405 response body: unexpected end of JSON input: """#,
-            Kind::Unsupported,
-        ),
-        (
-            400,
-            "{}",
-            r#"error parsing HTTP 400 response body: no error details found in HTTP response body: "{}""#,
-            Kind::Unsupported,
-        ),
-        (
-            500,
-            "internal server error",
-            "received unexpected HTTP status: 500 Internal Server Error",
-            Kind::Unavailable,
-        ),
-        (
-            503,
-            r#"{"errors":[{"code":"UNAVAILABLE","message":"service unavailable"}]}"#,
-            "received unexpected HTTP status: 503 Service Unavailable",
-            Kind::Unavailable,
-        ),
-        (
-            429,
-            r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}"#,
-            "toomanyrequests: You have reached your pull rate limit.",
-            Kind::RateLimited,
-        ),
-        (
-            403,
-            r#"{"errors":[{"status":403,"message":"Artifactory says no"}]}"#,
-            "unknown: Artifactory says no",
-            Kind::Denied,
-        ),
-        (
-            400,
-            r#"{"errors":[{"code":"DIGEST_INVALID","message":"x"}]}"#,
-            "digest invalid: x",
-            Kind::Corrupt,
-        ),
-    ] {
+    for &(status, body, text, kind) in RECORDED {
         let failure = failure(status, body);
         assert_eq!(
             (failure.whole().to_string().as_str(), failure.kind()),

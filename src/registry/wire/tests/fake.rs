@@ -34,7 +34,7 @@ pub(in crate::registry) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// Hangs up after so many bytes of the body.
+    /// Closes the connection after so many bytes of the body.
     cut: Option<usize>,
     /// Answers without reading the request's body, and hangs up.
     early: bool,

@@ -1,4 +1,4 @@
-use super::super::no_proxy::NoProxy;
+use super::super::proxies::Proxies;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
@@ -71,7 +71,7 @@ fn client(tls: &Tls, zone: Zone) -> Result<Client> {
     let policy = UrlPolicy { insecure: false, zone };
     let surroundings = Surroundings {
         resolver: Resolver::default(),
-        no_proxy: NoProxy::default(),
+        proxies: Proxies::default(),
         idle_timeout: std::time::Duration::from_secs(5),
         trace: Trace::default(),
     };
