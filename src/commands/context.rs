@@ -52,6 +52,7 @@ pub struct TrustArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
+        value_name = "bool",
         value_parser = ValueParser::from(truth)
     )]
     disable_content_trust: Option<bool>,

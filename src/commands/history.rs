@@ -24,6 +24,7 @@ pub struct HistoryArgs {
         default_value = "true",
         default_missing_value = "true",
         hide_default_value = true,
+        value_name = "bool",
         value_parser = ValueParser::from(truth)
     )]
     human: bool,

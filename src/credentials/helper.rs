@@ -227,9 +227,8 @@ fn read_login(out: &[u8]) -> Option<(String, Secret)> {
                 .is_none_or(|byte| *byte == b'\n')
     });
     let start = starts.map(|(at, _)| at).next().unwrap_or_default();
-    let login = match Members::parse(&out[start..]) {
-        Ok(login) | Err(ParseError::MoreFollows(login)) => login,
-        Err(_) => return None,
+    let (Ok(login) | Err(ParseError::MoreFollows(login))) = Members::parse(&out[start..]) else {
+        return None;
     };
     Some((login.text("Username")?, Secret::new(login.text("Secret")?)))
 }

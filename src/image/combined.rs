@@ -124,6 +124,13 @@ pub fn combine(members: impl IntoIterator<Item = Descriptor>, annotations: &[Ann
     })
 }
 
+/// What an index says of itself.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default, deserialize_with = "null::or_default")]
+    annotations: BTreeMap<String, String>,
+}
+
 /// The index with the members for these platforms, what speaks of them, and what is for none; the same where that is all.
 pub fn for_platforms(whole: &Manifest, platforms: &[Platform]) -> Result<Manifest> {
     let Body::Index(body) = &whole.body else {
@@ -148,11 +155,6 @@ pub fn for_platforms(whole: &Manifest, platforms: &[Platform]) -> Result<Manifes
     }
     if list.len() == body.manifests.len() {
         return Ok(whole.clone());
-    }
-    #[derive(Deserialize)]
-    struct Said {
-        #[serde(default, deserialize_with = "null::or_default")]
-        annotations: BTreeMap<String, String>,
     }
     let broken = |e| Error::new(Kind::Corrupt, "the index is not valid JSON").caused_by(e);
     let said: Said = serde_json::from_slice(&whole.raw).map_err(broken)?;

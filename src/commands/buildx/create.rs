@@ -13,6 +13,7 @@ use serde_json::json;
 use super::annotation;
 use crate::commands::{Context, RegistryArgs, Status, cannot_open, platform, truth};
 use crate::error::{During, Error, Kind, Result};
+use crate::image::combined::Combined;
 use crate::image::{Descriptor, Digest, Manifest, Reference, go_json};
 use crate::jobs::combine::{Combination, Found, Ingredient, Single, combine, narrowed};
 use crate::jobs::{News, Reporter};
@@ -49,6 +50,7 @@ pub(super) struct CreateArgs {
         default_value = "true",
         default_missing_value = "true",
         hide_default_value = true,
+        value_name = "bool",
         value_parser = ValueParser::from(truth)
     )]
     prefer_index: bool,
@@ -78,12 +80,6 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         .map(|tag| Reference::parse(tag))
         .collect::<Result<Vec<_>>>()?;
     let ingredients = ingredients(&args, &tags)?;
-    let mut annotations = Vec::new();
-    for text in &args.annotation {
-        annotations.extend(annotation::parse(text)?);
-    }
-    let wrong = |e: Error| e.during("invalid platform");
-    let platforms = platform::given_each(&args.platform).map_err(wrong)?;
     let begun = Cell::new((0, Instant::now()));
     let combination = Combination {
         registries: context.registries(&args.registry, None)?,
@@ -94,15 +90,7 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         ),
     };
     let found: Vec<Found> = combination.find(&ingredients).await?;
-    let single = if args.prefer_index {
-        Single::Listed
-    } else {
-        Single::AsItIs
-    };
-    let mut made = combine(&found, &annotations, single)?;
-    if !platforms.is_empty() {
-        made.index = narrowed(&made.index, &found, &platforms)?;
-    }
+    let made = make(&args, &found)?;
     if made.leaves_annotations_out {
         context
             .screen
@@ -127,6 +115,25 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         Some(path) => write_metadata(path, &made.index, &tags).map(|()| Status::Done),
         None => Ok(Status::Done),
     }
+}
+
+/// What comes of the sources that were found.
+fn make(args: &CreateArgs, found: &[Found]) -> Result<Combined> {
+    let mut annotations = Vec::new();
+    for text in &args.annotation {
+        annotations.extend(annotation::parse(text)?);
+    }
+    let platforms = platform::given_each(&args.platform).map_err(platform::invalid)?;
+    let single = if args.prefer_index {
+        Single::Listed
+    } else {
+        Single::AsItIs
+    };
+    let mut made = combine(found, &annotations, single)?;
+    if !platforms.is_empty() {
+        made.index = narrowed(&made.index, found, &platforms)?;
+    }
+    Ok(made)
 }
 
 /// What was made, where another step of a pipeline looks for it.

@@ -109,15 +109,13 @@ pub(super) async fn fetch(
         let message = "the token server's answer is not valid JSON";
         Error::new(Kind::Unauthorized, message).during(doing())
     })?;
-    let given = |token: Option<String>| {
-        let token = token.as_deref().unwrap_or_default().trim();
-        (!token.is_empty()).then(|| Secret::new(token.to_owned()))
-    };
     // As docker, containerd and crane choose where both are given and differ.
-    let token = given(reply.access_token).or(given(reply.token)).ok_or_else(|| {
-        let message = "authorization server did not include a token in the response";
-        Error::new(Kind::Unauthorized, message)
-    })?;
+    let token = given(reply.access_token.as_deref())
+        .or(given(reply.token.as_deref()))
+        .ok_or_else(|| {
+            let message = "authorization server did not include a token in the response";
+            Error::new(Kind::Unauthorized, message)
+        })?;
     if token.expose().len() > MAX_TOKEN {
         let message = format!("the token is longer than {MAX_TOKEN} bytes");
         return Err(Error::new(Kind::Unauthorized, message).during(doing()));
@@ -125,8 +123,14 @@ pub(super) async fn fetch(
     Ok(NewToken {
         token,
         life: life(reply.expires_in.as_ref()),
-        identity: given(reply.refresh_token),
+        identity: given(reply.refresh_token.as_deref()),
     })
+}
+
+/// A secret, where there is one.
+fn given(text: Option<&str>) -> Option<Secret> {
+    let text = text.unwrap_or_default().trim();
+    (!text.is_empty()).then(|| Secret::new(text.to_owned()))
 }
 
 /// The lifetime that the server says, where that makes sense.

@@ -155,12 +155,12 @@ impl Data {
         self
     }
 
-    /// Has `json` print documents over several lines, as buildx's does.
+    /// Has `json` print documents over several lines and with Go's care for HTML, as buildx's does.
     #[must_use]
     pub fn indented(mut self, indent: &str) -> Self {
         for origin in self.origins.values_mut() {
             if let Origin::Document(text) = origin {
-                *text = go_json::indented(text, indent);
+                *text = go_json::indented(&go_json::embedded(text), indent);
             }
         }
         self

@@ -236,7 +236,7 @@ fn no_mirror_shows_a_secret() {
             "{run}"
         );
     }
-    assert!(tokens.requests().len() > 0 && mirrors[1].count(|r| r.path.contains("sig=s1gn3d")) > 0);
+    assert!(!tokens.requests().is_empty() && mirrors[1].count(|r| r.path.contains("sig=s1gn3d")) > 0);
 }
 
 #[test]
