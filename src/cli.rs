@@ -10,7 +10,6 @@ mod way_out;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands;
@@ -166,17 +165,11 @@ fn with_docker_s_switches(command: clap::Command) -> clap::Command {
     command.mut_args(switch).mut_subcommands(with_docker_s_switches)
 }
 
-/// A switch as Go's pflag reads it: `--quiet`, `--quiet=false`, never `--quiet false`.
 fn switch(arg: Arg) -> Arg {
-    if !matches!(arg.get_action(), ArgAction::SetTrue) {
-        return arg;
+    match arg.get_action() {
+        ArgAction::SetTrue => commands::switch(arg).default_value("false"),
+        _ => arg,
     }
-    arg.action(ArgAction::Set)
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_value("false")
-        .default_missing_value("true")
-        .value_parser(ValueParser::from(commands::truth))
 }
 
 #[derive(Debug, Subcommand)]

@@ -41,4 +41,4 @@ use context::cannot_open;
 pub use context::{Context, RegistryArgs, Status, TrustArgs};
 pub use limits::TransferArgs;
 pub use listing::{ListingArgs, TableArgs};
-pub use switch::truth;
+pub use switch::switch;

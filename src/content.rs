@@ -1,4 +1,4 @@
-//! The narrow waist: what two ends of a transfer must offer, whatever they are.
+//! Sources and sinks: what two ends of a transfer must offer, whatever they are.
 //!
 //! A new place for images (an archive, a mirror, another store) implements [`Source`], [`Sink`] or both, and every
 //! job can use it.

@@ -82,14 +82,23 @@ struct ConfiguredHelper {
     named_by: NamedBy,
 }
 
+/// The places that logins are looked for in.
+#[derive(Debug, Clone, Default)]
+pub struct LoginPlaces {
+    /// Holds docker's config.json; it need not exist.
+    pub config_folder: PathBuf,
+    /// Docker's `DOCKER_AUTH_CONFIG`, which holds credentials.
+    pub auth_config: Option<Secret>,
+    /// The folders of the credential helpers, as in `PATH`.
+    pub search_path: Option<OsString>,
+}
+
 impl Credentials {
-    /// Reads `config.json` in a folder that need not exist. `auth_config` is the value of `DOCKER_AUTH_CONFIG`,
-    /// `search_path` (as `PATH`) is where the helpers are. What cannot be read becomes a warning.
-    pub fn open(config_folder: PathBuf, auth_config: Option<&Secret>, search_path: Option<OsString>) -> Self {
-        let mut path = config_folder;
-        path.push("config.json");
+    /// Reads what there is. What cannot be read becomes a warning.
+    pub fn open(places: LoginPlaces) -> Self {
+        let path = places.config_folder.join("config.json");
         let file = ConfigFile::load(&path);
-        let environment = environment::parse(auth_config.map_or("", Secret::expose));
+        let environment = environment::parse(places.auth_config.as_ref().map_or("", Secret::expose));
         let unusable = environment.as_ref().err().map(|reason| {
             // Two spaces, as Docker prints it.
             format!("Failed to create credential store from DOCKER_AUTH_CONFIG:  {reason}")
@@ -99,7 +108,7 @@ impl Credentials {
             path,
             environment: environment.unwrap_or_default(),
             file,
-            helpers: Helpers::new(search_path),
+            helpers: Helpers::new(places.search_path),
             warnings: Mutex::new(Warnings { lines, taken: 0 }),
         }
     }

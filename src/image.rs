@@ -22,6 +22,7 @@ pub mod platform;
 pub mod reference;
 pub mod referral;
 pub mod size;
+mod spelling;
 pub mod version_order;
 
 pub use annotations::Annotations;

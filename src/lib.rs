@@ -28,6 +28,9 @@
 //! This crate is a program. Its modules are public to its own tests and to the documentation; they are no library and
 //! promise nothing to other crates.
 //!
+//! What attackers have done to clients like this one, and which test shows what comes of it here, stands in
+//! [`registry::attacks`], with what can befall a line, a disk and a process; what is done to registries, in [`server`].
+//!
 //! # Glossary
 //! One word a thing, one thing a word. What is not listed means what docker and OCI mean by it.
 //! - reference: what a person types for an image, `[HOST/]PATH[:TAG][@DIGEST]`, parsed ([`image::Reference`]).

@@ -51,7 +51,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .skip(1)
         .map(|a| a.to_string_lossy().into_owned())
         .collect();
-    let mistake = mistake::explain(error, &Cli::tree(), &arguments);
+    let mistake = mistake::explain(error, Cli::tree, &arguments);
     let screen = Screen::new(rdock::ui::ProgressMode::None);
     if let Some(notice) = mistake.notice {
         screen.note(notice);

@@ -1,4 +1,4 @@
-//! A registry over a [`Store`]: the OCI distribution spec 1.1, docker's catalog and its old search.
+//! A registry over the local store: the OCI distribution spec 1.1, docker's catalog and its old search.
 //!
 //! Connections come in by [`http`]; [`auth`] says who may do what; a request becomes a route and goes to the file of its
 //! noun in [`api`]; and what is kept is kept by a [`backing`], the local store.
@@ -23,6 +23,9 @@
 //! | bodies that trickle | `a_body_that_trickles_is_answered_with_408_though_it_is_never_silent` |
 //! | clients that take nothing, or a byte now and then | `a_client_that_takes_a_byte_now_and_then_is_let_go` |
 //! | thousands of idle connections, all of one peer | `idle_connections_give_way_to_who_asks` `who_asks_nothing_gives_way_and_who_is_busy_does_not` |
+//! | thousands that read nothing of what they asked for, from two addresses | `who_stands_still_gives_way_to_who_holds_less` |
+//! | manifests by the hundred that do not come to their end | `manifests_that_do_not_come_to_their_end_take_no_more_memory_than_there_is_room_for` `no_peer_takes_all_and_what_ends_makes_room` |
+//! | heads that are no HTTP, chunks and lengths that no client sends | `what_cannot_be_read_is_refused_as_everything_else_is` `odd_bodies_are_taken_or_refused_and_none_is_waited_for` |
 //! | upload sessions by the thousand | `one_peer_does_not_take_all_uploads` `an_upload_that_nobody_sends_to_holds_no_file_and_goes_on` |
 //! | a slow disk, or much to read | `who_needs_no_content_does_not_wait_for_who_does` `who_waits_for_a_lock_keeps_no_reader_waiting` |
 //! | memory: large manifests, many blobs, many tokens | `what_is_asked_for_stays_and_the_rest_takes_no_more_than_it_may` `the_oldest_are_forgotten_and_what_is_said_again_is_not` `tokens_take_no_more_than_they_may` |
@@ -34,6 +37,7 @@
 //! | two clients that end one upload, or one that sends again | `of_two_that_finish_one_upload_one_succeeds` `a_client_that_was_cut_off_sends_all_again_or_goes_on_where_it_is_told` |
 //! | somebody else's upload | `an_upload_belongs_to_its_repository_and_keeps_its_order` |
 //! | deleting what is another repository's | `a_blob_is_deleted_from_its_own_repository_alone` `a_blob_that_another_repository_has_mounted_or_names_stays` |
+//! | another process that frees what a push counts on | `another_process_frees_what_is_old_and_spares_what_a_client_has_yet_to_name` |
 //! | a sweep while a push counts on blobs | `content_is_held_for_those_who_rely_on_it_and_let_go_for_other_processes` |
 //! | a repository that one may not see: by its blobs, a mount, a manifest | `a_blob_is_shown_mounted_and_named_where_it_may_be_pulled_alone` |
 //! | the same by another spelling, a list, a token | `another_spelling_of_a_name_opens_nothing` `lists_name_what_the_user_may_pull` `tokens_carry_no_more_than_the_rights_and_the_scopes` |
@@ -42,6 +46,13 @@
 //! | pages of other sites: forms, DNS rebinding, types that are guessed | `a_page_of_another_site_reaches_no_registry_without_a_password` `clients_are_answered_as_dockers_registry_answers_them` |
 //! | own images that anybody could change | `the_own_images_are_served_to_be_read_unless_told_otherwise` |
 //! | passwords in the log | `only_users_in_the_file_get_in` |
+//! | a blob that one repository deletes and another has just been sent | `another_process_frees_no_blob_that_a_push_counts_on` `what_one_repository_deletes_the_other_keeps` `a_child_of_an_index_can_be_deleted_and_the_index_stays` |
+//! | beside `serve` nothing is freed, or too much | `what_nobody_fetches_is_freed_beside_a_job` `a_job_under_way_keeps_every_blob` `what_was_too_young_for_a_long_sweep_is_left_to_the_next_one` |
+//! | plain HTTP at the TLS port | `who_speaks_http_to_https_is_told_so` `over_tls_a_stalled_handshake_is_closed_and_a_stalled_head_answered` |
+//! | `tags/list?n=` without a number, lists page by page | `bounds_that_make_no_sense_are_refused` `pages_join_to_the_sorted_list` |
+//! | sizes that a manifest gives wrong | `what_a_manifest_says_of_sizes_and_what_is_no_manifest_is_found` `a_manifest_needs_all_its_blobs_and_each_that_is_missing_is_named` |
+//! | an address of this machine that a name has beside its own | `localhost_is_served_at_both_of_its_addresses` `on_loopback_only_own_names_are_taken` `a_public_address_is_warned_about_as_far_as_it_is_open` |
+//! | anything at all in a path, a query, a range, a file of users or of rights | `a_path_is_a_name_and_a_version_or_nothing` `a_part_never_leaves_the_whole` `a_file_of_users_is_read_as_a_whole_or_not_at_all` `a_file_of_rights_gives_nobody_more_than_its_lines` |
 
 mod api;
 mod auth;
@@ -56,7 +67,6 @@ use tokio::time::sleep;
 
 use crate::error::Result;
 use crate::registry::Registry;
-use crate::store::Store;
 
 use api::Api;
 use api::repository_names::RepositoryNames;
@@ -64,11 +74,11 @@ use api::state::State;
 use api::upload_sessions::UploadSessions;
 use api::upstream::Upstream;
 use auth::access::Access;
-use backing::OffThread;
-use backing::local::Local;
+use backing::{Chosen, OffThread};
 use http::connection::Connections;
 
 pub use auth::Users;
+pub use backing::Root;
 pub use http::{Identity, Listener, Log, SelfSigned, Timeouts, bind, raise_open_files, self_signed};
 
 /// How the registry behaves.
@@ -93,21 +103,21 @@ pub struct Options {
 /// How long a blob may wait for its manifest, and an upload for its next piece.
 const KEPT_FOR: Duration = Duration::from_hours(1);
 
-/// One registry over the local store. It answers on the thread it was made on.
+/// One registry. It answers on the thread it was made on.
 pub struct Server {
-    api: Api<Local>,
+    api: Api<Chosen>,
     timeouts: Timeouts,
 }
 
 impl Server {
-    /// The registry over this store, which is made if need be, unless nothing is to be written.
-    pub fn new(store: Store, options: Options) -> Result<Rc<Self>> {
-        let local = if options.is_read_only {
-            Local::read_only(store)?
+    /// The registry over this root, which is made if need be, unless nothing is to be written.
+    pub fn new(root: Root, options: Options) -> Result<Rc<Self>> {
+        let chosen = if options.is_read_only {
+            Chosen::read_only(root)?
         } else {
-            Local::writable(store)?
+            Chosen::writable(root)?
         };
-        let store = OffThread::new(local);
+        let store = OffThread::new(chosen);
         let kept_for = options.kept_for.unwrap_or(KEPT_FOR);
         let log = options.log.unwrap_or_else(|| Rc::new(|_| {}));
         let access = Access::new(options.users, &log)?;
@@ -133,6 +143,7 @@ impl Server {
                 access,
                 metrics: Rc::default(),
                 has_metrics: options.has_metrics,
+                bodies: Rc::default(),
                 silence: options.timeouts.body,
                 log,
             },

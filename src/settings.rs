@@ -8,7 +8,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::credentials::Secret;
+use crate::credentials::{LoginPlaces, Secret};
 use crate::error::{Error, Kind, Result};
 
 pub use daemon_file::{DaemonFile, Setting};
@@ -18,11 +18,8 @@ pub use program::Program;
 /// Everything that the surroundings decide. Nothing is read from disk but docker's daemon.json, and that when asked for.
 #[derive(Debug)]
 pub struct Settings {
-    /// Holds docker's config.json.
-    pub config_folder: PathBuf,
+    pub logins: LoginPlaces,
     pub docker: DockerVariables,
-    /// The folders in which credential helpers are looked for.
-    pub search_path: Option<OsString>,
     /// The name that rdock was called by.
     pub program: Program,
     /// The image store.
@@ -43,8 +40,6 @@ pub struct OutputVariables {
 /// What docker's own variables say.
 #[derive(Debug)]
 pub struct DockerVariables {
-    /// `DOCKER_AUTH_CONFIG`, which holds credentials.
-    pub auth_config: Option<Secret>,
     /// `DOCKER_HOST`: the engine that docker's client would ask.
     pub host: Option<String>,
     /// `DOCKER_CONTEXT`: the same by name.
@@ -58,7 +53,6 @@ pub struct DockerVariables {
 impl DockerVariables {
     fn read() -> Self {
         Self {
-            auth_config: text_variable("DOCKER_AUTH_CONFIG").map(Secret::new),
             host: text_variable("DOCKER_HOST"),
             context: text_variable("DOCKER_CONTEXT"),
             // Like docker: whatever is not plainly false.
@@ -86,9 +80,12 @@ impl Settings {
             .or_else(|| dirs::data_dir().map(|data| data.join("rdock")))
             .ok_or_else(no_home)?;
         Ok(Self {
-            config_folder,
+            logins: LoginPlaces {
+                config_folder,
+                auth_config: text_variable("DOCKER_AUTH_CONFIG").map(Secret::new),
+                search_path: variable("PATH"),
+            },
             docker: DockerVariables::read(),
-            search_path: variable("PATH"),
             program: Program::running(),
             store_folder,
             docker_folders: DockerFolders::find(),

@@ -2,7 +2,7 @@
 //!
 //! Under the root, which is its owner's alone:
 //! ```text
-//! oci-layout        says that this is a layout, and of which version
+//! oci-layout        says that this is a layout, and of which version; held shared by a `serve` that takes pushes
 //! index.json        one descriptor a name; replaced as a whole
 //! blobs/ALGO/HEX    manifests, configs and layers as they came; each appears whole and verified
 //! ingest/ALGO-HEX   blobs that are not whole yet; the next try fetches what is missing. One that is fetched in several
@@ -27,7 +27,8 @@
 //!   or by the next command that frees anything if a job was under way; beside `serve` that is `serve` itself, within a
 //!   minute. Who relies on it meanwhile touches it, and it is young again.
 //! - what never had a name counts a week from when it came or was touched last: the next try of a killed pull finds it, and
-//!   a client of `serve` may take its time. `system prune` does not wait.
+//!   a client of `serve` may take its time. `system prune` does not wait; but while `serve` runs, what came within the last
+//!   hour is left to its clients, which may be about to name it.
 //!
 //! What a power cut may cost, moment by moment:
 //! - while blobs come in: what arrived in the last seconds. A partial blob with a hole is fetched anew from its start.
@@ -168,6 +169,13 @@ impl Store {
         StoreWriter::begin(&self.blobs, Waiting::ForTheBlob)
     }
 
+    /// Says, until it is dropped, that clients of a registry send what they name only later: meanwhile no other process
+    /// frees what came lately.
+    pub fn begin_serving(&self) -> Result<Serving> {
+        self.layout.create()?;
+        Lock::of_registry(&self.layout).map(Serving)
+    }
+
     /// The same for a job that brings only what can be fetched again: blobs get their names before the disk has them.
     /// What a power cut damages is found and dropped by the first job after it.
     pub fn begin_fetching(&self) -> Result<StoreWriter> {
@@ -196,6 +204,10 @@ impl Store {
         check::run(&self.blobs, self.images.cache(), repair)
     }
 }
+
+/// While it lives, a registry serves the store.
+#[derive(Debug)]
+pub struct Serving(#[expect(dead_code, reason = "held, not used")] Lock);
 
 impl Source for Store {
     async fn manifest(&self, digest: &Digest) -> Result<Manifest> {

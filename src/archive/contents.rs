@@ -159,7 +159,8 @@ impl Files for Contents {
         if kept.size > MAX_DOCUMENT {
             return Err(bad(format!("the archive's {path} has {} bytes: too many", kept.size)));
         }
-        let raw = fs::read(&kept.path).during("reading a part of the archive again")?;
+        let raw =
+            fs::read(&kept.path).during(format!("reading a part of the archive again, {}", kept.path.display()))?;
         Ok(Some(raw.into()))
     }
 

@@ -2,6 +2,8 @@
 //!
 //! <https://github.com/moby/docker-image-spec/blob/v1.2.0/v1.2.md#combined-image-json--filesystem-changeset-format>
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 
 use bytes::Bytes;
@@ -13,7 +15,9 @@ use super::errors::{bad, wrong_diff_id};
 use super::files::{Files as _, path_of};
 use super::held::Held;
 use super::images::{Listed, Reader, check_platforms};
+use crate::content::Kept;
 use crate::error::{Clue, During, Error, Kind, Result};
+use crate::image::digest::Algorithm;
 use crate::image::graph::Node;
 use crate::image::manifest::DOCKER_MANIFEST;
 use crate::image::{Descriptor, Digest, ImageConfig, Manifest, Platform, Reference, null};
@@ -78,64 +82,146 @@ pub(super) fn images(contents: &Contents, held: &Held<'_>, platforms: &[Platform
         serde_json::error::Category::Eof => bad("unexpected EOF"),
         _ => bad("the archive's manifest.json is not valid").caused_by(e),
     })?;
+    if items.len() > MAX_IMAGES {
+        return Err(bad(format!("the archive lists more than {MAX_IMAGES} images")));
+    }
+    let archive = Archive {
+        contents,
+        held,
+        looked_into: RefCell::default(),
+    };
     let reader = Reader {
         files: contents,
         has: held.has,
     };
-    items
-        .iter()
-        .map(|item| reader.finished(image(item, contents, held, platforms)?))
-        .collect()
+    // The same image under several names is one image, and looked at once.
+    let mut places: HashMap<Vec<Digest>, usize> = HashMap::new();
+    let mut images: Vec<Listed> = Vec::new();
+    for item in &items {
+        let tags = item.repo_tags.iter().flatten();
+        let names = tags.map(|text| tag(text)).collect::<Result<Vec<_>>>()?;
+        let parts = archive.parts(item)?;
+        if let Some(&place) = places.get(&parts) {
+            images[place].names.extend(names);
+            continue;
+        }
+        places.insert(parts, images.len());
+        images.push(reader.finished(archive.image(item, names, platforms)?)?);
+    }
+    Ok(images)
 }
 
-fn image(item: &Item, contents: &Contents, held: &Held<'_>, platforms: &[Platform]) -> Result<Listed> {
-    let names = item
-        .repo_tags
-        .iter()
-        .flatten()
-        .map(|text| tag(text))
-        .collect::<Result<_>>()?;
-    let raw = contents
-        .document(&inside(&item.config)?)?
-        .ok_or_else(|| absent(&item.config))?;
-    let config = ImageConfig::parse(&raw)?;
-    check_platforms(&config.platform, platforms)?;
-    let paths = &item.layers;
-    if paths.len() != config.diff_ids.len() {
-        let (expected, got) = (config.diff_ids.len(), paths.len());
-        return Err(bad(format!(
-            "invalid manifest, layers length mismatch: expected {expected}, got {got}"
-        )));
+/// More images than anybody saves into one archive.
+const MAX_IMAGES: usize = 10_000;
+
+/// An archive, and what was found out about its files.
+struct Archive<'a> {
+    contents: &'a Contents,
+    held: &'a Held<'a>,
+    /// What each file is packed with and unpacks to: many layers may be one file.
+    looked_into: RefCell<HashMap<(Digest, Algorithm), (Packing, Digest)>>,
+}
+
+impl Archive<'_> {
+    /// The files of an image, the config first: two with the same are the same image.
+    fn parts(&self, item: &Item) -> Result<Vec<Digest>> {
+        let paths = [&item.config].into_iter().chain(&item.layers);
+        let part = |path: &String| {
+            let kept = self.file(path)?;
+            Ok(kept.map_or_else(|| Digest::of(b""), |kept| kept.digest.clone()))
+        };
+        paths.map(part).collect()
     }
-    let mut layers = Vec::new();
-    for (number, (path, expected)) in paths.iter().zip(&config.diff_ids).enumerate() {
-        layers.push(if path.is_empty() {
-            left_out(number, expected, held)?
-        } else {
-            layer(path, contents, number, expected)?
-        });
-    }
-    let id = Digest::of(&raw);
-    let config = Descriptor::new(CONFIG_TYPE, id.clone(), raw.len() as u64);
-    let root = made(&config, &layers)?;
-    let mut blobs: Vec<Descriptor> = Vec::new();
-    for blob in layers.into_iter().chain([config]) {
-        if !blobs.iter().any(|known| known.digest == blob.digest) {
-            blobs.push(blob);
+
+    /// What a path leads to; docker on Windows wrote it with backslashes.
+    fn file(&self, path: &str) -> Result<Option<&Kept>> {
+        let found = self.contents.file(&inside(path)?)?;
+        if found.is_none() && path.contains('\\') {
+            return self.contents.file(&inside(&path.replace('\\', "/"))?);
         }
+        Ok(found)
     }
-    Ok(Listed {
-        names,
-        id,
-        manifests: vec![Node {
-            digest: root.digest().clone(),
-            size: root.descriptor.size,
-        }],
-        root: root.descriptor.clone(),
-        blobs,
-        missing: Vec::new(),
-        made: Some(root),
-    })
+
+    fn image(&self, item: &Item, names: Vec<Reference>, platforms: &[Platform]) -> Result<Listed> {
+        let raw = self.contents.document(&inside(&item.config)?)?;
+        let raw = raw.ok_or_else(|| absent(&item.config))?;
+        let config = ImageConfig::parse(&raw)?;
+        check_platforms(&config.platform, platforms)?;
+        let layers = self.layers(&item.layers, &config.diff_ids)?;
+        let id = Digest::of(&raw);
+        let config = Descriptor::new(CONFIG_TYPE, id.clone(), raw.len() as u64);
+        let root = made(&config, &layers)?;
+        let mut known = HashSet::new();
+        let mut blobs: Vec<Descriptor> = layers.into_iter().chain([config]).collect();
+        blobs.retain(|blob| known.insert(blob.digest.clone()));
+        Ok(Listed {
+            names,
+            id,
+            manifests: vec![Node {
+                digest: root.digest().clone(),
+                size: root.descriptor.size,
+            }],
+            root: root.descriptor.clone(),
+            blobs,
+            missing: Vec::new(),
+            made: Some(root),
+        })
+    }
+
+    fn layers(&self, paths: &[String], diff_ids: &[Digest]) -> Result<Vec<Descriptor>> {
+        if paths.len() != diff_ids.len() {
+            let (expected, got) = (diff_ids.len(), paths.len());
+            return Err(bad(format!(
+                "invalid manifest, layers length mismatch: expected {expected}, got {got}"
+            )));
+        }
+        let each = paths.iter().zip(diff_ids).enumerate();
+        each.map(|(number, (path, expected))| match path.as_str() {
+            "" => left_out(number, expected, self.held),
+            path => self.layer(path, number, expected),
+        })
+        .collect()
+    }
+
+    fn layer(&self, path: &str, number: usize, expected: &Digest) -> Result<Descriptor> {
+        let kept = self.file(path)?.ok_or_else(|| absent(path))?;
+        let key = (kept.digest.clone(), expected.algorithm());
+        let known = self.looked_into.borrow().get(&key).cloned();
+        let (packing, actual) = match known {
+            Some(known) => known,
+            None => looked_into(kept, expected.algorithm())?,
+        };
+        self.looked_into.borrow_mut().insert(key, (packing, actual.clone()));
+        if actual != *expected {
+            return Err(wrong_diff_id(number, expected, &actual));
+        }
+        let media_type = match packing {
+            Packing::Plain => PLAIN_LAYER,
+            Packing::Gzip => GZIP_LAYER,
+            Packing::Zstd => ZSTD_LAYER,
+            Packing::Xz | Packing::Bzip2 => {
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!(
+                        "layer {path} is packed in a way that no registry takes: unpack it and write the archive again"
+                    ),
+                ));
+            }
+        };
+        Ok(Descriptor::new(media_type, kept.digest.clone(), kept.size))
+    }
+}
+
+/// What a layer is packed with, and the digest of what is in it.
+fn looked_into(kept: &Kept, algorithm: Algorithm) -> Result<(Packing, Digest)> {
+    let open =
+        || File::open(&kept.path).during(format!("reading a part of the archive again, {}", kept.path.display()));
+    let (packing, _) = peeked(open()?).map_err(broken)?;
+    let digest = match packing {
+        Packing::Plain => kept.digest.clone(),
+        _ => content_digest(open()?, algorithm).map_err(broken)?,
+    };
+    Ok((packing, digest))
 }
 
 fn tag(text: &str) -> Result<Reference> {
@@ -158,39 +244,6 @@ fn left_out(number: usize, diff_id: &Digest, held: &Held<'_>) -> Result<Descript
         _ => PLAIN_LAYER,
     };
     Ok(Descriptor::new(media_type, known.digest, known.size))
-}
-
-fn layer(path: &str, contents: &Contents, number: usize, expected: &Digest) -> Result<Descriptor> {
-    let mut kept = contents.file(&inside(path)?)?;
-    if kept.is_none() && path.contains('\\') {
-        // Docker on Windows wrote paths so.
-        kept = contents.file(&inside(&path.replace('\\', "/"))?)?;
-    }
-    let kept = kept.ok_or_else(|| absent(path))?;
-    let open = || File::open(&kept.path).during("reading a part of the archive again");
-    let (packing, _) = peeked(open()?).map_err(broken)?;
-    let actual = if packing == Packing::Plain {
-        kept.digest.clone()
-    } else {
-        content_digest(open()?, expected.algorithm()).map_err(broken)?
-    };
-    if actual != *expected {
-        return Err(wrong_diff_id(number, expected, &actual));
-    }
-    let media_type = match packing {
-        Packing::Plain => PLAIN_LAYER,
-        Packing::Gzip => GZIP_LAYER,
-        Packing::Zstd => ZSTD_LAYER,
-        Packing::Xz | Packing::Bzip2 => {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!(
-                    "layer {path} is packed in a way that no registry takes: unpack it and write the archive again"
-                ),
-            ));
-        }
-    };
-    Ok(Descriptor::new(media_type, kept.digest.clone(), kept.size))
 }
 
 /// The manifest that docker would make, over the very bytes of the archive.

@@ -42,27 +42,100 @@ pub(super) fn images(
     let Some(entries) = layout::entries(files)? else {
         return Ok(None);
     };
-    let reader = Reader { files, has };
-    let mut images: Vec<Listed> = Vec::new();
-    for Entry { name, descriptor } in entries {
-        let (root, made) = reader.chosen(descriptor, platforms)?;
-        let with_made = WithMade { files, made };
-        let reader = Reader { files: &with_made, has };
-        let name = name.filter(|name| reader.is_true(name, &root));
-        let known = images.iter_mut().find(|image| image.root.digest == root.digest);
-        match known {
-            Some(image) if name.as_ref().is_some_and(|name| image.names.contains(name)) => {}
-            Some(image) => image.names.extend(name),
-            None => {
-                let listed = reader.listed(name.into_iter().collect(), root)?;
-                images.push(Listed {
-                    made: with_made.made.clone(),
-                    ..listed
-                });
-            }
-        }
+    let mut listing = Listing {
+        reader: Reader { files, has },
+        platforms,
+        images: Vec::new(),
+        entries: HashMap::new(),
+        roots: HashMap::new(),
+        names: HashSet::new(),
+        children: HashMap::new(),
+    };
+    for entry in entries {
+        listing.add(entry)?;
     }
-    Ok(Some(images))
+    Ok(Some(listing.images))
+}
+
+/// The images that were found so far. A layout may list the same one a hundred thousand times: it is read once.
+struct Listing<'a> {
+    reader: Reader<'a>,
+    platforms: &'a [Platform],
+    images: Vec<Listed>,
+    /// Where the image of each entry is: by digest, size and media type.
+    entries: HashMap<(Digest, u64, String), usize>,
+    /// Where the image of each root is.
+    roots: HashMap<Digest, usize>,
+    names: HashSet<(usize, Reference)>,
+    /// What each index lists that a name speaks of.
+    children: HashMap<Digest, HashSet<Digest>>,
+}
+
+impl Listing<'_> {
+    fn add(&mut self, Entry { name, descriptor }: Entry) -> Result<()> {
+        let place = self.place_of(descriptor)?;
+        let root = self.images[place].root.digest.clone();
+        if let Some(name) = name
+            && self.is_true(&name, &root)
+            && self.names.insert((place, name.clone()))
+        {
+            self.images[place].names.push(name);
+        }
+        Ok(())
+    }
+
+    fn place_of(&mut self, entry: Descriptor) -> Result<usize> {
+        let key = (entry.digest.clone(), entry.size, entry.media_type.clone());
+        if let Some(&place) = self.entries.get(&key) {
+            return Ok(place);
+        }
+        let (root, made) = self.reader.chosen(entry, self.platforms)?;
+        let place = self.place_of_root(root, made)?;
+        self.entries.insert(key, place);
+        Ok(place)
+    }
+
+    fn place_of_root(&mut self, root: Descriptor, made: Option<Manifest>) -> Result<usize> {
+        if let Some(&place) = self.roots.get(&root.digest) {
+            return Ok(place);
+        }
+        let with_made = WithMade {
+            files: self.reader.files,
+            made,
+        };
+        let reader = Reader {
+            files: &with_made,
+            has: self.reader.has,
+        };
+        let digest = root.digest.clone();
+        let listed = reader.listed(Vec::new(), root)?;
+        self.images.push(Listed {
+            made: with_made.made,
+            ..listed
+        });
+        let place = self.images.len() - 1;
+        self.roots.insert(digest, place);
+        Ok(place)
+    }
+
+    /// Whether a name by digest is one of this manifest, or of an index in the archive that has it.
+    fn is_true(&mut self, name: &Reference, root: &Digest) -> bool {
+        let Some(digest) = name.digest().filter(|digest| *digest != root) else {
+            return true;
+        };
+        if !self.children.contains_key(digest) {
+            let raw = self.reader.files.blob(digest).ok().flatten();
+            let whole = raw.and_then(|raw| Manifest::parse(raw, None, Some(digest)).ok());
+            let children = match whole.map(|whole| whole.body) {
+                Some(Body::Index(index)) => index.manifests.into_iter().map(|child| child.digest).collect(),
+                _ => HashSet::new(),
+            };
+            self.children.insert(digest.clone(), children);
+        }
+        self.children
+            .get(digest)
+            .is_some_and(|children| children.contains(root))
+    }
 }
 
 /// Files, and a manifest that was made of one of them.
@@ -107,19 +180,6 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     fn manifest(&self, descriptor: &Descriptor) -> Result<Manifest> {
         files::manifest(self.files, descriptor)
-    }
-
-    /// Whether a name by digest is one of this manifest, or of an index in the archive that has it.
-    fn is_true(&self, name: &Reference, root: &Descriptor) -> bool {
-        let Some(digest) = name.digest().filter(|digest| **digest != root.digest) else {
-            return true;
-        };
-        let raw = self.files.blob(digest).ok().flatten();
-        let whole = raw.and_then(|raw| Manifest::parse(raw, None, Some(digest)).ok());
-        whole.is_some_and(|whole| match &whole.body {
-            Body::Index(index) => index.manifests.iter().any(|child| child.digest == root.digest),
-            Body::Image(_) => false,
-        })
     }
 
     /// The manifest to load: the root itself, a child of an index, or the part of one that is for several platforms.

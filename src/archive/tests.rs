@@ -1,6 +1,7 @@
 //! What is written is read back as the same image, and what lies is not believed.
 
 mod fuzz;
+mod repeated;
 
 use std::cell::Cell;
 use std::fs;

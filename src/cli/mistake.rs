@@ -32,9 +32,12 @@ const FLAG: u8 = 125;
 const NO_SHORT_HELP: &str = "Flag shorthand -h has been deprecated, use --help";
 
 /// Puts clap's verdict on these arguments (without the program's own name) in docker's words. A request for help
-/// or for the version is answered here as well. The text ends with a line end.
-pub fn explain<S: AsRef<str>>(error: &clap::Error, root: &Command, arguments: &[S]) -> Mistake {
-    let mut root = root.clone();
+/// or for the version is answered here as well. The text ends with a line end. `root` makes the command tree.
+pub fn explain<S: AsRef<str>>(error: &clap::Error, root: impl FnOnce() -> Command, arguments: &[S]) -> Mistake {
+    if error.kind() == ErrorKind::DisplayVersion {
+        return told(Program::running().sentence() + "\n", Stream::Out, 0);
+    }
+    let mut root = root();
     root.build();
     let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     let path = Path::follow(&root, &arguments);
@@ -56,7 +59,6 @@ impl Explainer<'_> {
     fn explain(&self) -> Mistake {
         match self.error.kind() {
             ErrorKind::DisplayHelp => self.asked_for_help(),
-            ErrorKind::DisplayVersion => told(Program::running().sentence() + "\n", Stream::Out, 0),
             ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
                 if self.path.command().has_subcommands() =>
             {

@@ -41,11 +41,7 @@ pub fn hosts() -> Vec<String> {
         .all()
         .unwrap_or_default();
     let named = images.iter().flat_map(|image| &image.tags).map(Reference::domain);
-    let credentials = Credentials::open(
-        settings.config_folder,
-        settings.docker.auth_config.as_ref(),
-        settings.search_path,
-    );
+    let credentials = Credentials::open(settings.logins);
     let hosts: BTreeSet<String> = credentials
         .servers()
         .into_iter()

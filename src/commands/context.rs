@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use clap::builder::ValueParser;
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::truth;
+use super::switch;
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result, in_go_s_words};
 use crate::registry::{Insecure, Mirror, Proxies, Registries, Registry, Trust, Wire};
@@ -44,17 +43,10 @@ pub struct RegistryArgs {
 
 /// Docker's flag for signatures of its notary, which rdock does not know.
 #[derive(Debug, Args)]
+#[command(mut_arg("disable_content_trust", switch))]
 pub struct TrustArgs {
     /// Skip image verification (always so: digests are verified, signatures are not)
-    #[arg(
-        long,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_name = "bool",
-        value_parser = ValueParser::from(truth)
-    )]
+    #[arg(long, value_name = "bool")]
     disable_content_trust: Option<bool>,
 }
 
@@ -98,20 +90,14 @@ impl Context {
 
     /// Read when first needed: commands that talk to no registry touch no config.json.
     pub fn credentials(&self) -> &Rc<Credentials> {
-        let settings = &self.settings;
-        self.credentials.get_or_init(|| {
-            Rc::new(Credentials::open(
-                settings.config_folder.clone(),
-                settings.docker.auth_config.as_ref(),
-                settings.search_path.clone(),
-            ))
-        })
+        self.credentials
+            .get_or_init(|| Rc::new(Credentials::open(self.settings.logins.clone())))
     }
 
     /// Says that what `login` and `logout` change in config.json has no effect while the variable is set, in docker's
     /// words.
     pub fn warn_of_auth_config(&self) {
-        if self.settings.docker.auth_config.is_some() {
+        if self.settings.logins.auth_config.is_some() {
             self.screen.note(
                 "WARNING: DOCKER_AUTH_CONFIG is set and takes precedence.\n\
                  Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n",

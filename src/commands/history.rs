@@ -1,10 +1,9 @@
 //! `rdock history`: how an image was made, the latest step first.
 
-use clap::builder::ValueParser;
-use clap::{ArgAction, Args};
+use clap::Args;
 use jiff::Timestamp;
 
-use super::{Context, Status, TableArgs, platform, truth};
+use super::{Context, Status, TableArgs, platform, switch};
 use crate::error::{Error, Kind, Result};
 use crate::image::Size;
 use crate::image::history::Step;
@@ -13,20 +12,10 @@ use crate::ui::{Columns, Format, ellipsis, human};
 
 /// Show the history of an image
 #[derive(Debug, Args)]
+#[command(mut_arg("human", switch::on))]
 pub struct HistoryArgs {
     /// Print sizes and dates in human readable format
-    #[arg(
-        short = 'H',
-        long,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value = "true",
-        default_missing_value = "true",
-        hide_default_value = true,
-        value_name = "bool",
-        value_parser = ValueParser::from(truth)
-    )]
+    #[arg(short = 'H', long, value_name = "bool")]
     human: bool,
     /// Only the image of this platform: os[/arch[/variant]]
     #[arg(long, value_name = "string")]

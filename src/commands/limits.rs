@@ -14,7 +14,7 @@ use crate::ui::ProgressMode;
 /// The flags of every command that moves blobs.
 #[derive(Debug, Args)]
 pub struct TransferArgs {
-    /// Connections at once at most (default: as many as help, up to 16)
+    /// Connections at once at most (default: as many as help, up to 20)
     #[arg(long, value_name = "int")]
     pub max_concurrent: Option<u16>,
     /// Bytes a second at most, such as 500k or 2.5m

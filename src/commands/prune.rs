@@ -89,9 +89,7 @@ async fn run_partial(args: &ImagePruneArgs, context: &Context) -> Result<Status>
     if !args.force && !prompt::confirm(&context.screen, question).await? {
         return Ok(Status::Done);
     }
-    let freed = context.store().sweep().partial()?;
-    let removed = Vec::new();
-    tell(&Pruned { removed, freed }, context);
+    tell(&context.store().sweep().partial()?, context);
     Ok(Status::Done)
 }
 
@@ -116,8 +114,11 @@ fn tell(pruned: &Pruned, context: &Context) {
         context.screen.line("");
     }
     let freed = pruned.freed.unwrap_or_else(|| {
-        let busy = "WARNING: another job is under way, so nothing was freed yet: run this again when it is done";
-        context.screen.note(busy);
+        context.screen.note(if pruned.is_served {
+            "WARNING: clients of rdock serve are at work, so nothing was freed yet: it does so itself, within minutes"
+        } else {
+            "WARNING: another job is under way, so nothing was freed yet: run this again when it is done"
+        });
         0
     });
     context

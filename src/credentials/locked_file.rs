@@ -1,12 +1,16 @@
 //! A file that is changed whole: under a lock against other rdocks, by a finished neighbour taking its name.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Uid};
 
+/// Between the file's name and what makes that of its finished neighbour unique: nobody else's files are called so.
+const MARK: &str = ".rdock-";
 /// The most links that are followed, as in Linux.
 const MOST_LINKS: usize = 40;
 
@@ -32,6 +36,9 @@ impl LockedFile {
         let lock = File::open(&folder)
             .and_then(|folder| folder.lock().map(|()| folder))
             .ok();
+        if lock.is_some() {
+            remove_left(&folder, &prefix_of(&target));
+        }
         Ok(Self {
             target,
             folder,
@@ -65,8 +72,8 @@ impl LockedFile {
     }
 
     fn rename_over(&self, text: &str) -> io::Result<()> {
-        let name = self.target.file_name().unwrap_or_default();
-        let mut new = tempfile::Builder::new().prefix(name).tempfile_in(&self.folder)?;
+        let prefix = prefix_of(&self.target);
+        let mut new = tempfile::Builder::new().prefix(&prefix).tempfile_in(&self.folder)?;
         new.write_all(text.as_bytes())?;
         let file = new.as_file();
         let mode = match fs::metadata(&self.target) {
@@ -92,6 +99,25 @@ fn keep_owner(old: &fs::Metadata, file: &File) -> io::Result<()> {
         let _ = rustix::fs::fchown(file, Some(Uid::from_raw(old.uid())), Some(Gid::from_raw(old.gid())));
     }
     Ok(())
+}
+
+fn prefix_of(target: &Path) -> OsString {
+    let mut prefix = target.file_name().unwrap_or_default().to_owned();
+    prefix.push(MARK);
+    prefix
+}
+
+/// Removes what those left who were killed while they held the lock: it may hold passwords.
+fn remove_left(folder: &Path, prefix: &OsStr) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.as_bytes().strip_prefix(prefix.as_bytes());
+        let is_ours = rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_alphanumeric));
+        if is_ours && entry.file_type().is_ok_and(|it| it.is_file()) {
+            // What cannot be removed now goes with the next change.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn followed(path: &Path) -> io::Result<PathBuf> {
@@ -143,6 +169,24 @@ mod tests {
             fs::remove_file(&path).unwrap();
         }
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_one_left_goes_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        let strangers = [
+            "config.json.bak",
+            "config.json123",
+            "config.json.rdock-",
+            "config.json.rdock-a.b",
+        ];
+        for name in strangers.iter().chain(&["config.json.rdock-aB3dEf"]) {
+            fs::write(at(name), "x").unwrap();
+        }
+        write(&at("config.json"), "{}");
+        assert!(strangers.iter().all(|name| at(name).exists()));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), strangers.len() + 1);
     }
 
     #[test]

@@ -43,11 +43,11 @@ impl Home {
 
     fn open_with(&self, auth_config: Option<&str>) -> Credentials {
         let search_path = Some(self.bin.path().as_os_str().to_owned());
-        Credentials::open(
-            self.config.path().to_owned(),
-            auth_config.map(Secret::new).as_ref(),
+        Credentials::open(LoginPlaces {
+            config_folder: self.config.path().to_owned(),
+            auth_config: auth_config.map(Secret::new),
             search_path,
-        )
+        })
     }
 
     fn calls(&self) -> Vec<String> {
@@ -68,7 +68,10 @@ fn alice() -> Credential {
 
 #[tokio::test]
 async fn without_any_file_there_is_no_login_and_no_complaint() {
-    let credentials = Credentials::open(Path::new("/nowhere").to_owned(), None, None);
+    let credentials = Credentials::open(LoginPlaces {
+        config_folder: "/nowhere".into(),
+        ..LoginPlaces::default()
+    });
     assert_eq!(credentials.find("docker.io").await.unwrap(), None);
     assert_eq!(credentials.take_warnings(), Vec::<String>::new());
     assert_eq!(credentials.erase(None).await.unwrap().server, HUB);

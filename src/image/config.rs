@@ -23,8 +23,11 @@ pub struct ImageConfig {
 #[derive(Deserialize)]
 struct Wire {
     created: Option<String>,
-    #[serde(flatten)]
-    platform: Platform,
+    architecture: Option<String>,
+    os: Option<String>,
+    #[serde(rename = "os.version")]
+    os_version: Option<String>,
+    variant: Option<String>,
     rootfs: Option<RootFs>,
     config: Option<Execution>,
 }
@@ -60,9 +63,13 @@ impl ImageConfig {
         let wire: Wire = serde_json::from_slice(raw)
             .map_err(|e| Error::new(Kind::Corrupt, "the image's config is not valid").caused_by(e))?;
         let created = wire.created.and_then(|text| text.parse::<Timestamp>().ok());
-        let mut platform = wire.platform;
-        // Flattening swept the config's other members in here; a platform has none.
-        platform.rest.clear();
+        let platform = Platform {
+            architecture: wire.architecture.unwrap_or_default(),
+            os: wire.os.unwrap_or_default(),
+            os_version: wire.os_version.unwrap_or_default(),
+            variant: wire.variant.unwrap_or_default(),
+            ..Platform::default()
+        };
         Ok(Self {
             created: created.filter(|t| t.as_second() > GO_ZERO_TIME),
             platform,

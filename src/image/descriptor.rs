@@ -6,7 +6,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Annotations, Digest, Platform};
+use super::{Annotations, Digest, Platform, spelling};
 
 /// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md>; `size` in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -119,6 +119,9 @@ fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
     Ok(())
 }
 
+/// The members that mean something here.
+const KNOWN: [&str; 6] = ["mediaType", "digest", "size", "platform", "urls", "annotations"];
+
 enum Key {
     MediaType,
     Digest,
@@ -144,7 +147,7 @@ impl Visitor<'_> for KeyText {
         f.write_str("the name of a member")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Key, E> {
         Ok(match text {
             "mediaType" => Key::MediaType,
             "digest" => Key::Digest,
@@ -152,7 +155,10 @@ impl Visitor<'_> for KeyText {
             "platform" => Key::Platform,
             "urls" => Key::Urls,
             "annotations" => Key::Annotations,
-            other => Key::Other(other.to_owned()),
+            other => {
+                spelling::check(other, &KNOWN)?;
+                Key::Other(other.to_owned())
+            }
         })
     }
 }
@@ -188,6 +194,8 @@ mod tests {
             r#"{"digest":null,"size":1}"#.to_owned(),
             format!(r#"{{"digest":"{digest}","size":1,"size":2}}"#),
             r#"{"digest":"md5:abc","size":1}"#.to_owned(),
+            format!(r#"{{"digest":"{digest}","size":1,"Digest":"{digest}"}}"#),
+            format!(r#"{{"digest":"{digest}","size":1,"URLS":[]}}"#),
             "[]".to_owned(),
         ] {
             assert!(serde_json::from_str::<Descriptor>(&bad).is_err(), "{bad}");

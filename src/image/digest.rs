@@ -35,6 +35,11 @@ impl Algorithm {
         }
     }
 
+    /// The algorithm of this name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
     fn hex_len(self) -> usize {
         match self {
             Algorithm::Sha256 => 64,
@@ -57,10 +62,7 @@ impl Digest {
         {
             return Err(wrong("invalid checksum digest format"));
         }
-        let algorithm = Algorithm::ALL
-            .into_iter()
-            .find(|a| a.name() == name)
-            .ok_or_else(|| wrong("unsupported digest algorithm"))?;
+        let algorithm = Algorithm::named(name).ok_or_else(|| wrong("unsupported digest algorithm"))?;
         if hex.len() != algorithm.hex_len() {
             return Err(wrong("invalid checksum digest length"));
         }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use super::spelling::Spelled;
 use super::{Descriptor, Digest, Digester, Platform, null};
 use crate::error::{Clue, Error, Kind, Result};
 
@@ -97,8 +98,9 @@ impl Manifest {
         };
         let claims: Claims =
             serde_json::from_slice(&raw).map_err(|e| corrupt("the manifest is not valid JSON").caused_by(e))?;
-        let media_type = agreed_type(&claims, content_type)?;
         let invalid = |e: serde_json::Error| corrupt(format!("the manifest {digest} is not valid")).caused_by(e);
+        let Spelled = serde_json::from_slice(&raw).map_err(invalid)?;
+        let media_type = agreed_type(&claims, content_type)?;
         let body = match media_type.as_str() {
             OCI_INDEX | DOCKER_LIST => Body::Index(serde_json::from_slice(&raw).map_err(invalid)?),
             _ => Body::Image(serde_json::from_slice(&raw).map_err(invalid)?),
@@ -169,7 +171,7 @@ fn agreed_type(claims: &Claims, content_type: Option<&str>) -> Result<String> {
         && header != own
     {
         return Err(corrupt(format!(
-            "the manifest says it is {own}, the registry says it is {header}"
+            "the manifest says it is {own}, but was announced as {header}"
         )));
     }
     let looks_like_index = match claims.manifests {
@@ -239,6 +241,24 @@ mod tests {
         for (n, result) in refused.into_iter().enumerate() {
             assert_eq!(result.unwrap_err().kind(), Kind::Corrupt, "case {n}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_docker_would_read_as_another_is_refused() {
+        for text in [
+            format!(r#"{{"schemaVersion":2,{CONFIG},"Layers":[]}}"#),
+            format!(r#"{{"schemaVersion":2,{CONFIG},"layers":[],"MANIFESTS":[]}}"#),
+            format!(r#"{{"schemaVersion":2,{CONFIG},"layers":[],"layers":[]}}"#),
+            format!(r#"{{"schemaVersion":2,{CONFIG},"layers":[],"mediatype":"{OCI_MANIFEST}"}}"#),
+            format!(
+                r#"{{"schemaVersion":2,{}}}"#,
+                CONFIG.replace("\"digest\"", "\"Digest\":\"sha256:0\",\"digest\"")
+            ),
+        ] {
+            assert_eq!(parse(&text, None).unwrap_err().kind(), Kind::Corrupt, "{text}");
+        }
+        let other = format!(r#"{{"schemaVersion":2,{CONFIG},"layers":[],"x-Layers":[],"Sbom":1}}"#);
+        assert!(parse(&other, None).is_ok());
     }
 
     #[test]

@@ -9,11 +9,18 @@ use crate::store::Store;
 /// An image whose content is all there.
 pub struct Arrival {
     /// What it is to be called; an image without a name is kept by its digest.
-    pub names: Vec<Reference>,
+    names: Vec<Reference>,
     /// What came: an image, or the index that it is a part of.
-    pub root: Digest,
+    root: Digest,
     /// What the names are to mean: the root, or the image that was chosen from it.
-    pub image: Descriptor,
+    image: Descriptor,
+}
+
+impl Arrival {
+    pub(super) fn new(names: Vec<Reference>, root: &Digest, image: Descriptor) -> Self {
+        let root = root.clone();
+        Self { names, root, image }
+    }
 }
 
 /// Names images in the store, all in one step or none. Whether any name came to mean something new.
@@ -26,12 +33,7 @@ pub fn to_store(store: &Store, arrivals: Vec<Arrival>) -> Result<bool> {
         }
         names.extend(arrival.names.into_iter().map(|name| (name, arrival.image.clone())));
     }
-    let mut is_new = false;
-    for (name, image) in &names {
-        is_new |= store.names().target(name)?.is_none_or(|old| old.digest != image.digest);
-    }
-    store.names().list(&names, &nameless)?;
-    Ok(is_new)
+    store.names().list(&names, &nameless)
 }
 
 /// Names a manifest wherever `name` does it, in one step with taking it in: what a registry that is a cache has fetched
@@ -70,15 +72,11 @@ mod tests {
         let raw = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
         let root = Manifest::parse(raw.to_vec().into(), None, None).unwrap();
         let other = Reference::parse(&format!("app@sha256:{}", "0".repeat(64))).unwrap();
-        let arrival = Arrival {
-            names: vec![Reference::parse("app:1").unwrap(), other],
-            root: root.digest().clone(),
-            image: root.descriptor.clone(),
-        };
-        let (names, digest) = (arrival.names.clone(), arrival.root.clone());
+        let names = [Reference::parse("app:1").unwrap(), other];
+        let arrival = Arrival::new(names.to_vec(), root.digest(), root.descriptor.clone());
         let refused = to_store(&store, vec![arrival]).unwrap_err();
         assert_eq!(refused.kind(), Kind::Conflict);
-        let by = |names: &[Reference]| by(names, &digest, || Ok(()));
+        let by = |names: &[Reference]| by(names, root.digest(), || Ok(()));
         assert_eq!(by(&names).unwrap_err().kind(), Kind::Conflict);
         by(&names[..1]).unwrap();
         assert_eq!(store.images().all().unwrap().len(), 0);

@@ -40,14 +40,12 @@ impl Import {
         writer.publish(&root.layer)?;
         writer.publish(&kept)?;
         writer.put_manifest(&manifest).await?;
-        let arrival = Arrival {
-            names: self.name.clone().into_iter().collect(),
-            root: manifest.digest().clone(),
-            image: Descriptor {
-                platform: Some(self.platform.clone().into()),
-                ..manifest.descriptor.clone()
-            },
+        let names = self.name.clone().into_iter().collect();
+        let image = Descriptor {
+            platform: Some(self.platform.clone().into()),
+            ..manifest.descriptor.clone()
         };
+        let arrival = Arrival::new(names, manifest.digest(), image);
         commit::to_store(&self.store, vec![arrival])?;
         Ok(kept.digest)
     }

@@ -93,11 +93,7 @@ impl Load<'_> {
         let (mut arrivals, mut displaced) = (Vec::new(), Vec::new());
         for image in images {
             let meant = described(&self.store, &self.store.images().manifest(&image.root.digest)?)?;
-            let arrival = |names: Vec<Reference>, root: &Digest| Arrival {
-                names,
-                root: root.clone(),
-                image: meant.clone(),
-            };
+            let arrival = |names: Vec<Reference>, root: &Digest| Arrival::new(names, root, meant.clone());
             if image.names.is_empty() {
                 arrivals.push(arrival(Vec::new(), &image.root.digest));
             }

@@ -107,11 +107,7 @@ impl Pull<'_> {
         if name.digest().is_none() {
             names.push(name.clone());
         }
-        let arrival = Arrival {
-            names,
-            root: root.digest().clone(),
-            image: brought.image,
-        };
+        let arrival = Arrival::new(names, root.digest(), brought.image);
         let is_new = commit::to_store(&self.store, vec![arrival])?;
         let notes = self.store.notes();
         if let Err(why) = notes.remember_location(name.domain(), name.path(), &brought.blobs) {

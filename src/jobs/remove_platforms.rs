@@ -64,11 +64,10 @@ pub async fn run(store: &Store, text: &str, platforms: &[Platform]) -> Result<Re
     };
     let names = image.tags.iter().chain(&image.digests).filter(is_meant);
     let meant = described(store, &left)?;
-    let arrival = |name: &Reference| Arrival {
-        names: vec![name.clone()],
+    let arrival = |name: &Reference| {
         // A name by digest goes on to mean a part of what it meant.
-        root: name.digest().unwrap_or(left.digest()).clone(),
-        image: meant.clone(),
+        let root = name.digest().unwrap_or(left.digest());
+        Arrival::new(vec![name.clone()], root, meant.clone())
     };
     commit::to_store(store, names.map(arrival).collect())?;
     drop(writer);

@@ -167,7 +167,7 @@ impl Receiver for IntoStore {
             if name.digest().is_none() {
                 names.push((name, image));
             }
-            store.names().list(&names, &[])
+            store.names().list(&names, &[]).map(drop)
         })
     }
 
@@ -179,6 +179,7 @@ impl Receiver for IntoStore {
                 .store
                 .names()
                 .list(&[], std::slice::from_ref(&manifest.descriptor))
+                .map(drop)
         })
     }
 }

@@ -76,7 +76,7 @@ impl Wire {
         Self::with(trust, None, None)
     }
 
-    /// The way out of someone who bears so long a silence of the other side, and wants to be told of each request.
+    /// A wire for a user who allows so long a silence of the other side, and wants to be told of each request.
     pub fn with(trust: Trust, idle_timeout: Option<Duration>, watcher: Option<WireWatcher>) -> Self {
         let surroundings = Surroundings {
             resolver: Resolver::default(),

@@ -6,6 +6,7 @@ mod describe;
 mod facts;
 mod links;
 mod manifests;
+mod referrals;
 mod referrers;
 pub(in crate::server) mod repository_names;
 mod route;
@@ -31,6 +32,7 @@ use super::auth::need::Need;
 use super::backing::Backing;
 use super::http::access_log::Log;
 use super::http::body::{self, Body};
+use super::http::held_bodies::HeldBodies;
 use super::http::metrics::Metrics;
 use super::http::own_names;
 use super::http::refusal::{Code, Refusal};
@@ -47,6 +49,8 @@ pub(in crate::server) struct Api<B: Backing> {
     pub(in crate::server) access: Access,
     pub(in crate::server) metrics: Rc<Metrics>,
     pub(in crate::server) has_metrics: bool,
+    /// The manifests that are being sent.
+    pub(in crate::server) bodies: Rc<HeldBodies>,
     /// How long a client may send nothing.
     pub(in crate::server) silence: Duration,
     pub(in crate::server) log: Log,
@@ -125,7 +129,7 @@ impl<B: Backing> Api<B> {
                 uploads::finish(state, sessions, &name, &id, &query, request).await?
             }
             Route::PutManifest { name, version, query } => {
-                let sent = Sent::receive(request, self.silence).await?;
+                let (sent, _held) = Sent::receive(request, self.silence, &self.bodies).await?;
                 return manifests::put(state, &name, &version, &query, sent).await;
             }
             _ => {

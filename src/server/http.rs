@@ -4,6 +4,9 @@ pub(in crate::server) mod access_log;
 pub(in crate::server) mod body;
 mod certificate;
 pub(in crate::server) mod connection;
+pub(in crate::server) mod held_bodies;
+mod last_answer;
+mod line;
 mod listener;
 pub(in crate::server) mod metrics;
 pub(in crate::server) mod own_names;
@@ -11,7 +14,6 @@ pub(in crate::server) mod query;
 pub(in crate::server) mod range;
 pub(in crate::server) mod refusal;
 pub(in crate::server) mod reply;
-mod request_timeout;
 mod slots;
 pub(in crate::server) mod timeouts;
 

@@ -46,12 +46,16 @@ pub(super) fn open_write(path: &Path, mode: u32) -> io::Result<File> {
 /// The whole file, which must not be endless.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open_read(path)?;
+    let fits = |length: u64| {
+        let why = || format!("it has more than {} MiB", LONGEST >> 20);
+        let too_long = || at(path)(io::Error::new(io::ErrorKind::FileTooLarge, why()));
+        (length <= LONGEST).then_some(()).ok_or_else(too_long)
+    };
+    // Before memory is taken for it; it may grow all the same.
+    fits(file.metadata().map_err(at(path))?.len())?;
     let mut raw = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut raw).map_err(at(path))?;
-    if raw.len() as u64 > LONGEST {
-        let why = format!("it has more than {} MiB", LONGEST >> 20);
-        return Err(at(path)(io::Error::new(io::ErrorKind::FileTooLarge, why)));
-    }
+    fits(raw.len() as u64)?;
     Ok(raw)
 }
 
@@ -139,6 +143,20 @@ mod tests {
         assert_eq!(fs::read(at("plain")).unwrap(), b"x");
         let why = read(Path::new("/dev/zero")).unwrap_err();
         assert!(why.to_string().contains("is not a plain file"), "{why}");
+    }
+
+    /// More than any machine has: what is read is refused by its length alone.
+    #[test]
+    fn what_is_longer_than_memory_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.json");
+        File::create(&path).unwrap().set_len(1 << 42).unwrap();
+        let why = read(&path).unwrap_err();
+        assert_eq!(why.kind(), io::ErrorKind::FileTooLarge);
+        assert!(
+            why.to_string().ends_with("index.json: it has more than 256 MiB"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -18,13 +18,15 @@ use crate::store::folders::{self, Folder};
 use crate::store::half_done::{TEMPORARY, is_half_done};
 use crate::store::lock_watch::LockWatch;
 use crate::store::paths::{self, Paths};
-use crate::store::unsynced::{Unsynced, Waiting};
+use crate::store::unsynced::{UNSYNCED, Unsynced, Waiting};
 
 /// How long the next try of a killed job finds what the first one brought, and what was learnt of a host is believed.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-/// What a store that is just being made may hold before its `oci-layout`.
-const FIRST_NAMES: [&str; 2] = [paths::LOCK, paths::INGEST];
+/// The mode of finished content.
+const READABLE: u32 = 0o644;
+/// What a store that is just being made may hold before its `oci-layout`, which a power cut may have left empty.
+const FIRST_NAMES: [&str; 5] = [paths::LOCK, paths::INGEST, paths::BLOBS, UNSYNCED, layout::MARKER];
 
 /// The files under one root. Making a `Layout` touches nothing.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Layout {
         if self.has_marker()? {
             return self.check_folders().map(|()| true);
         }
-        if self.is_vacant()? {
+        if is_vacant(&self.paths)? {
             return Ok(false);
         }
         // Another process may have made the store in between.
@@ -95,27 +97,20 @@ impl Layout {
 
     fn has_marker(&self) -> Result<bool> {
         match files::read(&self.paths.marker()) {
+            Ok(raw) if raw.is_empty() => Ok(false),
             Ok(raw) => check_version(&self.paths.marker(), &raw).map(|()| true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
         }
     }
 
-    fn is_vacant(&self) -> Result<bool> {
-        let names = fs::read_dir(self.paths.root()).and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.file_name()))
-                .collect::<io::Result<Vec<_>>>()
-        });
-        match names {
-            Ok(names) => Ok(names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first))),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-            Err(e) => Err(e).during(format!("reading the store {}", self.paths.root().display())),
-        }
-    }
-
     /// Makes the store where there is none. Several processes may do so at once.
     pub(super) fn create(&self) -> Result<()> {
+        self.create_for(&Waiting::ForTheBlob)
+    }
+
+    /// The same for a job, which may sync the marker with its note, before anything gets its name.
+    pub(super) fn create_for(&self, waiting: &Waiting) -> Result<()> {
         let doing = || format!("making the store {}", self.paths.root().display());
         if !self.exists()? {
             DirBuilder::new()
@@ -124,7 +119,12 @@ impl Layout {
                 .create(self.paths.root())
                 .map_err(|e| self.failure(e).during(doing()))?;
             self.check_folders()?;
-            self.replace(&self.paths.marker(), &layout::marker()).during(doing())?;
+            let (path, marker) = (self.paths.marker(), layout::marker());
+            let written = match waiting {
+                Waiting::ForTheBlob => self.replace(&path, &marker),
+                Waiting::ForItsNote(_) => self.place(&path, &marker),
+            };
+            written.during(doing())?;
         }
         for folder in [self.paths.ingest(), self.paths.blob_folder(Algorithm::Sha256)] {
             make_folder(&folder).map_err(|e| self.failure(e).during(doing()))?;
@@ -174,9 +174,15 @@ impl Layout {
             file.sync_all().map_err(files::at(path))?;
             self.unsettle();
         }
-        let folder = self.paths.blob_folder(digest.algorithm());
-        make_folder(&folder)?;
-        fs::rename(path, self.paths.blob(digest)).map_err(files::at(&self.paths.blob(digest)))
+        let blob = self.paths.blob(digest);
+        let named = match fs::rename(path, &blob) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let folder = self.paths.blob_folder(digest.algorithm());
+                make_folder(&folder).and_then(|()| fs::rename(path, &blob))
+            }
+            named => named,
+        };
+        named.map_err(files::at(&blob))
     }
 
     /// Makes sure that a blob is on the disk by name: somebody was told that it is here.
@@ -238,6 +244,25 @@ fn check_version(marker: &Path, raw: &[u8]) -> Result<()> {
     })
 }
 
+/// Whether there is nothing but what a store has that is just being made.
+fn is_vacant(paths: &Paths) -> Result<bool> {
+    let names = fs::read_dir(paths.root()).and_then(|entries| {
+        entries
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+    });
+    match names {
+        Ok(names) => {
+            let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
+            let mut folders = Algorithm::ALL.map(|algorithm| fs::read_dir(paths.blob_folder(algorithm)));
+            let has_blob = folders.iter_mut().flatten().any(|blobs| blobs.next().is_some());
+            Ok(are_first && !has_blob)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(e).during(format!("reading the store {}", paths.root().display())),
+    }
+}
+
 /// Makes a folder that others may not write to, whatever the umask says.
 fn make_folder(path: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
@@ -246,7 +271,11 @@ fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Finished content is readable by whom the root folder lets in.
 fn open_up(file: &File, path: &Path) -> io::Result<()> {
-    let mode = Permissions::from_mode(0o644);
+    let is_open = |metadata: fs::Metadata| metadata.permissions().mode() & 0o7777 == READABLE;
+    if file.metadata().is_ok_and(is_open) {
+        return Ok(());
+    }
+    let mode = Permissions::from_mode(READABLE);
     file.set_permissions(mode).map_err(files::at(path))
 }
 
@@ -273,6 +302,21 @@ mod tests {
             );
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_store_that_a_power_cut_left_without_its_marker_is_made_again_unless_it_holds_a_blob() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().into());
+        layout.create_for(&layout.unsynced().waiting()).unwrap();
+        fs::write(folder.path().join(UNSYNCED), "").unwrap();
+        fs::write(layout.paths().marker(), "").unwrap();
+        assert!(!layout.exists().unwrap());
+        layout.create().unwrap();
+        assert!(layout.exists().unwrap());
+        fs::write(layout.paths().blob(&Digest::of(b"x")), "x").unwrap();
+        fs::write(layout.paths().marker(), "").unwrap();
+        assert_eq!(layout.create().unwrap_err().kind(), Kind::Conflict);
     }
 
     #[test]

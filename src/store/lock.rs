@@ -33,6 +33,18 @@ impl Lock {
         layout.lock_watch().lock(file, &path, Hold::Alone).map(Self)
     }
 
+    /// Locks for as long as a registry serves the store to others.
+    pub(super) fn of_registry(layout: &Layout) -> Result<Self> {
+        let path = layout.paths().marker();
+        let file = files::open_read(&path).during("locking the store")?;
+        layout.lock_watch().lock(file, &path, Hold::Shared).map(Self)
+    }
+
+    /// Whether a registry serves the store; also where that cannot be known.
+    pub(super) fn is_of_registry(layout: &Layout) -> bool {
+        files::open_read(&layout.paths().marker()).is_ok_and(|file| file.try_lock().is_err())
+    }
+
     /// Locks for freeing blobs: no job is under way, or `None` at once.
     pub(super) fn alone(layout: &Layout) -> Result<Option<Self>> {
         let path = layout.paths().lock();

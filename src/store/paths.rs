@@ -10,6 +10,7 @@ use crate::store::half_done::{SESSION, UPLOAD};
 
 pub(super) const LOCK: &str = "lock";
 pub(super) const INGEST: &str = "ingest";
+pub(super) const BLOBS: &str = "blobs";
 
 /// The files under one root. Making `Paths` touches nothing.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Paths {
     }
 
     pub(super) fn blobs(&self) -> PathBuf {
-        self.root.join("blobs")
+        self.root.join(BLOBS)
     }
 
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {

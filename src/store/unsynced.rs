@@ -15,11 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::image::Digest;
+use crate::image::{Digest, layout};
 use crate::store::append_log;
 use crate::store::files;
 use crate::store::lock_watch::{Hold, LockWatch, TOLD_AFTER};
 
+/// The name of the file.
+pub(super) const UNSYNCED: &str = "unsynced";
 /// The ID of this boot of the machine (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The time after which Linux has written out what a job left to it, and to sync it costs next to nothing.
@@ -41,6 +43,7 @@ pub enum Recovery {
 #[derive(Debug)]
 pub(super) struct Unsynced {
     path: PathBuf,
+    marker: PathBuf,
     blobs: PathBuf,
     lock_watch: LockWatch,
     /// What was found to be wrong and could not be removed, once it was looked at.
@@ -53,7 +56,8 @@ impl Unsynced {
     pub(super) fn new(root: &Path, lock_watch: LockWatch) -> Self {
         Self {
             lock_watch,
-            path: root.join("unsynced"),
+            path: root.join(UNSYNCED),
+            marker: root.join(layout::MARKER),
             blobs: root.join("blobs"),
             doubted: OnceLock::new(),
             synced: AtomicU64::default(),
@@ -216,6 +220,7 @@ impl Unsynced {
         };
         Waiting::ForItsNote(Arc::new(Notes {
             path: self.path.clone(),
+            marker: self.marker.clone(),
             boot,
             noted: Mutex::default(),
             synced: Mutex::default(),
@@ -255,6 +260,8 @@ impl Waiting {
 #[derive(Debug)]
 pub(super) struct Notes {
     path: PathBuf,
+    /// What says that the store is one. Whoever made it may not have waited for the disk.
+    marker: PathBuf,
     boot: &'static str,
     noted: Mutex<Noted>,
     /// The turn up to which the disk has them.
@@ -327,6 +334,7 @@ impl Notes {
         if *synced == 0
             && let Some(folder) = self.path.parent()
         {
+            files::open_read(&self.marker)?.sync_all()?;
             File::open(folder)?.sync_all()?;
         }
         *synced = newest;

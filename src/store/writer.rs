@@ -23,7 +23,7 @@ impl StoreWriter {
     /// Makes the store if need be and begins a job, which waits for this before it gives a blob its name.
     pub(super) fn begin(blobs: &Blobs, waiting: Waiting) -> Result<Self> {
         let layout = blobs.layout();
-        layout.create()?;
+        layout.create_for(&waiting)?;
         layout.unsynced().recover(&|_| {});
         if layout.unsynced().is_ripe()
             && let Some(_alone) = Lock::alone(layout)?

@@ -1,4 +1,4 @@
-//! A small blob, such as a config, read into memory with all the patience of a transfer.
+//! A small blob, such as a config, read into memory with the tries of a transfer.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -13,46 +13,60 @@ const MANY: usize = 15;
 /// Blobs of at most this size are not counted and need not share: they hold little whatever they may.
 const SMALL: u64 = 5 << 18;
 
-/// Counts them.
+/// Counts them, the small ones by themselves.
 #[derive(Debug, Clone, Default)]
-pub(super) struct MemoryShares(Arc<AtomicUsize>);
+pub(super) struct MemoryShares {
+    sharing: Arc<AtomicUsize>,
+    small: Arc<AtomicUsize>,
+}
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct MemoryShare(Option<MemoryShares>);
+pub(super) struct MemoryShare {
+    /// All of its kind.
+    count: Arc<AtomicUsize>,
+    is_small: bool,
+}
 
 impl MemoryShares {
     /// The share of one of many blobs that do not know of one another.
     pub(super) fn among_many() -> Self {
-        Self(Arc::new(AtomicUsize::new(MANY)))
+        let many = || Arc::new(AtomicUsize::new(MANY));
+        Self {
+            sharing: many(),
+            small: many(),
+        }
     }
 
     /// The share of a blob of this size.
     pub(super) fn join(&self, bytes: u64) -> MemoryShare {
-        if bytes <= SMALL {
-            return MemoryShare(None);
-        }
-        self.0.fetch_add(1, Ordering::Relaxed);
-        MemoryShare(Some(self.clone()))
+        let is_small = bytes <= SMALL;
+        let count = if is_small { &self.small } else { &self.sharing };
+        count.fetch_add(1, Ordering::Relaxed);
+        let count = Arc::clone(count);
+        MemoryShare { count, is_small }
     }
 }
 
 impl MemoryShare {
+    /// Whether it may hold its whole blob: that is small, and few others do so.
+    pub(super) fn may_hold_all(&self) -> bool {
+        self.is_small && self.count.load(Ordering::Relaxed) <= FEW
+    }
+
     /// Its part of what the few may hold, each of them `most`.
     pub(super) fn part(&self, most: usize, least: usize) -> usize {
-        let count = self
-            .0
-            .as_ref()
-            .map_or(1, |shares| shares.0.load(Ordering::Relaxed).max(1));
+        if self.is_small {
+            return most;
+        }
+        let count = self.count.load(Ordering::Relaxed).max(1);
         (most * FEW / count).clamp(least, most)
     }
 }
 
 impl Drop for MemoryShare {
     fn drop(&mut self) {
-        if let Some(shares) = &self.0 {
-            shares.0.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -70,5 +84,11 @@ mod tests {
         };
         assert_eq!([1, 4, 8, 16, 100].map(share), [256, 256, 128, 64, 64]);
         assert_eq!(shares.join(2 << 20).part(4, 1), 4, "those that left are not counted");
+        let small: Vec<MemoryShare> = (0..FEW).map(|_| shares.join(1)).collect();
+        assert!(small[0].may_hold_all());
+        let one_more = shares.join(1);
+        assert!(!small[0].may_hold_all() && !one_more.may_hold_all());
+        drop(one_more);
+        assert!(small[0].may_hold_all() && !shares.join(2 << 20).may_hold_all());
     }
 }

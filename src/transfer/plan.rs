@@ -13,7 +13,7 @@ use crate::image::{Body, Descriptor, Digest, ImageConfig, ImageManifest, Manifes
 use crate::progress::Layer;
 
 /// How many manifests are looked for and read at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 20;
 
 #[derive(Debug, Default)]
 pub struct Plan {

@@ -27,6 +27,9 @@ const LEAST_BATCH: usize = 64 << 10;
 const QUEUE: usize = 5;
 /// What is shorter comes over one stream and in one answer, in bytes.
 const SPANS_FROM: u64 = 24 << 20;
+/// So long a small blob is kept together where few come at once, to be written by one thread that is woken once; what is
+/// lost with the process comes again as quickly.
+const QUICK: Duration = Duration::from_millis(100);
 /// How often to ask whether more streams help.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -254,8 +257,9 @@ impl<'a> Ranges<'a> {
                     };
                 }
             }
-            let enough = self.memory.share.part(BATCH, LEAST_BATCH);
-            if batch.length >= enough {
+            // The last bytes wait for the end of the stream: there may come too many.
+            let enough = self.enough();
+            if batch.length >= enough && batch.end() < self.size {
                 // Whole blocks go quicker into the page cache, but what is cut off keeps its buffer alive: only a few
                 // can afford that.
                 let rest = if enough == BATCH {
@@ -269,6 +273,14 @@ impl<'a> Ranges<'a> {
                 }
             }
         }
+    }
+
+    /// How many bytes are worth waking the writer for.
+    fn enough(&self) -> usize {
+        if self.memory.share.may_hold_all() && self.began.elapsed() < QUICK {
+            return usize::MAX;
+        }
+        self.memory.share.part(BATCH, LEAST_BATCH)
     }
 
     /// Hands a batch to the writer, after which this is the end, unless the writer is gone.

@@ -3,11 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::Plan;
 use super::meter::{Meter, Totals};
@@ -134,7 +136,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
             slot = Some(self.slot(blob).await);
             None
         };
-        let looked = self.sink.look_for(blob).await;
+        let looked = self.watched(self.sink.look_for(blob)).await;
         drop(looking);
         // docker lists the layers once the other side has answered at all.
         if !matches!(&looked, Err(e) if matches!(e.kind(), Kind::Unavailable | Kind::Unsupported)) {
@@ -161,6 +163,16 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
         if !self.is_told.replace(true) {
             self.progress.on(Event::Planned(&self.plan.layers));
         }
+    }
+
+    /// What the other side answers. While it takes its time, more blobs may move at once.
+    async fn watched<T>(&self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        if let Ok(answer) = timeout(SOON, answer.as_mut()).await {
+            return answer;
+        }
+        self.control.slots.widen();
+        answer.await
     }
 
     async fn slot(&self, blob: &Descriptor) -> Slot<'_> {
@@ -240,7 +252,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     }
 
     async fn open_span(&self, meter: &Meter<'_>, bytes: Range<u64>, left: u64) -> Result<Span> {
-        let span = meter.open_span(self.source, bytes, left).await;
+        let span = self.watched(meter.open_span(self.source, bytes, left)).await;
         if matches!(&span, Err(e) if matches!(e.kind(), Kind::RateLimited | Kind::Unavailable)) {
             self.control.width.borrow_mut().narrow(Instant::now());
         }
@@ -248,7 +260,7 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
     }
 
     fn opener<'b>(&'b self, meter: &'b Meter<'b>, left: &'b Cell<u64>) -> Opener<'b> {
-        let open = move |from| -> Opening<'b, BlobReader> { Box::pin(meter.open(self.source, from)) };
+        let open = move |from| -> Opening<'b, BlobReader> { Box::pin(self.watched(meter.open(self.source, from))) };
         Opener::new(open).filling(move |wanted| {
             let mut streams = Streams::new(open);
             if self.source.has_spans() {
@@ -277,9 +289,11 @@ impl<From: Source, To: Sink> Job<'_, From, To> {
 /// Blobs that move or wait for it: each costs some memory.
 const WAITING: usize = 1000;
 /// Manifests that are put at once.
-const MANIFESTS: usize = 16;
+const MANIFESTS: usize = 20;
 /// Blobs that are looked for at once: each costs a round trip and no bytes.
-const LOOKERS: usize = 16;
+const LOOKERS: usize = 20;
+/// An answer that takes longer comes over a line that is long, or from somebody busy.
+const SOON: Duration = Duration::from_millis(10);
 /// A try that came this many bytes further than any before, or a little further in a long time, makes the failures
 /// before it forgotten (podman's rule, which lets a long download over a bad line end well).
 const REAL_PROGRESS: u64 = 1 << 20;

@@ -1,4 +1,5 @@
-//! Slots for the blobs under way at once. Small ones cost round trips rather than bandwidth, so more of them may be.
+//! Slots for the blobs under way at once. Small ones cost round trips rather than bandwidth, so more of them may be, and
+//! most where the round trips are long.
 
 use std::cell::Cell;
 
@@ -9,6 +10,8 @@ use super::memory_share::MemoryShares;
 /// Large blobs at once, and requests at once, when the user sets no limit.
 const LARGE: usize = 4;
 const MOST: usize = 16;
+/// Requests at once as long as the other side answers at once: more only cost connections and memory.
+const NEAR: usize = LARGE;
 /// How many bytes may be wanted at once for more than [`LARGE`] blobs to be under way.
 const BUDGET: u64 = 32 << 20;
 
@@ -19,6 +22,8 @@ pub(super) struct Slots {
     large: Cell<usize>,
     /// The most at once while they are small.
     most: Cell<usize>,
+    /// Whether it is settled how many that is.
+    is_settled: Cell<bool>,
     taken: Cell<usize>,
     bytes: Cell<u64>,
     freed: Notify,
@@ -36,7 +41,8 @@ impl Slots {
     pub(super) fn new(limit: Option<usize>) -> Self {
         Self {
             large: Cell::new(limit.unwrap_or(LARGE).max(1)),
-            most: Cell::new(limit.unwrap_or(MOST).max(1)),
+            most: Cell::new(limit.unwrap_or(NEAR).max(1)),
+            is_settled: Cell::new(limit.is_some()),
             taken: Cell::new(0),
             bytes: Cell::new(0),
             freed: Notify::new(),
@@ -75,8 +81,17 @@ impl Slots {
         }
     }
 
+    /// The other side takes its time to answer: while some wait for it, others can move.
+    pub(super) fn widen(&self) {
+        if !self.is_settled.replace(true) {
+            self.most.set(MOST);
+            self.freed.notify_waiters();
+        }
+    }
+
     /// The other side wants fewer at once.
     pub(super) fn narrow(&self) {
+        self.is_settled.set(true);
         for limit in [&self.large, &self.most] {
             limit.set((limit.get() / 2).max(1));
         }
@@ -105,7 +120,10 @@ mod tests {
 
     #[test]
     fn many_small_blobs_or_few_large_ones() {
-        assert_eq!(fill(&Slots::new(None), 1 << 20).len(), MOST);
+        let slots = Slots::new(None);
+        let first = fill(&slots, 1 << 20);
+        slots.widen();
+        assert_eq!((first.len(), fill(&slots, 1 << 20).len()), (NEAR, MOST - NEAR));
         assert_eq!(fill(&Slots::new(None), 50 << 20).len(), LARGE);
         assert_eq!(fill(&Slots::new(None), u64::MAX).len(), LARGE);
         for limit in [1, 3, 40] {
@@ -120,6 +138,7 @@ mod tests {
         drop(fill(&slots, 50 << 20));
         assert_eq!(slots.taken(), 0);
         slots.narrow();
-        assert_eq!(fill(&slots, 1).len(), MOST / 2);
+        slots.widen();
+        assert_eq!(fill(&slots, 1).len(), NEAR / 2, "whoever wants fewer gets no more");
     }
 }

@@ -1,4 +1,4 @@
-//! The last words of a command that failed: what went wrong, and what to do about it. Advice lives here alone.
+//! The text of a failure: what went wrong, and what to do about it. Advice is here alone.
 
 mod engine;
 

@@ -1,4 +1,4 @@
-//! The live picture of a transfer as text: one line a layer, cut to the terminal.
+//! The live lines of a transfer as text: one line a layer, cut to the terminal.
 
 use std::fmt::Write;
 use std::time::Instant;

@@ -16,6 +16,9 @@ SHAPES = {
     "app": [[30, 34, 38, 42, 46, 50, 55, 60]],
     "many": [[1] * 60],
     "index": [[8, 8, 8]] * 6,
+    # Children that have little but their manifests.
+    "forty": [[0]] * 40,
+    "wide": [[30] * 20],
 }
 PLATFORMS = ["amd64", "arm64", "arm", "386", "ppc64le", "s390x"]
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -59,11 +62,16 @@ def layer(folder, rng, mib):
     return {"mediaType": kind, "digest": "sha256:" + name, "size": size}, "sha256:" + raw.hexdigest()
 
 
-def image(folder, rng, sizes, architecture):
+def platform(number):
+    """Of the child with this number; none is given twice."""
+    about = {"architecture": PLATFORMS[number % len(PLATFORMS)], "os": "linux"}
+    return about if number < len(PLATFORMS) else {**about, "variant": f"v{number}"}
+
+
+def image(folder, rng, sizes, about):
     layers = [layer(folder, rng, size) for size in sizes]
     config = {
-        "architecture": architecture,
-        "os": "linux",
+        **about,
         "created": "2019-10-12T00:00:00Z",
         "config": {"Cmd": ["/bin/true"], "Env": ["PATH=/bin"]},
         "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]},
@@ -76,7 +84,7 @@ def image(folder, rng, sizes, architecture):
         "layers": [descriptor for descriptor, _ in layers],
     }
     descriptor = put(folder, json.dumps(manifest).encode())
-    return {"mediaType": MANIFEST, **descriptor, "platform": {"architecture": architecture, "os": "linux"}}
+    return {"mediaType": MANIFEST, **descriptor, "platform": about}
 
 
 def make(root, name):
@@ -86,7 +94,7 @@ def make(root, name):
         return folder
     os.makedirs(os.path.join(folder, "blobs/sha256"), exist_ok=True)
     rng = random.Random(name)
-    images = [image(folder, rng, sizes, PLATFORMS[n]) for n, sizes in enumerate(SHAPES[name])]
+    images = [image(folder, rng, sizes, platform(n)) for n, sizes in enumerate(SHAPES[name])]
     root_descriptor = images[0]
     if len(images) > 1:
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": images}

@@ -57,6 +57,20 @@ class Program:
         self.log.close()
 
 
+def manifests_of(layout):
+    """The index of a layout with its children, or its one manifest."""
+
+    def read(name):
+        with open(os.path.join(layout, name)) as file:
+            return json.load(file)
+
+    todo = read("index.json")["manifests"]
+    while todo:
+        manifest = read("blobs/" + todo.pop()["digest"].replace(":", "/"))
+        todo.extend(manifest.get("manifests", []))
+        yield manifest
+
+
 class Registry(Program):
     """An empty docker-registry. Its storage goes with it."""
 
@@ -71,6 +85,19 @@ class Registry(Program):
             file.write(CONFIG.format(folder=self.folder, port=port))
         self.begin(["docker-registry", "serve", config], self.folder + ".log")
         wait_until(lambda: listens(port), "docker-registry", self.process)
+
+    def hold_blobs(self, repository, layout):
+        """Lets a repository have all layers and configs of a layout, and no manifest."""
+        root = os.path.join(self.folder, "docker/registry/v2")
+        held = [it for manifest in manifests_of(layout) for it in [manifest.get("config"), *manifest.get("layers", [])]]
+        for name in {it["digest"].removeprefix("sha256:") for it in held if it}:
+            data = os.path.join(root, "blobs/sha256", name[:2], name)
+            link = os.path.join(root, "repositories", repository, "_layers/sha256", name)
+            for folder in [data, link]:
+                os.makedirs(folder, exist_ok=True)
+            shutil.copy(os.path.join(layout, "blobs/sha256", name), os.path.join(data, "data"))
+            with open(os.path.join(link, "link"), "w") as file:
+                file.write("sha256:" + name)
 
     def __exit__(self, *about):
         super().__exit__(*about)
@@ -138,6 +165,7 @@ class Static(Program):
             yield MANIFEST.format(reference=reference, **shown)
             if reference == "latest":
                 todo.append((descriptor["digest"], descriptor))
+                continue
             with open(path) as file:
                 todo.extend((child["digest"], child) for child in json.load(file).get("manifests", []))
         yield BLOBS.format(image=image, layout=layout)

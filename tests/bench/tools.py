@@ -47,8 +47,8 @@ def run(arguments, environment=None):
 
 
 def floor(urls, paths, authority):
-    """What no client can be faster than: curl brings the same bytes to nowhere, 8 at once, and somebody hashes them: all
-    on all cores, and the largest on one."""
+    """What no client can be faster than: curl brings the same bytes to nowhere, 8 at once, and all cores hash them; but never
+    less than one core takes to hash the largest."""
     trust = ["--cacert", authority] if authority else []
     command = ["curl", "-sSf", "--parallel", "--parallel-max", "8", *trust]
     for url in urls:
@@ -60,7 +60,26 @@ def floor(urls, paths, authority):
         with open(path, "rb") as file:
             hashlib.file_digest(file, "sha256")
         costs.append(time.process_time() - began)
-    return wall + max(sum(costs) / os.cpu_count(), max(costs))
+    return max(wall + sum(costs) / os.cpu_count(), max(costs))
+
+
+def syncs(tool, name):
+    """How often a tool's pull waits for the disk; none where that cannot be counted."""
+    if not shutil.which("strace"):
+        return None
+    program = tool.program
+    with tempfile.TemporaryDirectory() as folder:
+        log, tool.program = os.path.join(folder, "log"), os.path.join(folder, "watched")
+        with open(tool.program, "w") as script:
+            script.write(f'#!/bin/sh\nexec strace -f -qq -e trace=fsync,fdatasync,syncfs,sync -o {log} {program} "$@"\n')
+        os.chmod(tool.program, 0o755)
+        try:
+            tool.begin_anew()
+            tool.pull(name)
+        finally:
+            tool.program = program
+        with open(log) as lines:
+            return sum("sync" in line and "resumed" not in line for line in lines)
 
 
 class Tool:
@@ -83,6 +102,14 @@ class Tool:
     def forget_pushes(self):
         """Lets the next push know nothing of where the blobs are."""
 
+    def version(self):
+        """What it says of itself, in a line."""
+        for word in ["--version", "version"]:
+            said = subprocess.run([self.program, word], capture_output=True, text=True, check=False)
+            if said.returncode == 0:
+                return said.stdout.strip().splitlines()[0]
+        return "unknown"
+
 
 class Rdock(Tool):
     def trust(self, host, authority):
@@ -99,6 +126,9 @@ class Rdock(Tool):
     def pull(self, name):
         return self.run("pull", "-q", name)
 
+    def pull_sixteen(self, name):
+        return self.run("pull", "-q", "--max-concurrent", "16", name)
+
     def pull_all(self, name):
         return self.run("pull", "-q", "--all-platforms", name)
 
@@ -106,8 +136,15 @@ class Rdock(Tool):
         self.run("tag", source, target)
         return self.run("push", "-q", target)
 
+    def push_sixteen(self, source, target):
+        self.run("tag", source, target)
+        return self.run("push", "-q", "--max-concurrent", "16", target)
+
     def copy(self, source, target):
         return self.run("copy", "-q", source, target)
+
+    def copy_sixteen(self, source, target):
+        return self.run("copy", "-q", "--max-concurrent", "16", source, target)
 
     def forget_pushes(self):
         for name in ["locations", "uploads"]:
@@ -223,6 +260,8 @@ class Docker(Tool):
 PEERS = {"skopeo": Skopeo, "crane": Crane, "regctl": Regctl, "oras": Oras, "podman": Podman, "docker": Docker}
 # Those whose work is the same as rdock's: the targets are ratios to the best of them.
 RIVALS = ["skopeo", "crane", "regctl", "oras"]
+# They unpack too.
+ENGINES = ["podman", "docker"]
 
 
 def find(folder, rdock, wanted):

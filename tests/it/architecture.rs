@@ -84,7 +84,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_complete::", &["cli"]),
     ("reqwest::", &["registry"]),
     ("rustls::", &["registry"]),
-    ("psl::", &["registry"]),
+    ("psl2::", &["registry"]),
     ("hyper::", &["server"]),
     ("bcrypt::", &["server"]),
     ("indicatif::", &["ui"]),

@@ -1,6 +1,7 @@
 //! `save`, `load` and `import`: one archive for every tool, read from every tool, and nothing half-done.
 
 mod deltas;
+mod graphs;
 mod hostile;
 mod importing;
 mod interrupted;

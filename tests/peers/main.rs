@@ -6,7 +6,9 @@
 /// What the tests' registries are.
 const REGISTRY: support::registry::Program = support::registry::Program::Distribution;
 
+mod advisories;
 mod beside_docker;
+mod bill_of_materials;
 mod ci_scripts;
 mod completion;
 #[path = "../it/config_file.rs"]
@@ -16,9 +18,11 @@ mod copying;
 mod credential_helpers;
 mod engine;
 mod exchange;
+mod fault_points;
 mod full_disk;
 mod housekeeping;
 mod interop;
+mod kill_points;
 #[path = "../it/kills.rs"]
 mod kills;
 #[path = "../it/login.rs"]
@@ -39,3 +43,4 @@ mod support;
 mod support_tests;
 mod tutorial;
 mod uploads;
+mod writing;

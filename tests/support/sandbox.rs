@@ -11,8 +11,7 @@ use tempfile::TempDir;
 use super::image::Built;
 use super::layer;
 use super::process::{self, PATH, Run};
-
-/// How long one run of the program may take.
+use super::scale;
 
 /// A temporary home with a known environment and nothing else.
 pub(crate) struct Sandbox {
@@ -105,7 +104,7 @@ impl Sandbox {
 
     /// rdock in this environment, not started yet; for tests that kill it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.program(env!("CARGO_BIN_EXE_rdock"), arguments)
+        self.program(&scale::program(), arguments)
     }
 
     /// rdock, started; what it prints is lost.

@@ -10,6 +10,7 @@ use super::layer::digest;
 use super::layout::{Access, push_raw};
 use super::process::Daemon;
 use super::runtime::wait_for;
+use super::scale;
 
 /// The program with a root folder of its own on a free port; killed when dropped.
 pub(crate) struct Serve {
@@ -70,7 +71,7 @@ impl Serve {
         let mut arguments = vec!["serve", "--root", self.root.to_str().unwrap()];
         arguments.extend(flags);
         arguments.push(&self.host);
-        let mut daemon = Daemon::start(env!("CARGO_BIN_EXE_rdock"), &arguments, &log);
+        let mut daemon = Daemon::start(&scale::program(), &arguments, &log);
         let host = wait_for("rdock serve", || {
             let is_alive = daemon.is_alive();
             let log = daemon.log();

@@ -104,7 +104,7 @@ fn told_of(line: &str) -> Mistake {
     let arguments: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
     let argv = ["rdock"].iter().chain(&arguments);
     let error = root().try_get_matches_from(argv).unwrap_err();
-    explain(&error, &root(), &arguments)
+    explain(&error, root, &arguments)
 }
 
 const PULL_USAGE: &str =

@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::builder::ValueParser;
-use clap::{ArgAction, Args};
+use clap::Args;
 
 use serde_json::json;
 
 use super::annotation;
-use crate::commands::{Context, RegistryArgs, Status, cannot_open, platform, truth};
+use crate::commands::{Context, RegistryArgs, Status, cannot_open, platform, switch};
 use crate::error::{During, Error, Kind, Result};
 use crate::image::combined::Combined;
 use crate::image::{Descriptor, Digest, Manifest, Reference, go_json};
@@ -22,6 +21,7 @@ use crate::progress::Direction;
 /// Create a new image based on source images
 #[derive(Debug, Args)]
 #[command(override_usage = "rdock buildx imagetools create [OPTIONS] [SOURCE...]")]
+#[command(mut_arg("prefer_index", switch::on))]
 pub(super) struct CreateArgs {
     /// Add annotation to the image: index:KEY=VALUE or manifest-descriptor:KEY=VALUE
     #[arg(long, value_name = "stringArray")]
@@ -42,17 +42,7 @@ pub(super) struct CreateArgs {
     #[arg(short, long, value_name = "stringArray", value_delimiter = ',')]
     platform: Vec<String>,
     /// Make an index of a single source too, instead of a carbon copy
-    #[arg(
-        long,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value = "true",
-        default_missing_value = "true",
-        hide_default_value = true,
-        value_name = "bool",
-        value_parser = ValueParser::from(truth)
-    )]
+    #[arg(long, value_name = "bool")]
     prefer_index: bool,
     /// How to show progress: auto, plain, tty, rawjson, quiet or none
     #[arg(long, value_name = "string", default_value = "auto", hide_default_value = true)]

@@ -8,7 +8,7 @@ use crate::registry::Repository;
 use crate::transfer;
 
 pub(super) fn lists(context: &Context) -> ManifestLists {
-    ManifestLists::at(context.settings.config_folder.join("manifests"))
+    ManifestLists::at(context.settings.logins.config_folder.join("manifests"))
 }
 
 /// The manifest of a name, with failures in docker's words.

@@ -109,7 +109,7 @@ impl Endpoint {
         !self.answered.borrow().is_empty()
     }
 
-    /// The longest silence of the other side that the user bears.
+    /// The longest silence of the other side that the user allows.
     pub(in crate::registry) fn idle_timeout(&self) -> Duration {
         self.shared.surroundings.idle_timeout
     }
@@ -219,7 +219,7 @@ impl Endpoint {
         })
     }
 
-    /// Whether there is nothing where nothing ever was: a wrong name or port, which no patience mends.
+    /// Whether there is nothing where nothing ever was: a wrong name or port, which no retry mends.
     fn is_nobody(&self, failure: &Error) -> bool {
         let Some(Clue::Unreachable { host }) = failure.clue() else {
             return false;

@@ -28,7 +28,12 @@ pub(super) fn same_owner(token_server: &Url, registry: &Url) -> bool {
     if !a.contains('.') && !b.contains('.') {
         return true;
     }
-    are_partners(b, a) || psl::domain_str(a).is_some_and(|domain| psl::domain_str(b) == Some(domain))
+    are_partners(b, a) || registrable(a).is_some_and(|domain| registrable(b) == Some(domain))
+}
+
+/// What of a host's name somebody has registered; none for a name under which anybody may.
+fn registrable(host: &str) -> Option<&str> {
+    psl2::lookup(host)?.registrable_domain()
 }
 
 /// Registries whose token server has a name of its own: how the registry's begins and ends, and the token server's.
@@ -121,6 +126,8 @@ mod tests {
             ("https://api.scaleway.com", "https://rg.fr-par.scw.cloud"),
             ("http://registry:5000", "http://auth:5001"),
             ("https://registry.example.co.uk", "https://auth.example.co.uk"),
+            ("https://registry.b\u{fc}cher.de", "https://auth.xn--bcher-kva.de"),
+            ("https://a.city.kobe.jp", "https://b.city.kobe.jp"),
         ] {
             assert!(same_owner(&url(a), &url(b)), "{a} {b}");
         }
@@ -136,6 +143,9 @@ mod tests {
             ("https://evil.github.io", "https://tenant.github.io"),
             ("https://evil.s3.amazonaws.com", "https://tenant.s3.amazonaws.com"),
             ("https://evil.web.app", "https://tenant.web.app"),
+            // `*.customer-oci.com` covers what has rules below it, too.
+            ("https://oci.customer-oci.com", "https://ocp.customer-oci.com"),
+            ("https://evil.xn--55qx5d.cn", "https://tenant.xn--55qx5d.cn"),
             ("https://rg.fr-par.scw.cloud", "https://api.scaleway.com"),
             ("https://api.scaleway.com", "https://evil.scw.cloud.test"),
         ] {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::headers;
-use super::server_text::{printable, quoted};
+use super::server_text::{printable, quoted, shortened};
 use crate::error::{Clue, Error, Kind};
 use crate::image::{Digest, null};
 
@@ -221,7 +221,11 @@ impl Refusal {
         match self.reasons.as_slice() {
             [] | [_] => self.first(),
             several => {
-                let lines: String = several.iter().map(|reason| reason.text() + "\n").collect();
+                let lines: String = several
+                    .iter()
+                    .take(MAX_REASONS)
+                    .map(|reason| reason.text() + "\n")
+                    .collect();
                 self.error(format!("errors:\n{lines}"))
             }
         }
@@ -265,7 +269,7 @@ impl Reason {
     }
 
     fn in_full(&self) -> String {
-        format!("{}: {}", self.name(), self.message)
+        format!("{}: {}", self.name(), shortened(&self.message))
     }
 
     fn name(&self) -> String {
@@ -369,11 +373,11 @@ fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Reason>, String> {
 
 /// The digests that stand in a text, or in that of a JSON value.
 fn digests_in(text: &str) -> impl Iterator<Item = Digest> {
-    text.match_indices("sha").filter_map(|(at, _)| {
-        let word = text[at..]
-            .split(|c: char| !(c.is_ascii_alphanumeric() || c == ':'))
-            .next()?;
-        Digest::parse(word.trim_end_matches(':')).ok()
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == ':'));
+    words.filter_map(|word| {
+        // No digest has this in its digits: of several it is the last.
+        let at = word.rfind("sha")?;
+        Digest::parse(word[at..].trim_end_matches(':')).ok()
     })
 }
 
@@ -394,6 +398,8 @@ fn complaint(body: &[u8], error: &serde_json::Error) -> String {
 
 /// The least bytes of a secret that is hidden: shorter ones are words that stand in any text.
 const LEAST_SECRET: usize = 4;
+/// The most reasons that are shown of one refusal.
+const MAX_REASONS: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,22 @@
 //! What a server says, made fit to be shown.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A server's words without the means to steer a terminal.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The longest message that is shown, in characters: more than people read.
+const LONGEST: usize = 2000;
+
+/// The message as far as it is shown.
+pub(super) fn shortened(message: &str) -> Cow<'_, str> {
+    match message.char_indices().nth(LONGEST) {
+        None => Cow::Borrowed(message),
+        Some((end, _)) => Cow::Owned(format!("{}...", &message[..end])),
+    }
 }
 
 /// The longest part of an unreadable body that is shown.

@@ -71,7 +71,7 @@ pub(in crate::server) async fn get<B: Backing>(
             len,
             reader,
         } => {
-            let body = reader.map_or_else(|| Body::of(""), |reader| Body::blob(reader, len));
+            let body = reader.map_or_else(|| Body::of(""), |reader| Body::blob(reader, len, state.store.readers()));
             let mut reply = blob_reply(digest, len, body);
             let range = format!("bytes {from}-{}/{size}", (from + len).saturating_sub(1));
             if len != size

@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 
 use super::super::backing::Backing;
 use super::byte_cache::ByteCache;
+use super::referrals::{About, Referrals};
 use crate::error::Result;
 use crate::image::graph::{self, Limits, Walk};
 use crate::image::manifest::{OCI_INDEX, OCI_MANIFEST};
-use crate::image::{Descriptor, Digest, Manifest};
+use crate::image::{Descriptor, Digest, Manifest, Reference};
 use crate::store::Named;
 
 /// Bytes of facts that are kept; of an image with ten layers they are some 2 KiB.
@@ -104,24 +105,38 @@ impl Facts {
 /// The facts of manifests that are here, by digest. They never change. Clones share what they know. All methods block:
 /// they may have to read much.
 #[derive(Clone)]
-pub(in crate::server) struct FactsCache(Arc<Mutex<ByteCache<Digest, Arc<Facts>>>>);
+pub(in crate::server) struct FactsCache {
+    facts: Arc<Mutex<ByteCache<Digest, Arc<Facts>>>>,
+    referrals: Referrals,
+}
 
 impl Default for FactsCache {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(ByteCache::new(MOST))))
+        Self {
+            facts: Arc::new(Mutex::new(ByteCache::new(MOST))),
+            referrals: Referrals::default(),
+        }
     }
 }
 
 impl FactsCache {
     /// The facts of a manifest that is here and can be read.
     pub(in crate::server) fn of<B: Backing>(&self, store: &B, digest: &Digest) -> Option<Arc<Facts>> {
-        let cache = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = || self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = cache().get(digest) {
             return Some(known);
         }
         let facts = Arc::new(Facts::read(store.document(digest).ok()?, digest)?);
         cache().put(digest.clone(), Arc::clone(&facts), facts.weight());
         Some(facts)
+    }
+
+    /// Which manifests of this repository are about which.
+    pub(in crate::server) fn referrals<B: Backing>(&self, store: &B, repository: &Reference) -> Result<Arc<About>> {
+        let names = store.repositories()?;
+        let documents = documents(names.of(repository).unwrap_or_default());
+        let subject = |digest: &Digest| self.of(store, digest)?.subject.clone();
+        Ok(self.referrals.of(&names, repository, documents, subject))
     }
 
     /// All that these manifests lead to, they themselves among it, as far as it is here and can be read.

@@ -3,6 +3,7 @@
 //! A manifest that is put under a tag is named by its digest too, so that it can still be had after the tag has moved.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use serde_json::json;
 
 use super::super::backing::{Backing, off_thread};
 use super::super::http::body::{self, Body, Unread};
+use super::super::http::connection::Peer;
+use super::super::http::held_bodies::{HeldBodies, HeldBody};
 use super::super::http::query::Query;
 use super::super::http::refusal::{Code, Refusal};
 use super::super::http::reply::{Answer, Reply, empty};
@@ -175,11 +178,17 @@ pub(in crate::server) struct Sent {
 }
 
 impl Sent {
-    /// Reads the body; the client may be silent for so long.
-    pub(in crate::server) async fn receive(request: Request<Incoming>, silence: Duration) -> Result<Self, Refusal> {
+    /// Reads the body; the client may be silent for so long. The bytes count as held by the registry for as long as what
+    /// comes with them lives.
+    pub(in crate::server) async fn receive(
+        request: Request<Incoming>,
+        silence: Duration,
+        bodies: &Rc<HeldBodies>,
+    ) -> Result<(Self, HeldBody), Refusal> {
+        let mut held = bodies.begin(request.extensions().get::<Peer>().copied());
         let media_type = request.headers().get(CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let read = body::read(request.into_body(), MAX_SIZE, silence).await;
+        let read = body::read(request.into_body(), MAX_SIZE, silence, &mut |more| held.grow(more)).await;
         let raw = read.map_err(|why| match why {
             Unread::TooLarge => Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -188,8 +197,9 @@ impl Sent {
             ),
             Unread::Broken => Refusal::bad(Code::ManifestInvalid, "the manifest ended early"),
             Unread::Late => Refusal::late(Code::ManifestInvalid, "the manifest does not go on"),
+            Unread::Crowded => Refusal::crowded("too many manifests are being pushed at once"),
         })?;
-        Ok(Self { raw, media_type })
+        Ok((Self { raw, media_type }, held))
     }
 
     /// The bytes must be those of the digest where one was said.

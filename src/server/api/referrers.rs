@@ -2,8 +2,6 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
 
-use std::collections::BTreeSet;
-
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,10 +10,10 @@ use super::super::backing::Backing;
 use super::super::http::query::{Query, encode};
 use super::super::http::refusal::Refusal;
 use super::super::http::reply::{Answer, json, with_next};
-use super::facts::{Facts, FactsCache, documents};
+use super::facts::{Facts, FactsCache};
+use super::referrals::About;
 use super::route::Name;
 use super::state::State;
-use crate::error::Result;
 use crate::image::manifest::OCI_INDEX;
 use crate::image::{Digest, Reference};
 
@@ -72,7 +70,11 @@ pub(in crate::server) async fn list<B: Backing>(
         after: query.first("last").map(str::to_owned),
     };
     let facts = state.facts.clone();
-    let page = state.store.run(move |store| page(store, &facts, &wanted)).await?;
+    let page = state.store.run(move |store| {
+        let about = facts.referrals(store, &wanted.repository)?;
+        Ok(page(store, &facts, &about, &wanted))
+    });
+    let page = page.await?;
     let next = page.next.map(|last| match artifact_type {
         Some(artifact_type) => format!("last={last}&artifactType={}", encode(artifact_type)),
         None => format!("last={last}"),
@@ -91,14 +93,12 @@ struct Page {
     next: Option<Digest>,
 }
 
-/// The referrers in the order of their digests, which stays whatever is pushed meanwhile.
-fn page<B: Backing>(store: &B, facts: &FactsCache, wanted: &Wanted) -> Result<Page> {
-    let repositories = store.repositories()?;
-    let named = repositories.of(&wanted.repository).unwrap_or_default();
+/// The referrers from where the page before ended.
+fn page<B: Backing>(store: &B, facts: &FactsCache, about: &About, wanted: &Wanted) -> Page {
     let after = |digest: &&Digest| wanted.after.as_deref().is_none_or(|last| digest.as_str() > last);
-    let documents: BTreeSet<&Digest> = documents(named).filter(after).collect();
+    let documents = about.get(&wanted.subject).into_iter().flatten();
     let (mut manifests, mut len, mut next) = (Vec::<Referrer>::new(), 0, None);
-    for digest in documents {
+    for digest in documents.filter(after) {
         let Some(facts) = facts.of(store, digest).filter(|facts| is_wanted(facts, wanted)) else {
             continue;
         };
@@ -124,10 +124,9 @@ fn page<B: Backing>(store: &B, facts: &FactsCache, wanted: &Wanted) -> Result<Pa
         manifests,
     };
     let text = serde_json::to_string(&list).unwrap_or_default();
-    Ok(Page { text, next })
+    Page { text, next }
 }
 
 fn is_wanted(facts: &Facts, wanted: &Wanted) -> bool {
-    let is_of_type = wanted.artifact_type.is_none() || facts.artifact_type == wanted.artifact_type;
-    is_of_type && facts.subject.as_ref() == Some(&wanted.subject)
+    wanted.artifact_type.is_none() || facts.artifact_type == wanted.artifact_type
 }

@@ -68,6 +68,7 @@ impl Rules {
             access,
             metrics: Rc::default(),
             has_metrics: false,
+            bodies: Rc::default(),
             silence,
             log,
         };

@@ -50,10 +50,10 @@ pub(in crate::server) async fn start<B: Backing>(
     let digest = query.first("digest").map(digest_of).transpose()?;
     let algorithm = match (&digest, query.first("digest-algorithm")) {
         (Some(digest), _) => digest.algorithm(),
-        (None, None | Some("sha256")) => Algorithm::Sha256,
-        (None, Some("sha384")) => Algorithm::Sha384,
-        (None, Some("sha512")) => Algorithm::Sha512,
-        (None, Some(_)) => return Err(Refusal::bad(Code::DigestInvalid, "unsupported digest algorithm")),
+        (None, None) => Algorithm::Sha256,
+        (None, Some(name)) => {
+            Algorithm::named(name).ok_or_else(|| Refusal::bad(Code::DigestInvalid, "unsupported digest algorithm"))?
+        }
     };
     drop(state.retention.hold().await?);
     let peer = request.extensions().get::<Peer>().copied();

@@ -192,7 +192,11 @@ impl<B: Backing> Upstream<B> {
         }
         let of = digest.clone();
         let reader = self.store.run(move |store| store.open(&of, 0)).await?;
-        Ok(blob_reply(digest, blob.size, Body::blob(reader, blob.size)))
+        Ok(blob_reply(
+            digest,
+            blob.size,
+            Body::blob(reader, blob.size, self.store.readers()),
+        ))
     }
 
     fn under_way(&self, digest: &Digest) -> Option<Fetch> {

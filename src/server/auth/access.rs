@@ -248,10 +248,12 @@ fn of_query<B>(request: &Request<B>) -> (Login, Vec<String>) {
 }
 
 async fn of_form(request: Request<Incoming>) -> Result<(Login, Vec<String>), Refusal> {
-    let form = body::read(request.into_body(), MAX_FORM, FORM_TIMEOUT).await;
+    let form = body::read(request.into_body(), MAX_FORM, FORM_TIMEOUT, &mut |_| true).await;
     let form = form.map_err(|why| match why {
         Unread::Late => Refusal::late(Code::Unsupported, "the form does not go on"),
-        Unread::TooLarge | Unread::Broken => Refusal::bad(Code::Unsupported, "the form cannot be read"),
+        Unread::TooLarge | Unread::Broken | Unread::Crowded => {
+            Refusal::bad(Code::Unsupported, "the form cannot be read")
+        }
     })?;
     let form = Query::parse(&String::from_utf8_lossy(&form));
     if form.first("grant_type") != Some("password") {

@@ -6,29 +6,34 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Backing, Piece, Start, Upload, off_thread};
+use super::port::{Backing, Piece, Start, Upload, off_thread};
 use crate::content::{Opener, Sink as _};
 use crate::error::{During as _, Error, Kind, Result};
 use crate::image::digest::Algorithm;
 use crate::image::{Descriptor, Digest, Manifest, Reference};
-use crate::store::{self, Mark, Named, Repositories, RestingUpload, Store, StoreWriter};
+use crate::store::{self, Mark, Named, Repositories, RestingUpload, Serving, Store, StoreWriter};
 
 /// A store that other processes use too. While pushes are under way its lock is held shared, so that none of them frees
 /// a blob that a client was told is here.
 #[derive(Clone)]
-pub(in crate::server) struct Local(Store);
+pub(in crate::server) struct Local {
+    store: Store,
+    #[expect(dead_code, reason = "held, not used")]
+    serving: Option<Arc<Serving>>,
+}
 
 impl Local {
     /// The store, which is made if need be.
     pub(in crate::server) fn writable(store: Store) -> Result<Self> {
         drop(store.begin()?);
-        Ok(Self(store))
+        let serving = Some(Arc::new(store.begin_serving()?));
+        Ok(Self { store, serving })
     }
 
     /// The store as it is; one that cannot be read is an error.
     pub(in crate::server) fn read_only(store: Store) -> Result<Self> {
         store.names().repositories()?;
-        Ok(Self(store))
+        Ok(Self { store, serving: None })
     }
 }
 
@@ -37,61 +42,61 @@ impl Backing for Local {
     type Hold = StoreWriter;
 
     fn repositories(&self) -> Result<Arc<Repositories>> {
-        self.0.names().repositories()
+        self.store.names().repositories()
     }
 
     fn put(&self, manifest: &Manifest, names: &[Reference], gone: &[Reference]) -> Result<()> {
-        self.0.names().put(manifest, names, gone)
+        self.store.names().put(manifest, names, gone)
     }
 
     fn rename(&self, gone: &[Reference], given: &[Named]) -> Result<()> {
-        self.0.names().replace(gone, given)
+        self.store.names().replace(gone, given)
     }
 
     fn document(&self, digest: &Digest) -> Result<Bytes> {
-        self.0.blobs().read(digest)
+        self.store.blobs().read(digest)
     }
 
     fn size(&self, digest: &Digest) -> Option<u64> {
-        self.0.blobs().size(digest)
+        self.store.blobs().size(digest)
     }
 
     fn open(&self, digest: &Digest, from: u64) -> Result<Box<dyn Read + Send>> {
-        let (mut file, _) = self.0.blobs().open(digest)?;
+        let (mut file, _) = self.store.blobs().open(digest)?;
         file.seek(SeekFrom::Start(from))
             .during(format!("reading blob {digest}"))?;
         Ok(Box::new(file))
     }
 
     fn touch(&self, digest: &Digest) -> Result<bool> {
-        self.0.blobs().touch(digest)
+        self.store.blobs().touch(digest)
     }
 
     fn free(&self, digest: &Digest) -> Result<bool> {
-        self.0.sweep().blob(digest)
+        self.store.sweep().blob(digest)
     }
 
     fn sweep(&self, age: Duration) -> Result<Option<u64>> {
         // Another store on the same root: what it reads to see what is needed is forgotten at once.
-        Store::at(self.0.root().to_owned()).sweep().old(age)
+        Store::at(self.store.root().to_owned()).sweep().old(age)
     }
 
     fn hold(&self) -> Result<StoreWriter> {
-        self.0.begin()
+        self.store.begin()
     }
 
     fn begin_upload(&self, name: &str, algorithm: Algorithm) -> Result<LocalUpload> {
-        self.0.uploads().begin(name, algorithm).map(LocalUpload::resting)
+        self.store.uploads().begin(name, algorithm).map(LocalUpload::resting)
     }
 
     fn left_upload(&self, name: &str) -> Result<Option<LocalUpload>> {
         // Which algorithm it was begun with is forgotten; if it was another, the file is hashed again at the end.
-        let left = self.0.uploads().left(name, Algorithm::Sha256)?;
+        let left = self.store.uploads().left(name, Algorithm::Sha256)?;
         Ok(left.map(LocalUpload::resting))
     }
 
     async fn receive(&self, blob: &Descriptor, open: &Opener<'_>) -> Result<()> {
-        let store = self.0.clone();
+        let store = self.store.clone();
         let writer = off_thread(move || store.begin()).await?;
         writer.receive(blob, open).await.map(drop)
     }

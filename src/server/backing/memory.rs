@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
-use super::{Backing, Piece, Start, Upload};
+use super::port::{Backing, Piece, Start, Upload};
 use crate::content::Opener;
 use crate::error::{Error, Kind, Result};
 use crate::image::digest::Algorithm;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::{Backing, OffThread};
+use super::port::{Backing, OffThread};
 use crate::error::Result;
 
 /// The most and the least time between two collections. What another process removes while clients are at it is left to

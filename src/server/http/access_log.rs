@@ -11,6 +11,7 @@ use hyper::body::{Body as HyperBody, Frame, SizeHint};
 use jiff::Timestamp;
 
 use super::body::Body;
+use super::line::Speaking;
 use super::metrics::Metrics;
 use super::slots::Busy;
 use crate::error::Error;
@@ -91,7 +92,7 @@ pub(in crate::server) struct Logged {
     pub(in crate::server) body: Body,
     pub(in crate::server) entry: Entry,
     #[expect(dead_code, reason = "held until the answer has gone out")]
-    pub(super) busy: Busy,
+    pub(super) held: (Busy, Speaking),
 }
 
 impl HyperBody for Logged {

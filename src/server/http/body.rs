@@ -1,7 +1,9 @@
 //! Bodies on their way out: a few bytes, what a reader gives, or a stream. And those on their way in that nobody wants.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,6 +21,9 @@ use crate::error::Error;
 /// How much of a blob is read at once. One such piece is read ahead while another is sent: more costs memory for each
 /// client and measured no faster.
 const PIECE: u64 = 128 << 10;
+/// The same where many read at once, and nothing is read ahead: they are slow, or there is enough to do.
+const SMALL_PIECE: u64 = 16 << 10;
+const MANY: usize = 128;
 /// How much of an unwanted body is read, and for how long, before the answer.
 const DRAINED: usize = 16 << 20;
 const DRAINING: Duration = Duration::from_secs(2);
@@ -39,13 +44,15 @@ impl Body {
         Self(Kind::Whole(bytes.into()))
     }
 
-    /// The next `len` bytes of a blob.
-    pub(in crate::server) fn blob(reader: Box<dyn Read + Send>, len: u64) -> Self {
+    /// The next `len` bytes of a blob. Until all have gone, `readers` counts one more.
+    pub(in crate::server) fn blob(reader: Box<dyn Read + Send>, len: u64, readers: &Rc<Cell<usize>>) -> Self {
+        readers.set(readers.get() + 1);
         Self(Kind::Blob(BlobBody {
             unread: len,
             unsent: len,
             next: None,
             reader: Some(reader),
+            readers: Rc::clone(readers),
         }))
     }
 
@@ -61,18 +68,30 @@ struct BlobBody {
     unsent: u64,
     next: Option<JoinHandle<io::Result<ReadPiece>>>,
     reader: Option<Box<dyn Read + Send>>,
+    readers: Rc<Cell<usize>>,
+}
+
+impl Drop for BlobBody {
+    fn drop(&mut self) {
+        self.readers.set(self.readers.get().saturating_sub(1));
+    }
 }
 
 /// A piece, and the reader of what follows.
 type ReadPiece = (Box<dyn Read + Send>, Bytes);
 
 impl BlobBody {
-    fn read_ahead(&mut self) {
+    fn is_crowded(&self) -> bool {
+        self.readers.get() > MANY
+    }
+
+    fn read(&mut self) {
         if self.unread == 0 {
             return;
         }
         if let Some(mut reader) = self.reader.take() {
-            let wanted = self.unread.min(PIECE);
+            let piece = if self.is_crowded() { SMALL_PIECE } else { PIECE };
+            let wanted = self.unread.min(piece);
             self.unread -= wanted;
             self.next = Some(spawn_blocking(move || {
                 let mut piece = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
@@ -87,7 +106,7 @@ impl BlobBody {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.next.is_none() {
-            self.read_ahead();
+            self.read();
         }
         let Some(next) = &mut self.next else {
             return Poll::Ready(None);
@@ -98,7 +117,9 @@ impl BlobBody {
             Ok((reader, piece)) => {
                 self.reader = Some(reader);
                 self.unsent -= piece.len() as u64;
-                self.read_ahead();
+                if !self.is_crowded() {
+                    self.read();
+                }
                 Poll::Ready(Some(Ok(piece)))
             }
             Err(e) => {
@@ -163,6 +184,8 @@ pub(in crate::server) enum Unread {
     TooLarge,
     Broken,
     Late,
+    /// Too much of others is held already.
+    Crowded,
 }
 
 /// The next frame of a body, as long as the client keeps its pace.
@@ -177,8 +200,13 @@ pub(in crate::server) async fn next(
     pace.next(body.frame(), len).await
 }
 
-/// A body of at most `limit` bytes, whole.
-pub(in crate::server) async fn read(body: Incoming, limit: usize, silence: Duration) -> Result<Bytes, Unread> {
+/// A body of at most `limit` bytes, whole, as far as there is room for so many more each time.
+pub(in crate::server) async fn read(
+    body: Incoming,
+    limit: usize,
+    silence: Duration,
+    has_room: &mut dyn FnMut(usize) -> bool,
+) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > limit as u64 {
         drain(body).await;
         return Err(Unread::TooLarge);
@@ -188,7 +216,15 @@ pub(in crate::server) async fn read(body: Incoming, limit: usize, silence: Durat
     loop {
         match next(&mut pace, &mut body).await {
             Some(None) => return Ok(whole.into()),
-            Some(Some(Ok(frame))) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Some(Some(Ok(frame))) => {
+                let data = frame.data_ref().map_or(&[][..], |data| data);
+                if !has_room(data.len()) {
+                    drop(whole);
+                    drain(body).await;
+                    return Err(Unread::Crowded);
+                }
+                whole.extend_from_slice(data);
+            }
             Some(Some(Err(_))) => return Err(Unread::Broken),
             None => return Err(Unread::Late),
         }

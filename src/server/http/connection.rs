@@ -1,4 +1,4 @@
-//! The connections: accepted, perhaps with TLS, served, and at the end seen out.
+//! The connections: accepted, perhaps with TLS, served, and at the end let finish.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -22,10 +22,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::access_log::{Entry, Log, Logged};
 use super::certificate::Identity;
+use super::last_answer;
+use super::line::Line;
 use super::listener::Listener;
 use super::metrics::Metrics;
+use super::refusal::{Code, Refusal};
 use super::reply::Reply;
-use super::request_timeout;
 use super::slots::{self, Slot, Slots, network};
 use super::timeouts::{Timeouts, WriteTimeout};
 
@@ -36,7 +38,7 @@ const BREATH: Duration = Duration::from_millis(100);
 /// How long a client that is told off may take to read it.
 const LINGERING: Duration = Duration::from_secs(2);
 /// What of an answer waits for a client to take it, and how long a head may be.
-const BUFFER: usize = 128 << 10;
+const BUFFER: usize = 64 << 10;
 /// The first byte of a TLS handshake (<https://www.rfc-editor.org/rfc/rfc8446.html#section-5.1>).
 const HANDSHAKE: u8 = 22;
 
@@ -124,34 +126,35 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
         slot: &Slot,
         mut stopping: watch::Receiver<()>,
     ) {
+        let stream = WriteTimeout::new(stream, self.timeouts.answer);
+        let (line, turns) = Line::new(stream, slot.moved());
         let service = service_fn(|mut request: Request<Incoming>| {
             let shared = Rc::clone(&self);
             let is_v2 = request.uri().path().starts_with("/v2");
-            let busy = slot.busy();
+            let held = (slot.busy(), turns.begin());
             request.extensions_mut().insert(Peer(network(peer.ip())));
             async move {
                 let mut entry = Entry::begin(&request, peer, &shared.log, &shared.metrics);
-                let (reply, user) = (shared.answer)(request).await;
+                let (reply, user) = match mistaken_coding(request.headers()) {
+                    Some(refusal) => (refusal.into_reply(), String::new()),
+                    None => (shared.answer)(request).await,
+                };
                 entry.user = user;
                 entry.status = reply.status().as_u16();
-                let mut reply: Response<Logged> = reply.map(|body| Logged { body, entry, busy });
-                reply
-                    .headers_mut()
-                    .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+                let mut reply: Response<Logged> = reply.map(|body| Logged { body, entry, held });
+                let headers = reply.headers_mut();
+                headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
                 if is_v2 {
-                    reply
-                        .headers_mut()
-                        .insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+                    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
                 }
                 Ok::<_, Infallible>(reply)
             }
         });
-        let stream = WriteTimeout::new(stream, self.timeouts.answer);
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.timeouts.head)
             .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(line), service);
         let mut is_stopping = false;
         let ended = loop {
             tokio::select! {
@@ -161,14 +164,32 @@ impl<A: AsyncFn(Request<Incoming>) -> (Reply, String) + 'static> Connections<A> 
             is_stopping = true;
             Pin::new(&mut connection).graceful_shutdown();
         };
-        if ended.is_err_and(|e| e.is_timeout()) {
-            let parts = connection.into_parts();
-            if request_timeout::has_begun(&parts.read_buf) {
-                let entry = Entry::unheard(peer, &self.log, &self.metrics);
-                request_timeout::answer(parts.io.into_inner(), self.timeouts.head, entry).await;
-            }
+        let Err(e) = ended else { return };
+        let parts = connection.into_parts();
+        let (stream, own) = parts.io.into_inner().into_parts();
+        let refusal = if e.is_timeout() {
+            last_answer::late(&parts.read_buf, self.timeouts.head)
+        } else {
+            last_answer::unreadable(&own, &e)
+        };
+        if let Some(refusal) = refusal {
+            let entry = Entry::unheard(peer, &self.log, &self.metrics);
+            last_answer::give(refusal, stream, entry).await;
         }
     }
+}
+
+/// Why a body cannot be read as its headers say: chunks are all that is understood, and once. A proxy in front might
+/// understand another coding, or two, and so see other requests than there are
+/// (<https://www.rfc-editor.org/rfc/rfc9112.html#section-6.1>).
+fn mistaken_coding(headers: &HeaderMap) -> Option<Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let (first, second) = (codings.next()?, codings.next());
+    if second.is_none() && first.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return None;
+    }
+    let why = "no Transfer-Encoding but chunked is understood";
+    Some(Refusal::bad(Code::Unsupported, why).with(CONNECTION, HeaderValue::from_static("close")))
 }
 
 async fn accept(listener: &Listener, slots: &Slots) -> Option<(TcpStream, SocketAddr)> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -100,6 +100,12 @@ impl Refusal {
     /// (<https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.9>).
     pub(in crate::server) fn late(code: Code, message: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, code, message).with(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// 429 for a moment: others are at it.
+    pub(in crate::server) fn crowded(message: impl Into<String>) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self::new(status, Code::TooManyRequests, message).with(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
     /// 404 for a page that is none of the API's.

@@ -1,7 +1,7 @@
 //! Takes in one blob: resumes what is there, verifies as it arrives, publishes when whole.
 //!
-//! The bytes come through a bounded channel to one blocking thread a blob, which hashes and writes them: a slow disk slows
-//! the stream down. How they come is not decided here.
+//! The bytes come through a bounded channel to one blocking thread a blob, which hashes and writes them, and gives a right
+//! blob its name: a slow disk slows the stream down. How they come is not decided here.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,12 +47,8 @@ impl Ingest {
         };
         loop {
             let kept;
-            (partial, kept) = self.fill(partial, open).await?;
-            if partial.is_right() {
-                let waiting = self.waiting.clone();
-                self.on_disk(move || partial.publish(&waiting))
-                    .await
-                    .map_err(|e| said(e, &doing))?;
+            (partial, kept) = self.fill(partial, open, &doing).await?;
+            if partial.is_published() {
                 return Ok(Outcome::Copied);
             }
             if kept == 0 {
@@ -107,18 +103,23 @@ impl Ingest {
     }
 
     /// Adds the bytes that are missing, and says how many there were before.
-    async fn fill(&self, partial: Partial, open: &Opener<'_>) -> Result<(Partial, u64)> {
+    async fn fill(&self, partial: Partial, open: &Opener<'_>, doing: &str) -> Result<(Partial, u64)> {
         let kept = partial.held().total();
         if partial.is_whole() {
-            return Ok((partial, kept));
+            let waiting = self.waiting.clone();
+            let published = self.on_disk(move || {
+                let mut partial = partial;
+                partial.publish(&waiting).map(|()| partial)
+            });
+            return Ok((published.await.map_err(|e| said(e, doing))?, kept));
         }
-        let (partial, came) = self.fetch(partial, open, None).await?;
+        let (partial, came) = self.fetch(partial, open, None, doing).await?;
         let Came::FromStart(stream) = came else {
             return Ok((partial, kept));
         };
         // What is there is of no use to a source that begins at the start: the stream that it gave is used up first.
         let partial = self.restart(partial).await?;
-        match self.fetch(partial, open, Some(stream)).await? {
+        match self.fetch(partial, open, Some(stream), doing).await? {
             (partial, Came::All) => Ok((partial, 0)),
             (partial, _) => Err(Error::new(
                 Kind::Unavailable,
@@ -128,7 +129,13 @@ impl Ingest {
     }
 
     /// Lets the bytes come, and writes them on a thread of its own.
-    async fn fetch(&self, partial: Partial, open: &Opener<'_>, first: Option<ByteStream>) -> Result<(Partial, Came)> {
+    async fn fetch(
+        &self,
+        partial: Partial,
+        open: &Opener<'_>,
+        first: Option<ByteStream>,
+        doing: &str,
+    ) -> Result<(Partial, Came)> {
         let (digest, size) = (partial.blob().digest.clone(), partial.blob().size);
         let wanted = Wanted {
             digest: digest.clone(),
@@ -137,18 +144,27 @@ impl Ingest {
             first,
         };
         let Filling { mut batches, coming } = open.fill(wanted)?;
-        let writing = async {
+        let waiting = self.waiting.clone();
+        let filling = async {
+            let mut partial = partial;
+            // No thread is made or woken for a blob of which nothing has come.
+            let Some(first) = batches.recv().await else {
+                return Ok((partial, Ok(())));
+            };
             task::spawn_blocking(move || {
-                let mut partial = partial;
-                let written = partial.take(&mut batches);
+                let written = partial
+                    .take(first, &mut batches)
+                    .and_then(|()| partial.publish(&waiting));
                 (partial, written)
             })
             .await
         };
-        // The bytes are asked for before the thread for them is made, which takes longer than to ask.
-        let (came, written) = future::join(coming, writing).await;
+        let (came, written) = future::join(coming, filling).await;
         let (partial, written) = written.map_err(lost)?;
-        written.map_err(|e| said(self.blobs.layout().failure(e), &format!("storing blob {digest}")))?;
+        written.map_err(|e| said(self.blobs.layout().failure(e), doing))?;
+        if partial.is_published() {
+            return Ok((partial, Came::All));
+        }
         match came {
             Ok(Came::TooMuch) => {
                 self.on_disk(move || partial.discard()).await?;

@@ -29,10 +29,20 @@ pub(in crate::store) struct Partial {
     file: File,
     blob: Descriptor,
     pub(in crate::store) progress: Progress,
-    /// Whether the file has its full length and a map behind it.
-    is_mapped: bool,
+    form: Form,
     buffer: Vec<u8>,
     writeback: Option<Writeback>,
+}
+
+/// What the file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// It has what has come, from the start.
+    Growing,
+    /// It has the blob's full length and a map behind it.
+    Mapped,
+    /// It is the blob.
+    Published,
 }
 
 /// The bytes of a blob that are on disk, and the hash of the first of them.
@@ -78,7 +88,7 @@ impl Partial {
                     file,
                     blob: blob.clone(),
                     progress: Progress::none(&blob.digest),
-                    is_mapped: false,
+                    form: Form::Growing,
                     buffer: Vec::new(),
                     writeback,
                 }));
@@ -99,8 +109,9 @@ impl Partial {
     /// Takes over what an earlier try left. Where `known` tells how far it came, what was hashed is not hashed again.
     pub(in crate::store) fn catch_up(&mut self, known: Option<Progress>) -> io::Result<()> {
         let len = self.length()?;
-        self.is_mapped = len == self.blob.size.saturating_add(MAP_LEN as u64);
-        let held = if self.is_mapped {
+        let is_mapped = len == self.blob.size.saturating_add(MAP_LEN as u64);
+        self.form = if is_mapped { Form::Mapped } else { Form::Growing };
+        let held = if is_mapped {
             let mut map = vec![0; MAP_LEN];
             self.file
                 .read_exact_at(&mut map, self.blob.size)
@@ -124,33 +135,36 @@ impl Partial {
     /// Forgets all bytes.
     pub(in crate::store) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0).map_err(files::at(&self.path))?;
-        self.is_mapped = false;
+        self.form = Form::Growing;
         self.progress = Progress::none(&self.blob.digest);
         Ok(())
     }
 
-    /// Writes and hashes what comes until the channel closes. Bytes that came before those in front of them are hashed
-    /// when these are there, a little with each batch and the rest while nothing comes.
-    pub(in crate::store) fn take(&mut self, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
-        loop {
-            let is_behind = self.progress.hashed < self.progress.held.front();
-            let batch = match batches.try_recv() {
-                Ok(batch) => Some(batch),
-                Err(mpsc::error::TryRecvError::Empty) if is_behind => {
-                    self.hash(PIECE as u64)?;
-                    continue;
-                }
-                Err(_) => batches.blocking_recv(),
-            };
-            let Some(batch) = batch else {
-                return self.hash(u64::MAX);
-            };
+    /// Writes and hashes the first batch, and what comes until the channel closes. Bytes that came before those in front
+    /// of them are hashed when these are there, a little with each batch and the rest while nothing comes.
+    pub(in crate::store) fn take(&mut self, first: Batch, batches: &mut mpsc::Receiver<Batch>) -> io::Result<()> {
+        let mut next = Some(first);
+        while let Some(batch) = next {
+            let is_behind = self.is_behind();
             self.write(batch.offset, &batch.chunks)?;
             drop(batch);
             if is_behind {
                 self.hash(2 * PIECE as u64)?;
             }
+            next = loop {
+                match batches.try_recv() {
+                    Ok(batch) => break Some(batch),
+                    Err(mpsc::error::TryRecvError::Empty) if self.is_behind() => self.hash(PIECE as u64)?,
+                    Err(_) => break batches.blocking_recv(),
+                }
+            };
         }
+        self.hash(u64::MAX)
+    }
+
+    /// Whether bytes without a gap in front of them are not hashed yet.
+    fn is_behind(&self) -> bool {
+        self.progress.hashed < self.progress.held.front()
     }
 
     fn write(&mut self, offset: u64, chunks: &[Bytes]) -> io::Result<()> {
@@ -159,21 +173,21 @@ impl Partial {
             return Ok(());
         }
         let is_next = offset == self.progress.held.front() && self.progress.held.is_one();
-        if !is_next && !self.is_mapped {
+        if !is_next && self.form != Form::Mapped {
             // First, or a file that is cut off here would seem to be whole up to these bytes.
             let mut map = partial_map::write(&self.progress.held);
             map.resize(MAP_LEN, 0);
             self.file
                 .write_all_at(&map, self.blob.size)
                 .map_err(files::at(&self.path))?;
-            self.is_mapped = true;
+            self.form = Form::Mapped;
         }
         write_all(&self.file, chunks, offset).map_err(files::at(&self.path))?;
         if let Some(writeback) = &mut self.writeback {
             writeback.wrote(offset..end, &self.file);
         }
         self.progress.held.add(offset..end);
-        if self.is_mapped {
+        if self.form == Form::Mapped {
             self.file
                 .write_all_at(&partial_map::write(&self.progress.held), self.blob.size)
                 .map_err(files::at(&self.path))?;
@@ -226,17 +240,28 @@ impl Partial {
         self.held().front() == self.blob.size
     }
 
+    /// Whether it is the blob now.
+    pub(in crate::store) fn is_published(&self) -> bool {
+        self.form == Form::Published
+    }
+
     /// Whether the bytes hash to the blob's digest.
-    pub(in crate::store) fn is_right(&self) -> bool {
+    fn is_right(&self) -> bool {
         self.is_whole() && self.progress.digester.clone().finish() == self.blob.digest
     }
 
-    /// Makes the whole and right partial file the blob.
-    pub(in crate::store) fn publish(self, waiting: &Waiting) -> io::Result<()> {
-        if self.is_mapped {
+    /// Makes the partial file the blob if it is whole and right.
+    pub(in crate::store) fn publish(&mut self, waiting: &Waiting) -> io::Result<()> {
+        if !self.is_right() {
+            return Ok(());
+        }
+        if self.form == Form::Mapped {
             self.file.set_len(self.blob.size).map_err(files::at(&self.path))?;
         }
-        self.layout.publish(&self.path, &self.file, &self.blob.digest, waiting)
+        self.layout
+            .publish(&self.path, &self.file, &self.blob.digest, waiting)?;
+        self.form = Form::Published;
+        Ok(())
     }
 
     /// Removes the file.
@@ -280,16 +305,14 @@ mod tests {
             file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
             progress: Progress::none(&digest),
             blob: Descriptor::new("", digest, 1),
-            is_mapped: false,
+            form: Form::Growing,
             buffer: Vec::new(),
             writeback: None,
         };
-        let (sender, mut batches) = mpsc::channel(1);
+        let (_, mut batches) = mpsc::channel(1);
         let mut batch = Batch::at(0);
         batch.push(Bytes::from_static(b"x"));
-        sender.try_send(batch).unwrap();
-        drop(sender);
-        let error = layout.failure(partial.take(&mut batches).unwrap_err());
+        let error = layout.failure(partial.take(batch, &mut batches).unwrap_err());
         assert_eq!(error.kind(), Kind::NoSpace);
         assert!(error.to_string().starts_with("/store/ingest/sha256-x: "), "{error}");
         assert_eq!(

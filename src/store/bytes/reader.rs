@@ -1,14 +1,18 @@
-//! Streams a stored blob: one blocking thread reads ahead a few large chunks.
+//! Streams a stored blob in a few large chunks. What the system has in memory is read at once, between two writes to the
+//! line; only what the disk has to bring is waited for, on a thread.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::mem;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::mpsc;
+use rustix::fs::{Advice, fadvise};
 use tokio::task;
 
 use crate::content::BlobReader;
@@ -19,10 +23,8 @@ use crate::store::files;
 
 /// Bytes that are read at once: larger chunks are no quicker, and sixteen blobs may be on their way out at once.
 const CHUNK: usize = 128 << 10;
-/// Chunks that wait for the reactor.
-const QUEUE: usize = 4;
-/// Chunks that may be there at once. Besides those in the queue the HTTP library holds some, as many as it likes.
-const MOST: usize = 6;
+/// So much the disk is asked for when it is waited for, so that it works while the line does.
+const AHEAD: Option<NonZeroU64> = NonZeroU64::new(2 << 20);
 
 /// The bytes of `blob` from offset `from` on.
 pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> Result<BlobReader> {
@@ -35,7 +37,7 @@ pub(in crate::store) fn stream(blobs: &Blobs, blob: &Descriptor, from: u64) -> R
 }
 
 /// The same of a file that is known to hold the blob.
-pub(in crate::store) fn stream_file(file: (File, PathBuf), blob: &Descriptor, from: u64) -> Result<BlobReader> {
+pub(in crate::store) fn stream_file((file, path): (File, PathBuf), blob: &Descriptor, from: u64) -> Result<BlobReader> {
     let size = blob.size;
     if from > size {
         return Err(Error::new(
@@ -43,16 +45,16 @@ pub(in crate::store) fn stream_file(file: (File, PathBuf), blob: &Descriptor, fr
             format!("blob {} has {size} bytes: there is none at {from}", blob.digest),
         ));
     }
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    let digest = blob.digest.clone();
-    task::spawn_blocking(move || {
-        if let Err(e) = send(file, from..size, &sender, &digest) {
-            // Nobody listens any more when this fails, so nobody misses it.
-            let _ = sender.blocking_send(Err(e));
-        }
-    });
-    let chunks = stream::unfold(receiver, |mut receiver| async {
-        receiver.recv().await.map(|chunk| (chunk, receiver))
+    let reading = Reading {
+        file: Arc::new(file),
+        path,
+        digest: blob.digest.clone(),
+        left: from..size,
+        buffers: Arc::default(),
+    };
+    let chunks = stream::unfold(reading, |mut reading| async {
+        let chunk = reading.next().await?;
+        Some((chunk, reading))
     });
     Ok(BlobReader {
         offset: from,
@@ -60,74 +62,98 @@ pub(in crate::store) fn stream_file(file: (File, PathBuf), blob: &Descriptor, fr
     })
 }
 
-fn send(
-    (mut file, path): (File, PathBuf),
-    span: std::ops::Range<u64>,
-    sender: &mpsc::Sender<Result<Bytes>>,
-    digest: &Digest,
-) -> Result<()> {
-    let doing = || format!("reading blob {digest} of the store");
-    let sought = file.seek(SeekFrom::Start(span.start));
-    sought.map_err(files::at(&path)).during(doing())?;
-    let mut left = span.end - span.start;
-    let buffers = Arc::<Buffers>::default();
-    while left > 0 {
-        let mut buffer = buffers.take(CHUNK, MOST * CHUNK);
-        buffer.truncate(usize::try_from(left).unwrap_or(CHUNK));
-        match (&file).read_exact(&mut buffer) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(blobs::damaged(digest, "it became shorter while it was read"));
-            }
-            read => read.map_err(files::at(&path)).during(doing())?,
+/// A blob that is being read.
+struct Reading {
+    file: Arc<File>,
+    path: PathBuf,
+    digest: Digest,
+    left: Range<u64>,
+    buffers: Arc<Buffers>,
+}
+
+impl Reading {
+    /// The next chunk; after a failure none.
+    async fn next(&mut self) -> Option<Result<Bytes>> {
+        if self.left.is_empty() {
+            return None;
         }
-        left -= buffer.len() as u64;
-        if sender.blocking_send(Ok(buffers.lend(buffer))).is_err() {
-            break;
+        let left = self.left.end - self.left.start;
+        let mut buffer = self.buffers.take(usize::try_from(left).unwrap_or(CHUNK).min(CHUNK));
+        let had = read_at_hand(&self.file, &mut buffer, self.left.start);
+        if had < buffer.len() {
+            match self.read_from_disk(buffer, had).await {
+                Ok(whole) => buffer = whole,
+                Err(e) => {
+                    self.left.start = self.left.end;
+                    return Some(Err(e));
+                }
+            }
+        }
+        self.left.start += buffer.len() as u64;
+        Some(Ok(self.buffers.lend(buffer)))
+    }
+
+    /// Fills a buffer that has so many bytes already, on a thread.
+    async fn read_from_disk(&self, mut buffer: Vec<u8>, had: usize) -> Result<Vec<u8>> {
+        let (file, offset) = (Arc::clone(&self.file), self.left.start + had as u64);
+        let reading = task::spawn_blocking(move || {
+            // Advice only: where it is not taken, all is as without it.
+            let _ = fadvise(&file, offset, AHEAD, Advice::WillNeed);
+            file.read_exact_at(&mut buffer[had..], offset).map(|()| buffer)
+        });
+        let lost = |e| Error::new(Kind::Io, "the thread that reads a blob was lost").caused_by(e);
+        match reading.await.map_err(lost)? {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(blobs::damaged(&self.digest, "it became shorter while it was read"))
+            }
+            read => {
+                let doing = format!("reading blob {} of the store", self.digest);
+                read.map_err(files::at(&self.path)).during(doing)
+            }
         }
     }
-    Ok(())
+}
+
+/// Reads what the system has in memory, and says how many bytes that were. A file system that cannot tell gives none.
+#[cfg(target_os = "linux")]
+fn read_at_hand(file: &File, buffer: &mut [u8], offset: u64) -> usize {
+    use rustix::io::ReadWriteFlags;
+    let mut slices = [io::IoSliceMut::new(buffer)];
+    rustix::io::preadv2(file, &mut slices, offset, ReadWriteFlags::NOWAIT).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_at_hand(_: &File, _: &mut [u8], _: u64) -> usize {
+    0
 }
 
 /// The buffers of one blob. Each comes back when nobody needs its bytes any more, and is used again: what is there at
-/// once is bounded, and no thread's heap grows with what others free.
+/// once is what the HTTP library holds, and no thread's heap grows with what others free.
 #[derive(Default)]
 struct Buffers {
-    stock: Mutex<Stock>,
-    returned: Condvar,
-}
-
-#[derive(Default)]
-struct Stock {
-    /// Bytes that are lent.
-    lent: usize,
-    spare: Vec<Vec<u8>>,
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Buffers {
-    /// A buffer of `size` bytes; blocks until less than `most` are lent.
-    fn take(&self, size: usize, most: usize) -> Vec<u8> {
-        let stock = self.returned.wait_while(self.stock(), |stock| stock.lent >= most);
-        let mut stock = stock.unwrap_or_else(PoisonError::into_inner);
+    /// A buffer of `size` bytes.
+    fn take(&self, size: usize) -> Vec<u8> {
         // The last one was cut to what was left.
-        while let Some(spare) = stock.spare.pop() {
-            if spare.len() == size {
-                return spare;
-            }
-        }
-        vec![0; size]
+        let spare = self.spare().pop().filter(|spare| spare.len() >= size);
+        let mut buffer = spare.unwrap_or_else(|| vec![0; size]);
+        buffer.truncate(size);
+        buffer
     }
 
     /// The bytes of a buffer, which comes back with the last part of them.
     fn lend(self: &Arc<Self>, buffer: Vec<u8>) -> Bytes {
-        self.stock().lent += buffer.len();
         Bytes::from_owner(Lent {
             buffer,
             home: Arc::clone(self),
         })
     }
 
-    fn stock(&self) -> MutexGuard<'_, Stock> {
-        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,48 +170,65 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let mut stock = self.home.stock();
-        stock.lent -= self.buffer.len();
-        stock.spare.push(mem::take(&mut self.buffer));
-        self.home.returned.notify_one();
+        self.home.spare().push(mem::take(&mut self.buffer));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::mpsc;
-    use std::thread;
+    use std::fs;
+
+    use futures_util::StreamExt as _;
 
     use super::*;
 
+    fn reading(folder: &tempfile::TempDir, bytes: &[u8], from: u64) -> BlobReader {
+        let path = folder.path().join("blob");
+        fs::write(&path, bytes).unwrap();
+        let blob = Descriptor::new("", Digest::of(bytes), bytes.len() as u64);
+        stream_file((File::open(&path).unwrap(), path), &blob, from).unwrap()
+    }
+
     #[test]
-    fn no_more_is_read_than_is_used() {
+    fn a_buffer_is_used_again_once_nobody_needs_its_bytes() {
         let buffers = Arc::<Buffers>::default();
-        let first = buffers.lend(buffers.take(60, 60));
+        let first = buffers.lend(buffers.take(60));
         let (start, rest) = (first.as_ptr(), first.slice(50..));
         drop(first);
-        let is_needed = Arc::new(AtomicBool::new(true));
-        let (begins, begun) = mpsc::channel();
-        let waiting = {
-            let (buffers, is_needed) = (Arc::clone(&buffers), Arc::clone(&is_needed));
-            thread::spawn(move || {
-                begins.send(()).unwrap();
-                let buffer = buffers.take(60, 60);
-                assert!(
-                    !is_needed.load(Ordering::SeqCst),
-                    "a part of the buffer is still needed"
-                );
-                buffer
-            })
-        };
-        begun.recv().unwrap();
-        thread::yield_now();
-        is_needed.store(false, Ordering::SeqCst);
+        let other = buffers.take(60);
+        assert_ne!(other.as_ptr(), start, "a part of the first is still needed");
         drop(rest);
-        let again = waiting.join().unwrap();
-        assert_eq!((again.as_ptr(), again.len()), (start, 60), "the same buffer");
+        let again = buffers.take(20);
+        assert_eq!((again.as_ptr(), again.len()), (start, 20));
         drop(buffers.lend(again));
-        assert_eq!(buffers.take(20, 60).len(), 20);
+        assert_eq!(buffers.take(60).len(), 60, "what was cut is too short");
+    }
+
+    #[tokio::test]
+    async fn all_bytes_come_in_order_from_any_offset() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+        for from in [0, 1, 299_999, 300_000] {
+            let read = reading(&folder, &bytes, from).stream;
+            let chunks: Vec<Bytes> = read.map(Result::unwrap).collect().await;
+            let start = usize::try_from(from).unwrap();
+            assert_eq!(chunks.concat(), &bytes[start..]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_becomes_shorter_ends_in_one_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stream = reading(&folder, &vec![7; 2 * CHUNK], 0).stream;
+        assert_eq!(stream.next().await.unwrap().unwrap().len(), CHUNK);
+        let file = fs::File::options()
+            .write(true)
+            .open(folder.path().join("blob"))
+            .unwrap();
+        file.set_len(CHUNK as u64 + 5).unwrap();
+        let error = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Corrupt);
+        assert!(error.to_string().contains("became shorter"), "{error}");
+        assert!(stream.next().await.is_none());
     }
 }

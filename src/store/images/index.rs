@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use crate::error::{Clue, Error, Kind, Result};
+use crate::error::{Clue, During, Error, Kind, Result};
 use crate::image::annotations::{IMAGE_NAME, REF_NAME};
 use crate::image::layout::{LayoutIndex, Rest, Unreadable};
 use crate::image::{Descriptor, Reference};
@@ -22,7 +22,7 @@ pub(in crate::store) struct Index {
     pub(in crate::store) rest: Rest,
 }
 
-/// A descriptor and the name it bears. Without one it is a dangling image, unless its name means something elsewhere.
+/// A descriptor and its name. Without one it is a dangling image, unless its name means something elsewhere.
 #[derive(Debug)]
 pub(in crate::store) struct IndexEntry {
     pub(in crate::store) name: Option<Reference>,
@@ -166,8 +166,11 @@ impl Edit {
     /// Writes the changed index; without a change, nothing.
     pub(in crate::store) fn commit(&self) -> Result<()> {
         let bytes = self.index.to_bytes()?;
-        if self.before.as_ref() == Some(&bytes) {
-            return Ok(());
+        match &self.before {
+            Some(before) if *before == bytes => return Ok(()),
+            Some(_) => {}
+            // From here on the store must be known to be one.
+            None => sync_marker(&self.layout)?,
         }
         self.layout.replace(&self.layout.paths().index(), &bytes)
     }
@@ -182,6 +185,14 @@ fn read_raw(layout: &Layout) -> Result<Option<Vec<u8>>> {
             Err(broken(layout, Kind::Io, why).caused_by(e))
         }
     }
+}
+
+fn sync_marker(layout: &Layout) -> Result<()> {
+    let path = layout.paths().marker();
+    let synced = files::open_read(&path).and_then(|marker| marker.sync_all());
+    synced
+        .map_err(files::at(&path))
+        .during("writing the store's marker to the disk")
 }
 
 fn broken(layout: &Layout, kind: Kind, why: String) -> Error {

@@ -59,12 +59,12 @@ impl Names {
 
     /// Lets `name` point to `manifest`, wherever it pointed before.
     pub fn set(&self, name: &Reference, manifest: &Descriptor) -> Result<()> {
-        self.list(&[(name.clone(), manifest.clone())], &[])
+        self.list(&[(name.clone(), manifest.clone())], &[]).map(drop)
     }
 
     /// Lets all names point to their manifests, wherever they pointed before, and keeps the `nameless` images, in one
-    /// step: the commit of a job.
-    pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<()> {
+    /// step: the commit of a job. Whether any name came to mean something new.
+    pub fn list(&self, names: &[(Reference, Descriptor)], nameless: &[Descriptor]) -> Result<bool> {
         self.layout().create()?;
         let _lock = Lock::shared(self.layout())?;
         let mut edit = Edit::begin(self.layout())?;
@@ -75,6 +75,10 @@ impl Names {
                 format!("the image to be named {name} is not in the store"),
             ));
         }
+        let is_new = names.iter().any(|(name, manifest)| {
+            let before = edit.index.entry(&stored_form(name));
+            before.is_none_or(|before| before.descriptor.digest != manifest.digest)
+        });
         naming::name_all(&mut edit.index, names, &self.cache);
         for image in nameless {
             naming::keep(&mut edit.index, image, &self.cache);
@@ -83,7 +87,7 @@ impl Names {
         edit.commit()?;
         self.cache.keep_summaries();
         leftovers::age_out(self.layout());
-        Ok(())
+        Ok(is_new)
     }
 
     /// Puts a manifest into the store and lets `names` point to it; in the same step `gone` are names no more. What

@@ -18,12 +18,26 @@ use crate::store::images::removal::{self, Force, Removed};
 use crate::store::layout::{KEPT_FOR, Layout};
 use crate::store::lock::Lock;
 
+/// How long a client of a registry may take from a blob to the manifest that names it.
+const CLIENTS_TAKE: Duration = Duration::from_hours(1);
+
 /// What [`Sweep::prune`] did.
 #[derive(Debug)]
 pub struct Pruned {
     pub removed: Vec<Removed>,
     /// How many bytes of the disk came free; `None` where another job is under way, and the next sweep frees them.
     pub freed: Option<u64>,
+    /// Whether a registry serves the store, which frees what was removed if others cannot.
+    pub is_served: bool,
+}
+
+impl Pruned {
+    /// The outcome where there is no store.
+    const NOTHING: Self = Self {
+        removed: Vec::new(),
+        freed: Some(0),
+        is_served: false,
+    };
 }
 
 /// What goes with an image.
@@ -94,13 +108,11 @@ impl Sweep {
     }
 
     /// Removes all images that are `unwanted`, whatever names they have, and frees what only they needed and what
-    /// nothing has needed for `age`. An image that another tool gave a name of its own stays.
+    /// nothing has needed for `age`, or longer where a registry's clients may need it. An image that another tool gave a
+    /// name of its own stays.
     pub fn prune(&self, unwanted: impl Fn(&Image) -> bool, age: Duration) -> Result<Pruned> {
         if !self.layout().exists()? {
-            return Ok(Pruned {
-                removed: Vec::new(),
-                freed: Some(0),
-            });
+            return Ok(Pruned::NOTHING);
         }
         let mut edit = Edit::begin(self.layout())?;
         let mut images = catalog::group(edit.index.listed(), &self.cache);
@@ -111,21 +123,38 @@ impl Sweep {
         let going = listed.filter(|image| !foreign.contains(&image.id) && unwanted(image));
         let going: HashSet<Digest> = going.map(|image| image.id).collect();
         let (removed, gone) = removal::remove_all(&going, &mut edit.index, &mut images, &self.cache);
-        let freed = self.commit_without(&edit, &gone, age)??;
-        Ok(Pruned { removed, freed })
+        let is_served = Lock::is_of_registry(self.layout());
+        let freed = self.commit_without(&edit, &gone, spared(age, is_served))??;
+        Ok(Pruned {
+            removed,
+            freed,
+            is_served,
+        })
     }
 
-    /// Frees what interrupted transfers left, and nothing else; `None` where another job is under way, which may need
-    /// all but the blobs that nobody fetches.
-    pub fn partial(&self) -> Result<Option<u64>> {
+    /// Frees what interrupted transfers left, and nothing else: all but blobs that nobody fetches only where no other job
+    /// is under way that may need it, and no registry's client.
+    pub fn partial(&self) -> Result<Pruned> {
         if !self.layout().exists()? {
-            return Ok(Some(0));
+            return Ok(Pruned::NOTHING);
         }
-        let Some(_alone) = Lock::alone(self.layout())? else {
-            let freed = leftovers::remove_partials(self.layout())?;
-            return Ok((freed > 0).then_some(freed));
+        let freed = leftovers::remove_partials(self.layout())?;
+        let is_served = Lock::is_of_registry(self.layout());
+        let rest = match Lock::alone(self.layout())? {
+            Some(_alone) => Some(leftovers::remove_half_done(
+                self.layout(),
+                spared(Duration::ZERO, is_served),
+            )?),
+            None => None,
         };
-        leftovers::remove_half_done(self.layout(), Duration::ZERO).map(Some)
+        let freed = rest
+            .map(|rest| rest.saturating_add(freed))
+            .or((freed > 0).then_some(freed));
+        Ok(Pruned {
+            removed: Vec::new(),
+            freed,
+            is_served,
+        })
     }
 
     /// Removes one blob now, unless something leads to it or another job may need it. Whether it is gone.
@@ -211,4 +240,9 @@ impl Sweep {
     fn layout(&self) -> &Arc<Layout> {
         self.blobs.layout()
     }
+}
+
+/// For how long nobody must have touched what goes.
+fn spared(age: Duration, is_served: bool) -> Duration {
+    if is_served { age.max(CLIENTS_TAKE) } else { age }
 }

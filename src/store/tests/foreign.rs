@@ -54,7 +54,7 @@ fn use_all(store: &Store) -> Vec<Result<()>> {
         store.sweep().prune(|_| true, Duration::ZERO).map(drop),
         store.sweep().remove(&["app"], Force::Yes).map(drop),
         store.images().all().map(drop),
-        store.names().list(&[], &[]),
+        store.names().list(&[], &[]).map(drop),
         store.check(Repair::Yes).map(drop),
         store
             .uploads()

@@ -301,9 +301,9 @@ fn what_nobody_fetches_is_freed_beside_a_job() {
     fs::write(&idle, "12345").unwrap();
     let held = File::create(&busy).unwrap();
     held.lock().unwrap();
-    assert_eq!(shop.store.sweep().partial().unwrap(), Some(5));
+    assert_eq!(shop.store.sweep().partial().unwrap().freed, Some(5));
     assert!(!idle.exists() && busy.exists());
-    assert_eq!(shop.store.sweep().partial().unwrap(), None);
+    assert_eq!(shop.store.sweep().partial().unwrap().freed, None);
     drop(session);
 }
 

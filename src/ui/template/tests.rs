@@ -100,6 +100,28 @@ fn templates_of_documents_print_what_docker_prints() {
 }
 
 #[test]
+fn no_key_of_a_map_steers_the_terminal() {
+    let labels = serde_json::json!({"Labels": {"k\u{1b}[31m\u{202e}": "v"}, "x\u{9b}2J": [{"y\u{7}": 1}]});
+    let image = Data::document(&labels);
+    for template in [
+        "{{.}}",
+        "{{.Labels}}",
+        "{{range $k, $v := .Labels}}{{$k}}={{$v}}{{end}}",
+        "{{json .}}",
+        "{{json .Labels}}",
+        "{{println .Labels}}",
+        "{{printf \"%v %q %s\" .Labels . .Labels}}",
+    ] {
+        let (shown, failure) = inspected(template, &image);
+        let is_harmful = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(
+            !shown.contains(is_harmful) && failure.is_empty(),
+            "{template}: {shown:?} {failure}"
+        );
+    }
+}
+
+#[test]
 fn values_cannot_steer_the_terminal_but_templates_can() {
     let hostile = || Row::new([("Tag", "a\u{1b}[2J\u{202e}".to_owned())]);
     let print = |format: &str| {

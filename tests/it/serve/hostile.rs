@@ -153,6 +153,9 @@ fn what_a_proxy_could_read_otherwise_is_refused_or_ends_the_connection() {
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: xchunked",
         "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Content-Length: +4",
         "Content-Length: 4, 5",
         "Content-Length: 99999999999999999999999",
@@ -233,4 +236,89 @@ fn a_client_that_speaks_no_http_is_shown_the_door() {
     let answer = say(long.as_bytes());
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     serve.get("/healthz").is(200);
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_as_everything_else_is() {
+    let serve = Serve::open();
+    let get = "GET /v2/ HTTP/1.1\r\nHost: localhost\r\n";
+    let many = "X: 1\r\n".repeat(101);
+    for (words, status) in [
+        ("GET /v2/\r\n\r\n".to_owned(), 400),
+        (format!("{get}X: a\0b\r\n\r\n"), 400),
+        (format!("{get}X: a\rb\r\n\r\n"), 400),
+        (format!("{get}Content-Length: 0x3\r\n\r\nabc"), 400),
+        (format!("{get}Transfer-Encoding : chunked\r\n\r\n"), 400),
+        (format!("{get}{many}\r\n"), 431),
+        (format!("{get}X: {}\r\n\r\n", "a".repeat(200_000)), 431),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(66_000)), 414),
+        // After an answer of the usual kind, on the same connection.
+        (format!("{get}\r\n{get}X: a\0b\r\n\r\n"), 400),
+    ] {
+        let answer = say(&serve, words.as_bytes());
+        let last = answer.rfind("HTTP/1.1 ").map(|at| &answer[at..]).unwrap_or_default();
+        let (head, body) = last
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("{words:.80}: {answer}"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{words:.80}: {head}");
+        assert!(
+            head.contains("\r\nx-content-type-options: nosniff"),
+            "{words:.80}: {head}"
+        );
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let message = body["errors"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with("the request cannot be read: "), "{message}");
+    }
+    serve.get("/healthz").is(200);
+}
+
+#[test]
+fn odd_bodies_are_taken_or_refused_and_none_is_waited_for() {
+    let serve = Serve::open();
+    let place = || {
+        let begun = serve.ask("POST", "/v2/a/blobs/uploads/", &[]).is(202);
+        begun.header("location").unwrap().to_owned()
+    };
+    let chunked = "Transfer-Encoding: chunked";
+    for (headers, body, status) in [
+        (chunked, "FFFFFFFFFFFFFFFFF\r\nabc".to_owned(), 400),
+        (chunked, "-1\r\nabc".to_owned(), 400),
+        (chunked, format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(100_000)), 400),
+        (
+            chunked,
+            format!("3\r\nabc\r\n0\r\n{}\r\n", "X: a\r\n".repeat(5_000)),
+            400,
+        ),
+        (
+            chunked,
+            "3\r\nabc\r\n0\r\nX: 1\r\nContent-Length: 5\r\n\r\n".to_owned(),
+            202,
+        ),
+        ("Transfer-Encoding: ChUnKeD", "3\r\nabc\r\n0\r\n\r\n".to_owned(), 202),
+        ("Content-Length: 3\r\nContent-Length: 3", "abc".to_owned(), 202),
+        ("Content-Length: 9223372036854775807", "abc".to_owned(), 400),
+        (
+            "Content-Length: 3\r\nContent-Range: 0-18446744073709551615",
+            "abc".to_owned(),
+            400,
+        ),
+    ] {
+        let request = format!(
+            "PATCH {} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\nConnection: close\r\n\r\n{body}",
+            place()
+        );
+        let mut stream = TcpStream::connect(serve.host()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        if headers.contains("922337") {
+            // Whoever waits for more sees that there is none.
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{headers} {body:.40}: {answer}"
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::support::layer::digest;
+use crate::support::runtime::wait_for;
 use crate::support::serve::Serve;
 
 /// How many files the registry has open.
@@ -76,4 +77,37 @@ fn idle_connections_give_way_to_who_asks() {
     let idle: Vec<TcpStream> = (0..2100).map_while(|_| TcpStream::connect(serve.host()).ok()).collect();
     assert!(idle.len() > 1000, "{} connections", idle.len());
     serve.get("/healthz").is(200);
+}
+
+#[test]
+fn manifests_that_do_not_come_to_their_end_take_no_more_memory_than_there_is_room_for() {
+    let serve = Serve::open();
+    let most: usize = 4 << 20;
+    let head = format!(
+        "PUT /v2/a/manifests/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\n\
+         Content-Length: {most}\r\n\r\n"
+    );
+    let (said, says) = std::sync::mpsc::channel();
+    let clients: Vec<TcpStream> = (0..12)
+        .map(|_| {
+            let mut stream = TcpStream::connect(serve.host()).unwrap();
+            let (mut listener, said) = (stream.try_clone().unwrap(), said.clone());
+            std::thread::spawn(move || {
+                let mut status = [0; 12];
+                let _ = said.send(listener.read_exact(&mut status).map(|()| status));
+            });
+            stream.write_all(head.as_bytes()).unwrap();
+            let _ = stream.write_all(&vec![b' '; most - 10]);
+            stream
+        })
+        .collect();
+    // Eight of them fit into one peer's share.
+    let first = says.recv().unwrap().unwrap();
+    assert_eq!(&first, b"HTTP/1.1 429");
+    drop(clients);
+    let index = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    let media_type = "Content-Type: application/vnd.oci.image.index.v1+json";
+    wait_for("room", || {
+        (serve.send("PUT", "/v2/a/manifests/1", index, &[media_type]).status == 201).then_some(())
+    });
 }

@@ -6,19 +6,14 @@ use serde_json::json;
 
 use crate::support::image::Image;
 use crate::support::layout::{Access, push_raw};
+use crate::support::registry::users_file;
 use crate::support::sandbox::Sandbox;
 use crate::support::serve::Serve;
 
 /// `alice` and `bob` with their passwords, and these rights.
 fn files(sandbox: &Sandbox, rights: &str) -> (String, String) {
-    let lines = ["alice", "bob"].map(|user| {
-        sandbox
-            .run("htpasswd", &["-Bbn", "-C", "5", user, "s3cret-pw"])
-            .ok()
-            .stdout
-    });
-    let (users, file) = (sandbox.root().join("htpasswd"), sandbox.root().join("rights"));
-    fs::write(&users, lines.concat()).unwrap();
+    let users = users_file(sandbox.root(), &["alice", "bob"].map(|user| (user, "s3cret-pw")));
+    let file = sandbox.root().join("rights");
     fs::write(&file, rights).unwrap();
     (users.to_str().unwrap().to_owned(), file.to_str().unwrap().to_owned())
 }

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rdock::store::Store;
 
 use crate::support::image::{Built, Image};
 use crate::support::layer::{Layer, digest, noise};
@@ -113,4 +116,60 @@ fn many_at_once_push_the_same_blob_and_different_tags_and_lose_nothing() {
     let blob = serve.get(&format!("/v2/app/blobs/{}", digest(&shared))).is(200);
     assert_eq!(blob.body, shared);
     assert_eq!(fs::read_dir(serve.root().join("ingest")).unwrap().count(), 0);
+}
+
+#[test]
+fn another_process_frees_what_is_old_and_spares_what_a_client_has_yet_to_name() {
+    let (serve, sandbox) = (Serve::open(), Sandbox::new());
+    let sandbox = sandbox.env("RDOCK_HOME", serve.root());
+    let image = image(&sandbox, "mine");
+    let blobs = image.layers.iter().map(|layer| &layer.digest);
+    for blob in blobs.clone().chain([&image.config_digest]) {
+        assert_eq!(serve.put_blob("app", &fs::read(image.blob(blob)).unwrap()), *blob);
+    }
+    let begun = serve.ask("POST", "/v2/app/blobs/uploads/", &[]).is(202);
+    let begun = begun.header("location").unwrap();
+    serve.send("PATCH", begun, b"half", &[]).is(202);
+    let old = serve.put_blob("app", b"from a client that went away");
+    let path = serve.root().join("blobs").join(old.replace(':', "/"));
+    let two_hours_ago = SystemTime::now() - Duration::from_hours(2);
+    fs::File::open(path).unwrap().set_modified(two_hours_ago).unwrap();
+    let busy = sandbox.rdock(&["system", "prune", "-f"]).ok();
+    assert!(
+        busy.stderr.starts_with("WARNING: clients of rdock serve are at work"),
+        "{busy}"
+    );
+    wait_for("the store to be let go of", || {
+        let sweep = Store::at(serve.root().to_owned());
+        sweep.sweep().prune(|_| false, Duration::ZERO).unwrap().freed
+    });
+    sandbox.rdock(&["system", "prune", "-f", "--partial"]).ok();
+    assert!(!has(serve.root(), &old));
+    assert!(blobs.into_iter().all(|layer| has(serve.root(), layer)));
+    serve.get(begun).is(204);
+    let media_type = format!("Content-Type: {}", image.media_type);
+    serve
+        .send("PUT", "/v2/app/manifests/1", &image.manifest, &[&media_type])
+        .is(201);
+}
+
+#[test]
+fn what_another_process_removes_is_freed_by_a_registry_that_is_never_idle() {
+    let (mut serve, sandbox) = (Serve::open(), Sandbox::new());
+    let (gone, kept) = (image(&sandbox, "gone"), image(&sandbox, "kept"));
+    serve.push("app", "1", &gone);
+    serve.push("app", "2", &kept);
+    // Not before all has been pushed: a push takes what it takes.
+    serve.kill();
+    serve.start(&["--keep-unnamed", "3"]);
+    let path = format!("/v2/app/blobs/{}", kept.layers[1].digest);
+    serve.ask("HEAD", &path, &[]).is(200);
+    let sandbox = sandbox.env("RDOCK_HOME", serve.root());
+    sandbox.rdock(&["rmi", "app:1"]).ok();
+    wait_for("the layer to be freed", || {
+        serve.ask("HEAD", &path, &[]).is(200);
+        (!has(serve.root(), &gone.layers[1].digest)).then_some(())
+    });
+    assert!(kept.layers.iter().all(|layer| has(serve.root(), &layer.digest)));
+    sandbox.rdock(&["system", "check"]).ok();
 }

@@ -14,13 +14,13 @@ use crate::support::raw::{RawServer, read_head};
 use crate::support::recorder::Recorder;
 use crate::support::sandbox::Sandbox;
 
-/// Asks a server for a list of tags, with little patience.
+/// Asks a server that will not answer well, and waits for it no longer than this.
 #[track_caller]
-fn ask(server: &RawServer) -> Run {
-    let name = format!("{}/x", server.host());
-    let run = Sandbox::new().rdock(&["pull", "--stall-timeout", "3s", &name]).fails(1);
-    assert!(!run.stderr.contains("panicked"), "{run}");
-    assert!(first_line(&run).len() < 300, "{run}");
+fn ask(server: &RawServer, silence: &str) -> Run {
+    let pull = ["pull", "--stall-timeout", silence, &format!("{}/x", server.host())];
+    let run = Sandbox::new().rdock(&pull).fails(1);
+    let is_short = first_line(&run).len() < 300;
+    assert!(is_short && !run.stderr.contains("panicked"), "{run}");
     run
 }
 
@@ -44,7 +44,7 @@ fn heads_without_an_end_come_to_one() {
         (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(1000)),
         (b"HTTP/1.1 200 ", vec![b'O'; 1 << 16]),
     ] {
-        ask(&endless(start, piece));
+        ask(&endless(start, piece), "1s");
     }
 }
 
@@ -78,7 +78,7 @@ fn bodies_framed_by_nonsense_are_refused() {
     ];
     std::thread::scope(|scope| {
         for answer in answers {
-            scope.spawn(move || ask(&RawServer::saying(answer)));
+            scope.spawn(move || ask(&RawServer::saying(answer), "1s"));
         }
     });
 }
@@ -93,7 +93,7 @@ fn a_document_that_drips_is_given_up() {
             sleep(Duration::from_millis(50));
         }
     });
-    let run = ask(&server);
+    let run = ask(&server, "3s");
     assert!(first_line(&run).contains(" bytes of the answer came in 3 s"), "{run}");
 }
 
@@ -148,6 +148,19 @@ fn an_upload_is_led_to_no_url_longer_than_any_server_s() {
             "{run}"
         );
     }
+}
+
+#[test]
+fn no_cookie_comes_back() {
+    let line = Line::small();
+    let cookies = [("Set-Cookie", "a=b; Path=/"), ("Set-Cookie", "c=d")];
+    line.recorder.on_path("HEAD", "/manifests/").answer(404, &cookies, "");
+    line.recorder
+        .on_path("GET", "/v2/")
+        .answer(429, &[cookies[0], ("Retry-After", "0")], "");
+    line.pull();
+    let requests = line.recorder.requests();
+    assert!(requests.len() > 1 && requests.iter().all(|request| request.header("cookie").is_none()));
 }
 
 #[test]
@@ -371,12 +384,9 @@ fn a_layer_that_lies_elsewhere_is_not_fetched_from_there() {
     assert_eq!(elsewhere.requests().len(), 0);
 }
 
-#[test]
-fn every_attack_in_the_table_has_its_test() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = std::fs::read_to_string(root.join("src/registry/attacks.rs")).unwrap();
+/// All sources below these folders.
+fn sources(mut folders: Vec<std::path::PathBuf>) -> String {
     let mut sources = String::new();
-    let mut folders = vec![root.join("src"), root.join("tests")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -387,14 +397,40 @@ fn every_attack_in_the_table_has_its_test() {
             }
         }
     }
-    let names = table
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.matches('_').count() > 2);
-    let lost: Vec<&str> = names
-        .clone()
-        .filter(|name| !sources.contains(&format!("fn {name}(")))
-        .collect();
-    assert!(names.count() > 40 && lost.is_empty(), "{lost:?}");
+    sources
+}
+
+/// The last cell of each row names tests, and nothing else.
+#[test]
+fn every_attack_in_the_table_has_its_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources(vec![root.join("src"), root.join("tests")]);
+    let is_test = |name: &str| {
+        let after = sources.split(&format!("fn {name}(")).next();
+        let before = after.filter(|before| before.len() < sources.len());
+        before.is_some_and(|before| {
+            before
+                .trim_end()
+                .trim_end_matches("async")
+                .trim_end()
+                .ends_with("test]")
+        })
+    };
+    for (page, least) in [("src/registry/attacks.rs", 90), ("src/server.rs", 40)] {
+        let table = std::fs::read_to_string(root.join(page)).unwrap();
+        let rows = table
+            .lines()
+            .filter(|line| line.starts_with("//! | ") && line.contains('`'));
+        let cells: Vec<&str> = rows
+            .map(|row| row.trim_end_matches(" |").rsplit(" | ").next().unwrap())
+            .collect();
+        let names: Vec<&str> = cells
+            .iter()
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        assert!(names.len() >= least, "{page}: {}", names.len());
+        assert!(cells.iter().all(|cell| cell.contains('`')), "{page}: {cells:?}");
+        let lost: Vec<&&str> = names.iter().filter(|name| !is_test(name)).collect();
+        assert!(lost.is_empty(), "{page} names what is no test: {lost:?}");
+    }
 }

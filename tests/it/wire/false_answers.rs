@@ -192,3 +192,30 @@ fn an_absurd_size_is_an_error_and_no_allocation() {
         );
     }
 }
+
+#[test]
+fn partial_answers_that_lie_are_refused() {
+    for (range, why) in [
+        (None, "came without saying which"),
+        (Some("bytes */10"), "came without saying which"),
+        (Some("5-9/10"), "came without saying which"),
+        (Some("bytes 5-9/10"), "from byte 0 of "),
+        (Some("bytes 0-9/18446744073709551615"), "from byte 0 of "),
+        (
+            Some("bytes 18446744073709551615-18446744073709551615/*"),
+            "from byte 0 of ",
+        ),
+    ] {
+        let line = Line::small();
+        let headers: Vec<(&str, &str)> = range.map(|range| ("Content-Range", range)).into_iter().collect();
+        line.recorder
+            .on_path("GET", "/blobs/")
+            .answer(206, &headers, "0123456789");
+        let run = line.pull().fails(1);
+        assert!(first_line(&run).contains(why), "{range:?}: {run}");
+        assert!(
+            run.stdout.is_empty() || !run.stdout.contains("Status: Downloaded"),
+            "{run}"
+        );
+    }
+}

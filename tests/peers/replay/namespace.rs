@@ -7,7 +7,6 @@ use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 use crate::support::process::finish;
 

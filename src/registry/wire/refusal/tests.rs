@@ -157,3 +157,21 @@ fn what_a_registry_lacks_is_found_in_its_words_and_in_their_detail() {
     assert_eq!(lacking, [a, b, c]);
     assert_eq!(failure(400, "sha256").lacking().count(), 0);
 }
+
+#[test]
+fn endless_words_are_cut_and_read_in_one_pass() {
+    let digest = Digest::of(b"x");
+    let body =
+        |message: &str| serde_json::json!({"errors": [{"code": "BLOB_UNKNOWN", "message": message}]}).to_string();
+    let long = format!("{}:{digest} s3cret-pw", "sha".repeat(20_000));
+    let mut refusal = failure(404, &body(&long));
+    assert_eq!(refusal.lacking().collect::<Vec<_>>(), [&digest]);
+    refusal.hide(&["s3cret-pw".to_owned()]);
+    assert!(refusal.first().to_string().len() < 2100 && refusal.first_in_full().ends_with("sh..."));
+    // A secret is taken out before anything is cut off.
+    let mut refusal = failure(404, &body(&format!("{} s3cret-pw", "x".repeat(1995))));
+    refusal.hide(&["s3cret-pw".to_owned()]);
+    assert!(refusal.first().to_string().ends_with("x ***"));
+    let many = serde_json::json!({"errors": vec![serde_json::json!({"code": "DENIED", "message": "no"}); 1000]});
+    assert_eq!(failure(403, &many.to_string()).whole().to_string().lines().count(), 17);
+}
