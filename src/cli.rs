@@ -21,6 +21,19 @@ use crate::error::{Error, Kind, Result};
 use crate::settings::{Program, Settings};
 use crate::ui::ProgressMode;
 
+/// What the manual page of the program tells beside its flags.
+const SURROUNDINGS: &str = "\
+Environment: RDOCK_HOME is the folder of the image store, else ~/.local/share/rdock. RDOCK_DEBUG=1 is --debug. \
+DOCKER_CONFIG is the folder of config.json, else ~/.docker. DOCKER_AUTH_CONFIG holds logins that go before those of \
+config.json. DOCKER_DEFAULT_PLATFORM is --platform. HTTPS_PROXY, HTTP_PROXY and NO_PROXY name the proxy, SSL_CERT_FILE \
+the authorities that are trusted.
+
+Files: daemon.json in /etc/docker and ~/.config/docker, for insecure-registries and registry-mirrors. \
+certs.d/HOST[:PORT]/ in the same two folders, for ca.crt, client.cert and client.key.
+
+Exit codes: 0 done, 1 failed, 64 a template that cannot be read, 125 a flag that cannot be understood, 130 and 143 \
+stopped by a signal.";
+
 /// Docker's registry commands without Docker
 #[derive(Debug, Parser)]
 #[command(
@@ -28,6 +41,7 @@ use crate::ui::ProgressMode;
     version,
     disable_version_flag = true,
     disable_help_subcommand = true,
+    after_long_help = SURROUNDINGS,
     args_override_self = true
 )]
 pub struct Cli {

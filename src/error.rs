@@ -56,6 +56,8 @@ pub enum Clue {
     Platforms(Vec<String>),
     /// The image is not in the local store; these existing names are the nearest.
     NearestNames(Vec<String>),
+    /// It is one platform of this image.
+    PartOf { platform: String, image: String },
     /// Nothing at the host takes connections.
     Unreachable { host: String },
     /// The host says nothing.

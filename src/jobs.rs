@@ -42,8 +42,8 @@ pub enum News<'a> {
         attached: usize,
         is_new: bool,
     },
-    /// A part of an index is brought to the index's repository.
-    Bringing { part: &'a Manifest, from: &'a Reference },
+    /// A member of an index is brought to the index's repository.
+    Bringing { part: &'a Digest, from: &'a Reference },
     /// All parts of an index are there, and it gets its name.
     Naming(&'a Manifest),
     /// One of several images could not be copied.

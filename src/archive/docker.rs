@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::contents::Contents;
 use super::entries::{broken, cleaned};
@@ -29,15 +29,22 @@ pub(super) const GZIP_LAYER: &str = "application/vnd.docker.image.rootfs.diff.ta
 const ZSTD_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 const PLAIN_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
+/// One image. Go, and so docker, takes the members' names in any case.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
-    #[serde(deserialize_with = "null::or_default")]
+    #[serde(deserialize_with = "null::or_default", alias = "config")]
     config: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said", alias = "repoTags", alias = "repotags")]
     repo_tags: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "null::each_or_default")]
+    #[serde(default, deserialize_with = "null::each_or_default", alias = "layers")]
     layers: Vec<String>,
+}
+
+/// Those of a list that are not null.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let list: Option<Vec<Option<String>>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|list| list.into_iter().flatten().collect()))
 }
 
 /// The document for images with these names, configs and layers.
@@ -120,10 +127,19 @@ impl Archive<'_> {
     fn parts(&self, item: &Item) -> Result<Vec<Digest>> {
         let paths = [&item.config].into_iter().chain(&item.layers);
         let part = |path: &String| {
-            let kept = self.contents.file(&inside(path)?)?;
+            let kept = self.file(path)?;
             Ok(kept.map_or_else(|| Digest::of(b""), |kept| kept.digest.clone()))
         };
         paths.map(part).collect()
+    }
+
+    /// What a path leads to; docker on Windows wrote it with backslashes.
+    fn file(&self, path: &str) -> Result<Option<&Kept>> {
+        let found = self.contents.file(&inside(path)?)?;
+        if found.is_none() && path.contains('\\') {
+            return self.contents.file(&inside(&path.replace('\\', "/"))?);
+        }
+        Ok(found)
     }
 
     fn image(&self, item: &Item, names: Vec<Reference>, platforms: &[Platform]) -> Result<Listed> {
@@ -168,7 +184,7 @@ impl Archive<'_> {
     }
 
     fn layer(&self, path: &str, number: usize, expected: &Digest) -> Result<Descriptor> {
-        let kept = self.contents.file(&inside(path)?)?.ok_or_else(|| absent(path))?;
+        let kept = self.file(path)?.ok_or_else(|| absent(path))?;
         let key = (kept.digest.clone(), expected.algorithm());
         let known = self.looked_into.borrow().get(&key).cloned();
         let (packing, actual) = match known {

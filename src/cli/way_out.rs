@@ -28,7 +28,7 @@ const OF_THE_ENGINE: [&str; 14] = [
     "swarm",
     "trust",
 ];
-const OF_BUILDX: [&str; 14] = [
+const OF_BUILDX: [&str; 13] = [
     "bake",
     "build",
     "create",
@@ -39,7 +39,6 @@ const OF_BUILDX: [&str; 14] = [
     "history",
     "inspect",
     "ls",
-    "prune",
     "rm",
     "stop",
     "use",

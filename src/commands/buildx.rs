@@ -3,6 +3,7 @@
 mod annotation;
 mod create;
 mod inspect;
+mod prune;
 
 use clap::{Args, Subcommand};
 
@@ -23,6 +24,7 @@ pub struct BuildxArgs {
 enum BuildxCommand {
     #[command(subcommand)]
     Imagetools(ImagetoolsCommand),
+    Prune(prune::PruneArgs),
 }
 
 /// Commands to work on images in registry
@@ -34,10 +36,10 @@ enum ImagetoolsCommand {
 
 /// Failures begin as buildx begins them.
 pub async fn run(args: BuildxArgs, context: &Context) -> Result<Status> {
-    let BuildxCommand::Imagetools(command) = args.command;
-    let done = match command {
-        ImagetoolsCommand::Create(args) => create::run(args, context).await,
-        ImagetoolsCommand::Inspect(args) => inspect::run(args, context).await,
+    let done = match args.command {
+        BuildxCommand::Imagetools(ImagetoolsCommand::Create(args)) => create::run(args, context).await,
+        BuildxCommand::Imagetools(ImagetoolsCommand::Inspect(args)) => inspect::run(args, context).await,
+        BuildxCommand::Prune(args) => prune::run(&args, context).await,
     };
     done.map_err(|e| e.during("ERROR"))
 }

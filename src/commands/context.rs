@@ -46,7 +46,7 @@ pub struct RegistryArgs {
 #[command(mut_arg("disable_content_trust", switch))]
 pub struct TrustArgs {
     /// Skip image verification (always so: digests are verified, signatures are not)
-    #[arg(long)]
+    #[arg(long, value_name = "bool")]
     disable_content_trust: Option<bool>,
 }
 

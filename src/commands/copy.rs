@@ -35,8 +35,10 @@ pub struct CopyArgs {
     registry: RegistryArgs,
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
+    /// An image on a registry by its name, oci:FOLDER[:TAG], oci-archive:FILE, docker-archive:FILE, or rdock-store:NAME for a local image
     #[arg(value_name = "SOURCE")]
     source: String,
+    /// The same, or a repository for all tags
     #[arg(value_name = "DESTINATION")]
     destination: String,
 }

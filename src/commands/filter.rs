@@ -88,8 +88,8 @@ pub struct ImageFilter {
 }
 
 impl ImageFilter {
-    /// What `images` knows. Docker's `until` came with engine 26.
-    pub const LISTING: [&str; 6] = ["dangling", "label", "before", "since", "reference", "until"];
+    /// What `images` knows. Docker's `until` and `label!` came with later engines than 20.10.
+    pub const LISTING: [&str; 7] = ["dangling", "label", "label!", "before", "since", "reference", "until"];
     /// What `image prune` knows.
     pub const PRUNING: [&str; 4] = ["dangling", "label", "label!", "until"];
 
@@ -257,7 +257,6 @@ mod tests {
     fn docker_s_words_for_conditions_it_does_not_know() {
         for (texts, words) in [
             (["bogus=1"].as_slice(), "invalid filter 'bogus'"),
-            (&["label!=stage=old"], "invalid filter 'label!'"),
             (&["dangling=maybe"], "invalid filter 'dangling=[maybe]'"),
             (
                 &["dangling=true", "dangling=false"],

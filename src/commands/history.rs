@@ -15,7 +15,7 @@ use crate::ui::{Columns, Format, ellipsis, human};
 #[command(mut_arg("human", switch::on))]
 pub struct HistoryArgs {
     /// Print sizes and dates in human readable format
-    #[arg(short = 'H', long)]
+    #[arg(short = 'H', long, value_name = "bool")]
     human: bool,
     /// Only the image of this platform: os[/arch[/variant]]
     #[arg(long, value_name = "string")]

@@ -27,7 +27,7 @@ pub struct ImagesArgs {
     /// Show digests
     #[arg(long)]
     digests: bool,
-    /// Only images that match: dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN
+    /// Only images that match: dangling=true, label=KEY[=VALUE], label!=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN
     #[arg(short, long, value_name = "filter")]
     filter: Vec<Condition>,
     #[command(flatten)]

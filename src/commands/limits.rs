@@ -20,7 +20,7 @@ pub struct TransferArgs {
     /// Bytes a second at most, such as 500k or 2.5m
     #[arg(long, value_name = "rate", value_parser = parse_rate)]
     pub limit_rate: Option<NonZeroU64>,
-    /// Reconnect when no byte has come for so long
+    /// Reconnect when no byte has come for so long (default 30s)
     #[arg(long, value_name = "duration", default_value = "30s", hide_default_value = true, value_parser = parse_duration)]
     pub stall_timeout: Duration,
     /// Give up after so long, such as 90s or 10m

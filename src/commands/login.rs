@@ -19,7 +19,7 @@ pub struct LoginArgs {
     /// Username
     #[arg(short, long, value_name = "string")]
     username: Option<String>,
-    /// Password or Personal Access Token (PAT)
+    /// Password or Personal Access Token (PAT); - reads it from stdin
     #[arg(short, long, value_name = "string")]
     password: Option<Secret>,
     /// Take the Password or Personal Access Token (PAT) from stdin

@@ -45,7 +45,7 @@ async fn push(args: &PushArgs, context: &Context) -> Result<Status> {
     if args.all_tags && typed.tag().is_some() {
         return Err(Error::new(Kind::Usage, "tag can't be used with --all-tags/-a"));
     }
-    let platform = platform::given(args.platform.as_deref())?;
+    let platform = platform::given(args.platform.as_deref()).map_err(platform::invalid)?;
     let say = |line: &str| {
         if !args.quiet {
             context.screen.line(line);

@@ -17,13 +17,13 @@ use filter::Filter;
 /// Search a registry for images: Docker Hub, or HOST[:PORT]/TERM
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// Filter output based on conditions provided
+    /// Only results that match: stars=N, is-official=BOOL, is-automated=BOOL
     #[arg(short, long, value_name = "filter")]
     filter: Vec<Condition>,
     /// Print with a custom template: 'table', 'table TEMPLATE', 'json', or a Go template
     #[arg(long, value_name = "string")]
     format: Option<String>,
-    /// Max number of search results
+    /// Max number of search results (default 25)
     #[arg(
         long,
         value_name = "int",

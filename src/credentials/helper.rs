@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use super::members::Members;
+use super::members::{Members, ParseError};
 use super::{Credential, Secret, entry};
 use crate::error::{Error, Kind};
 use crate::image::go_json;
@@ -215,9 +215,21 @@ impl Helper {
     }
 }
 
-/// The user name and the secret of a helper's answer. Names of members are taken in any case, as Go takes them.
+/// The user name and the secret of a helper's answer. Names of members are taken in any case, as Go takes them; what
+/// follows the answer is not read, and what a wrapper prints on lines before it is passed over.
 fn read_login(out: &[u8]) -> Option<(String, Secret)> {
-    let login = Members::parse(out).ok()?;
+    let starts = out.iter().enumerate().filter(|&(at, byte)| {
+        *byte == b'{'
+            && out[..at]
+                .iter()
+                .rev()
+                .find(|byte| !b" \t\xef\xbb\xbf".contains(byte))
+                .is_none_or(|byte| *byte == b'\n')
+    });
+    let start = starts.map(|(at, _)| at).next().unwrap_or_default();
+    let (Ok(login) | Err(ParseError::MoreFollows(login))) = Members::parse(&out[start..]) else {
+        return None;
+    };
     Some((login.text("Username")?, Secret::new(login.text("Secret")?)))
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::manifest::{DOCKER_LIST, OCI_INDEX};
 use super::manifest_list::Spec;
-use super::{Annotations, Descriptor, Digest, Manifest, Platform, go_json};
-use crate::error::Result;
+use super::narrowed::SPEAKS_OF;
+use super::{Annotations, Body, Descriptor, Digest, Manifest, Platform, go_json, null};
+use crate::error::{Error, Kind, Result};
 
 /// What is said of the index, or of what it lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,19 +118,65 @@ pub fn combine(members: impl IntoIterator<Item = Descriptor>, annotations: &[Ann
             }
         }
     }
+    Ok(Combined {
+        index: written(media_type, list.iter(), of_index)?,
+        leaves_annotations_out: media_type == DOCKER_LIST && !annotations.is_empty(),
+    })
+}
+
+/// What an index says of itself.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default, deserialize_with = "null::or_default")]
+    annotations: BTreeMap<String, String>,
+}
+
+/// The index with the members for these platforms, what speaks of them, and what is for none; the same where that is all.
+pub fn for_platforms(whole: &Manifest, platforms: &[Platform]) -> Result<Manifest> {
+    let Body::Index(body) = &whole.body else {
+        return Ok(whole.clone());
+    };
+    let is_wanted = |it: &Descriptor| {
+        let fits = |own: &Platform| platforms.iter().any(|wanted| own.distance_to(wanted) == Some(0));
+        it.platform.as_deref().is_none_or(fits)
+    };
+    let subject = |it: &Descriptor| {
+        let digest = Digest::parse(it.annotations.get(SPEAKS_OF)?).ok()?;
+        body.manifests.iter().find(|image| image.digest == digest)
+    };
+    let stays = |it: &&Descriptor| match subject(it) {
+        Some(image) if it.is_attestation() => is_wanted(image),
+        _ => is_wanted(it),
+    };
+    let list: Vec<&Descriptor> = body.manifests.iter().filter(stays).collect();
+    if list.is_empty() {
+        let message = "none of the manifests match the provided platforms";
+        return Err(Error::new(Kind::NotFound, message));
+    }
+    if list.len() == body.manifests.len() {
+        return Ok(whole.clone());
+    }
+    let broken = |e| Error::new(Kind::Corrupt, "the index is not valid JSON").caused_by(e);
+    let said: Said = serde_json::from_slice(&whole.raw).map_err(broken)?;
+    let own = said.annotations.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+    written(&whole.descriptor.media_type, list.into_iter(), own.collect())
+}
+
+fn written<'a>(
+    media_type: &'a str,
+    members: impl Iterator<Item = &'a Descriptor>,
+    annotations: BTreeMap<&'a str, &'a str>,
+) -> Result<Manifest> {
     let index = Index {
         schema_version: 2,
         media_type,
-        manifests: list.iter().map(Member::of).collect(),
-        annotations: of_index,
+        manifests: members.map(Member::of).collect(),
+        annotations,
     };
     // Nothing in it can fail to serialise.
     let text = serde_json::to_string(&index).unwrap_or_default();
     let text = go_json::indented(&go_json::embedded(&text), "  ");
-    Ok(Combined {
-        index: Manifest::parse(text.into(), Some(media_type), None)?,
-        leaves_annotations_out: media_type == DOCKER_LIST && !annotations.is_empty(),
-    })
+    Manifest::parse(text.into(), Some(media_type), None)
 }
 
 /// The platform of a config as containerd writes it into an index: without the variant that goes without saying.

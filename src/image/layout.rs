@@ -30,10 +30,10 @@ struct Marker {
     version: String,
 }
 
-/// Reads `oci-layout`, and sees whether the layout is of the known version.
+/// Reads `oci-layout`, and sees whether the layout is of the known version, or of a later one that can be read as it.
 pub fn check_marker(raw: &[u8]) -> Result<(), Unreadable> {
     let marker: Marker = serde_json::from_slice(raw).map_err(Unreadable::NotValid)?;
-    if marker.version == VERSION {
+    if marker.version == VERSION || marker.version.starts_with("1.") {
         return Ok(());
     }
     Err(Unreadable::Version {
@@ -194,5 +194,6 @@ mod tests {
         assert!(matches!(check_marker(b"nonsense"), Err(Unreadable::NotValid(_))));
         assert!(matches!(LayoutIndex::parse(b"[]"), Err(Unreadable::NotValid(_))));
         check_marker(&marker()).unwrap();
+        check_marker(br#"{"imageLayoutVersion":"1.1.0"}"#).unwrap();
     }
 }

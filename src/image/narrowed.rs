@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// Names the image that an attestation speaks of
 /// (<https://docs.docker.com/build/metadata/attestations/attestation-storage/>).
-const SPEAKS_OF: &str = "vnd.docker.reference.digest";
+pub const SPEAKS_OF: &str = "vnd.docker.reference.digest";
 
 /// What stays of an index.
 #[derive(Debug, Clone)]

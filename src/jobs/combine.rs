@@ -1,6 +1,6 @@
 //! `buildx imagetools create`: one index of images that are on registries, pushed under its tags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::copy::{self, Copied, Referrers, Which};
@@ -82,19 +82,25 @@ impl Combination<'_> {
         Ok(Found { name, manifest, listed })
     }
 
-    /// Brings what was found to the repository of `tag`, and lets the tag mean `made`.
+    /// Brings what `made` lists of what was found to the repository of `tag`, and lets the tag mean `made`.
     pub async fn push(&self, made: &Manifest, found: &[Found], tag: &Reference) -> Result<()> {
         let tag = tag.clone().or_latest();
+        let listed: HashSet<&Digest> = members(made).collect();
+        let mut brought = HashSet::new();
         for part in found.iter().filter(|part| part.name.name() != tag.name()) {
-            let digest = part.manifest.digest();
-            let from = places::on_registry(part.name.at_digest(digest));
-            let to = places::on_registry(tag.at_digest(digest));
-            self.reporter.tell(News::Bringing {
-                part: &part.manifest,
-                from: &part.name,
-            });
-            if copy::run(&self.copying(), &[(from, to)]).await? == Copied::Some {
-                return Err(Error::new(Kind::Unavailable, format!("{digest} was not copied")));
+            for digest in members(&part.manifest).filter(|digest| listed.contains(digest)) {
+                if !brought.insert(digest) {
+                    continue;
+                }
+                let from = places::on_registry(part.name.at_digest(digest));
+                let to = places::on_registry(tag.at_digest(digest));
+                self.reporter.tell(News::Bringing {
+                    part: digest,
+                    from: &part.name,
+                });
+                if copy::run(&self.copying(), &[(from, to)]).await? == Copied::Some {
+                    return Err(Error::new(Kind::Unavailable, format!("{digest} was not copied")));
+                }
             }
         }
         self.reporter.tell(News::Naming(made));
@@ -133,6 +139,16 @@ impl Combination<'_> {
     }
 }
 
+/// What an index lists; an image lists itself.
+fn members(manifest: &Manifest) -> impl Iterator<Item = &Digest> {
+    let (index, image) = match &manifest.body {
+        Body::Index(index) => (Some(index), None),
+        Body::Image(_) => (None, Some(manifest.digest())),
+    };
+    let listed = index.into_iter().flat_map(|index| &index.manifests);
+    listed.map(|member| &member.digest).chain(image)
+}
+
 /// What was found, as one manifest: an index of it, unless it is one already or is to stay as it is.
 pub fn combine(found: &[Found], annotations: &[Annotation], single: Single) -> Result<Combined> {
     if let ([only], []) = (found, annotations)
@@ -148,6 +164,19 @@ pub fn combine(found: &[Found], annotations: &[Annotation], single: Single) -> R
         Body::Image(_) => vec![part.listed.clone()],
     });
     combined::combine(members, annotations)
+}
+
+/// What was made, for these platforms alone.
+pub fn narrowed(made: &Manifest, found: &[Found], platforms: &[Platform]) -> Result<Manifest> {
+    if let (Body::Image(_), [only]) = (&made.body, found) {
+        let own = only.listed.platform.clone().unwrap_or_default();
+        if platforms.iter().any(|wanted| own.distance_to(wanted) == Some(0)) {
+            return Ok(made.clone());
+        }
+        let message = format!("input platform {own} does not match any of the provided platforms");
+        return Err(Error::new(Kind::NotFound, message));
+    }
+    combined::for_platforms(made, platforms)
 }
 
 /// Takes over what the user says of a manifest.

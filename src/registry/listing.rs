@@ -16,11 +16,13 @@ use crate::image::Reference;
 /// As many tags a page as ECR allows; asking for more is an error there.
 const TAGS_A_PAGE: u32 = 1000;
 
-/// A page of tags. Any other JSON may come with 200 from what is no registry, or refuses in a way of its own.
+/// A page of tags. Any other JSON may come with 200 from what is no registry, or refuses in a way of its own. Go, and so
+/// docker, takes the members' names in any case.
 #[derive(Deserialize)]
 struct Tags {
+    #[serde(alias = "Name")]
     name: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given", alias = "Tags")]
     tags: Option<Names>,
 }
 
@@ -36,7 +38,7 @@ impl Tags {
 
 #[derive(Deserialize)]
 struct Repositories {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given", alias = "Repositories")]
     repositories: Option<Names>,
 }
 
@@ -91,7 +93,9 @@ pub(super) async fn tags(requests: &Requests) -> Result<Listed<String>> {
     let paged = requests.reading(Method::GET, &format!("tags/list?n={TAGS_A_PAGE}"));
     let tags = match list.read(host, paged, parse).await? {
         // Some registries have a page size of their own and refuse a larger one.
-        Err(NoList::Refused(failure)) if failure.status == StatusCode::BAD_REQUEST => {
+        Err(NoList::Refused(failure))
+            if failure.status == StatusCode::BAD_REQUEST && failure.kind() != Kind::RateLimited =>
+        {
             let unpaged = requests.reading(Method::GET, "tags/list");
             list.read(host, unpaged, parse).await?
         }

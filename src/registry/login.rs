@@ -77,7 +77,10 @@ async fn check_registry(hosts: &Hosts, answer: Answer) -> Result<()> {
 fn refused(hosts: &Hosts, answer: &Answer) -> Error {
     let status = described(answer.status);
     let message = format!("login attempt to {} failed with status: {status}", shown(answer));
-    let error = Error::new(kind_of(answer.status), message);
+    let mut error = Error::new(kind_of(answer.status), message);
+    if let Some(strange) = headers::strange_schemes(&answer.headers) {
+        error = error.caused_by(strange);
+    }
     match error.kind() {
         Kind::NotFound => error.with_clue(Clue::NoRegistry {
             host: hosts.domain.clone(),

@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use tokio::time::sleep;
 
-use super::removal::{is_removed, not_removed};
+use super::removal::{confirm, is_removed, not_removed};
 use super::requests::{OCTETS, Requests};
 use super::wire::{Answer, Host, Refusal, Request, WholeAnswer, Wording, described, headers, may_pass};
 use crate::error::{Clue, Error, Kind, Result};
@@ -133,10 +133,11 @@ impl Manifests<'_> {
         }
     }
 
-    /// What is not 201 has to name the manifest: any page says 200.
+    /// What is not 201, or is a page, has to name the manifest: any page says 200, and Quay calls all that it says a page.
     fn check_stored(self, answer: &Answer, digest: &Digest) -> Result<()> {
         let claimed = headers::content_digest(&answer.headers);
-        if answer.status == StatusCode::CREATED || claimed.as_ref() == Some(digest) {
+        let is_created = answer.status == StatusCode::CREATED && !answer.is_web_page();
+        if is_created || claimed.as_ref() == Some(digest) {
             return Ok(());
         }
         let host = self.requests.hosts.domain.clone();
@@ -171,10 +172,7 @@ impl Manifests<'_> {
         let request = self.requests.writing(Method::DELETE, &format!("manifests/{digest}"));
         let answer = host.send(&request).await?;
         match answer.status {
-            _ if is_removed(&answer) => {
-                answer.discard().await;
-                Ok(())
-            }
+            _ if is_removed(&answer) => confirm(self.requests, answer, Version::Digest(digest)).await,
             status if status.is_success() => Err(not_removed(self.requests, status)),
             _ => {
                 let refusal = host.refusal(answer).await;

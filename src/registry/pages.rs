@@ -8,8 +8,7 @@ use std::hash::BuildHasher;
 use reqwest::{Method, Url};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::wire::headers::{self, NextPage};
-use super::wire::{Host, Refusal, Request};
+use super::wire::{Host, NextPage, Refusal, Request, next_page};
 use crate::error::{Error, Kind, Result};
 
 /// The most pages: a server must not keep us for ever.
@@ -74,7 +73,7 @@ impl List<'_> {
             return Ok(Err(NoList::Unreadable));
         };
         let mut walk = Walk::new(page.body.len());
-        let mut next = headers::next_page(&page.headers, &page.url);
+        let mut next = next_page(&page.headers, &page.url);
         walk.note(&page.url);
         let cut = loop {
             entries.truncate(self.max_entries + 1);
@@ -97,7 +96,7 @@ impl List<'_> {
             };
             walk.turn(page.body.len(), found.is_empty() || found.last() == entries.last());
             entries.extend(found);
-            next = headers::next_page(&page.headers, &page.url);
+            next = next_page(&page.headers, &page.url);
         };
         let is_too_long = cut.is_none() && entries.len() > self.max_entries;
         entries.truncate(self.max_entries);

@@ -4,7 +4,7 @@
 use reqwest::{Method, StatusCode};
 
 use super::requests::Requests;
-use super::wire::{Answer, described};
+use super::wire::{Answer, described, headers};
 use crate::error::{Clue, Error, Kind, Result};
 use crate::image::Version;
 
@@ -15,7 +15,7 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
     let answer = host.send(&request).await?;
     match answer.status {
         _ if is_removed(&answer) => {
-            answer.discard().await;
+            confirm(requests, answer, Version::Tag(tag)).await?;
             Ok(true)
         }
         status if status.is_success() => Err(not_removed(requests, status)),
@@ -24,7 +24,11 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
         | StatusCode::NOT_FOUND
         | StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::NOT_IMPLEMENTED => {
-            answer.discard().await;
+            let refusal = host.refusal(answer).await;
+            // Whoever takes a busy registry for one that cannot remove tags would remove the digest, and more with it.
+            if refusal.kind() == Kind::RateLimited {
+                return Err(refusal.first());
+            }
             Ok(false)
         }
         _ => Err(host.refusal(answer).await.first()),
@@ -35,6 +39,28 @@ pub(super) async fn remove_tag(requests: &Requests, tag: &str) -> Result<bool> {
 /// one (Quay).
 pub(super) fn is_removed(answer: &Answer) -> bool {
     matches!(answer.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) || answer.is_done()
+}
+
+/// Makes sure that it is gone where the answer is not the one that the protocol has for it: anything says 200.
+pub(super) async fn confirm(requests: &Requests, answer: Answer, version: Version<'_>) -> Result<()> {
+    let status = answer.status;
+    answer.discard().await;
+    if status != StatusCode::OK {
+        return Ok(());
+    }
+    let (name, value) = headers::accept_manifests();
+    let request = requests.writing(Method::HEAD, &format!("manifests/{version}"));
+    let Ok(there) = requests.main().send(&request.header(name, value)).await else {
+        return Ok(());
+    };
+    let stands = there.is_done() && headers::content_digest(&there.headers).is_some();
+    there.discard().await;
+    if !stands {
+        return Ok(());
+    }
+    let host = requests.hosts.domain.clone();
+    let message = format!("{host} answers {}, but {version} is still there", described(status));
+    Err(Error::new(Kind::Unsupported, message))
 }
 
 /// Why nothing is gone though the answer says success: a web page came in place of a registry's word.

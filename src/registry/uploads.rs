@@ -296,7 +296,7 @@ impl Uploads {
     async fn named(&self, blob: &Descriptor, answer: Answer) -> Result<()> {
         let digest = &blob.digest;
         let refusal = match answer.status {
-            StatusCode::CREATED => {
+            StatusCode::CREATED if is_of_registry(&answer) || exists(&self.requests, blob).await? => {
                 answer.discard().await;
                 self.sessions.notes.forget(digest);
                 return Ok(());
@@ -322,11 +322,18 @@ impl Uploads {
 
     /// Why a body was not taken. A session that is over is forgotten, and the next try opens another.
     async fn refused_writing(&self, digest: &Digest, answer: Answer, offset: u64) -> Error {
+        let url = answer.url.clone();
         let failure = self.requests.main().refusal(answer).await;
         if matches!(failure.kind(), Kind::Unavailable | Kind::RateLimited) {
             return failure.first();
         }
         self.sessions.notes.forget(digest);
+        if let Ok(base) = self.requests.main().endpoint.base().await
+            && has_lost_port(&url, &base)
+        {
+            // Somebody else answers there, whom another session would lead to again.
+            return failure.first();
+        }
         let is_over = matches!(failure.code(), Some("BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID"))
             || failure.status == StatusCode::NOT_FOUND
             // A session that cannot be gone on with after all.
@@ -336,6 +343,11 @@ impl Uploads {
         }
         failure.first()
     }
+}
+
+/// Whether a success is a registry's word: Quay calls what it says a page, and names the blob.
+fn is_of_registry(answer: &Answer) -> bool {
+    !answer.is_web_page() || headers::content_digest(&answer.headers).is_some()
 }
 
 /// Refuses a blob that is said to be empty and is not: no byte of it would be read, and the registry would be blamed.

@@ -80,6 +80,9 @@ fn hint(clue: &Clue, here: &Here) -> Option<String> {
             "the image exists for {}: choose one with --platform",
             listed(platforms)?
         ),
+        Clue::PartOf { platform, image } => {
+            format!("it is {image} for {platform}: {program} rmi --platform {platform} {image} removes it alone")
+        }
         Clue::NearestNames(names) => format!("there is {}; {program} images lists all", listed(names)?),
         Clue::Unreachable { host } | Clue::Silent { host } => format!(
             "nothing answers at {host}: check the name and the port, and HTTPS_PROXY and NO_PROXY if a proxy is \
@@ -264,6 +267,13 @@ mod tests {
             (
                 Clue::NearestNames(vec!["nginx:1.14".into()]),
                 "there is nginx:1.14; rdock images lists all",
+            ),
+            (
+                Clue::PartOf {
+                    platform: "linux/arm64".into(),
+                    image: "app:1".into(),
+                },
+                "it is app:1 for linux/arm64: rdock rmi --platform linux/arm64 app:1 removes it alone",
             ),
             (
                 Clue::Unreachable { host: host() },

@@ -65,6 +65,23 @@ fn an_empty_platform_is_none() {
 }
 
 #[test]
+fn a_platform_that_cannot_be_read_blames_the_flag() {
+    let it = Whole::pulled();
+    for (line, words) in [
+        ("push", "invalid platform: "),
+        ("save -o x.tar", "invalid platform: "),
+        ("history", "invalid platform: "),
+        ("pull", ""),
+        ("rmi", ""),
+        ("image inspect", ""),
+    ] {
+        let run = it.rdock(&format!("{line} --platform bogus HOST/team/multi:1")).fails(1);
+        let why = "\"bogus\": unknown operating system or architecture: invalid argument";
+        assert_eq!(run.stderr, format!("{words}{why}\n"), "{line}");
+    }
+}
+
+#[test]
 fn the_digest_of_a_manifest_is_as_good_as_an_id() {
     let it = Whole::pulled();
     let digest = &it.index.digest;
@@ -88,6 +105,16 @@ fn the_digest_of_a_manifest_is_as_good_as_an_id() {
             .stdout;
         assert_eq!(seen.trim(), child.config_digest);
     }
+    // One platform is no image of its own, and an index never shrinks by accident.
+    let host = it.registry.host();
+    let part = &it.index.children[0].digest;
+    let kept = it.rdock(&format!("rmi {part}")).fails(1);
+    let (image, words) = (format!("{host}/team/multi:1"), "rdock rmi --platform linux/amd64");
+    assert_eq!(
+        kept.stderr,
+        format!("No such image: {part}\nhint: it is {image} for linux/amd64: {words} {image} removes it alone\n")
+    );
+    it.rdock(&format!("rmi --platform linux/amd64 {image}")).ok();
     let shelf = ThreeImages::new();
     let gone = shelf.rdock(&["rmi", &shelf.hello.digest]).ok().stdout;
     assert!(

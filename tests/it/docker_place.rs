@@ -104,6 +104,7 @@ fn where_nothing_is_prunes_free_nothing() {
         assert_says(&format!("{thing} prune -f"), "Total reclaimed space: 0B\n", "");
     }
     assert_says("network prune --force", "", "");
+    assert_says("buildx prune -af --keep-storage 1gb", "Total:\t0B\n", "");
     assert_says(
         "builder prune -af --filter until=24h",
         "Total reclaimed space: 0B\n",

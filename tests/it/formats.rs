@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::support::image::Built;
+use crate::support::sandbox::Sandbox;
 use crate::support::three_images::{NOTHING, ThreeImages, short};
 
 #[test]
@@ -11,7 +12,6 @@ fn images_refuses_filters_and_formats_in_docker_s_words() {
     for (arguments, words) in [
         (["-f", "bogus=1"], "invalid filter 'bogus'"),
         (["-f", "dangling=maybe"], "invalid filter 'dangling=[maybe]'"),
-        (["-f", "label!=stage=old"], "invalid filter 'label!'"),
         (["-f", "since=nosuch"], "No such image: nosuch:latest"),
         (["-f", "reference=["], "syntax error in pattern"),
         (
@@ -78,6 +78,19 @@ fn config_json_has_the_format_of_images_until_a_flag_says_otherwise() {
         say(&["--format", "json", "*/hello"]),
         say(&["--format", "{{json .}}", "*/hello"])
     );
+}
+
+#[test]
+fn an_empty_list_of_info_prints_as_one() {
+    let sandbox = Sandbox::new();
+    let format =
+        "{{.DriverStatus}}{{.SecurityOptions}}{{.Plugins.Network}}{{.Warnings}}{{.Runtimes}}{{.GenericResources}}";
+    let run = sandbox.rdock(&["info", "-f", format]).ok();
+    assert_eq!(run.stdout, "[][][][]map[][]\n");
+    let json = sandbox
+        .rdock(&["info", "-f", "{{json .DriverStatus}}{{len .SecurityOptions}}"])
+        .ok();
+    assert_eq!(json.stdout, "null0\n");
 }
 
 #[test]

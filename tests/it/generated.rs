@@ -9,6 +9,7 @@ use clap::CommandFactory;
 use clap_complete::env::EnvCompleter;
 use rdock::cli::Cli;
 use rdock::cli::complete::SHELLS;
+use rdock::cli::help;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -33,13 +34,17 @@ fn pages() -> Files {
     let mut pages = Files::new();
     let mut tree = Cli::command().disable_help_subcommand(true);
     tree.build();
+    let whole = tree.clone();
     let mut pending = vec![("rdock".to_owned(), tree)];
     while let Some((name, command)) = pending.pop() {
         for child in command.get_subcommands() {
             pending.push((format!("{name}-{}", child.get_name()), child.clone()));
         }
         let mut page = Vec::new();
-        let command = command.name(name.clone());
+        let called = command.get_bin_name().unwrap_or("rdock");
+        let words: Vec<&str> = called.split(' ').skip(1).collect();
+        let usage = help::usage(&help::Path::follow(&whole, &words));
+        let command = command.clone().name(name.clone()).override_usage(usage);
         clap_mangen::Man::new(command).render(&mut page).unwrap();
         pages.insert(format!("{name}.1"), page);
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::support::image::{Built, Image};
+use crate::support::index::Index;
 use crate::support::layer::{Layer, digest};
 use crate::support::process::Run;
 use crate::support::registry::Registry;
@@ -207,8 +208,9 @@ fn inspect_shows_what_buildx_shows() {
             .ok()
             .stdout
     };
-    assert_eq!(filled("{{.Manifest.Digest}}"), format!("{whole}\n"));
-    assert_eq!(filled("{{.Name}}"), format!("{host}/team/app:1\n"));
+    // No line end, as buildx writes none.
+    assert_eq!(filled("{{.Manifest.Digest}}"), whole);
+    assert_eq!(filled("{{.Name}}"), format!("{host}/team/app:1"));
     let image = shop.sandbox.run(
         "docker",
         &[
@@ -225,6 +227,116 @@ fn inspect_shows_what_buildx_shows() {
         image.starts_with("{\n  \"") && image.contains("\n  \"architecture\": \"amd64\","),
         "{image}"
     );
+}
+
+/// An index with an attestation of its first image, and what a template makes of it.
+struct Attested {
+    shop: Shop,
+    index: Built,
+}
+
+impl Attested {
+    fn new(index: &Index) -> Self {
+        let shop = Shop::new();
+        let index = index.clone().attestation().sboms();
+        let index = index.write(&shop.sandbox.root().join("attested"));
+        shop.registry.push("team/attested", "1", &index);
+        Self { shop, index }
+    }
+
+    fn filled(&self, format: &str) -> String {
+        let name = format!("{}/team/attested:1", self.shop.registry.host());
+        let words = ["buildx", "imagetools", "inspect", "--format", format, &name];
+        self.shop.sandbox.run("docker", &words).ok().stdout
+    }
+}
+
+#[test]
+fn what_was_attested_is_shown_by_platform_or_of_the_only_image() {
+    let slsa = "{\n  \"buildType\": \"here\",\n  \"builder\": {\n    \"id\": \"a\\u0026b\"\n  }\n}";
+    let several = Attested::new(&Index::multi_platform());
+    for (format, expected) in [
+        (r#"{{json (index .Provenance "linux/amd64").SLSA}}"#, slsa),
+        (r#"{{(index .Provenance "linux/amd64").SLSA.buildType}}"#, "here"),
+        (r#"{{(index .SBOM "linux/amd64").SPDX.spdxVersion}}"#, "SPDX-2.3"),
+        (
+            r#"{{range (index .SBOM "linux/amd64").AdditionalSPDXs}}{{.name}}{{end}}"#,
+            "1",
+        ),
+        (
+            r"{{range $platform, $it := .SBOM}}{{$platform}} {{end}}",
+            "linux/amd64 ",
+        ),
+        (r"{{len .Image}} {{len .Provenance}}", "3 1"),
+        (r#"{{(index .Image "linux/arm64").Architecture}}"#, "arm64"),
+        (r#"{{(index .Image "linux/arm/v7").Architecture}}"#, "arm"),
+    ] {
+        assert_eq!(several.filled(format), expected, "{format}");
+    }
+    assert!(!several.filled("{{json .}}").contains("SPDX"));
+    let image = Image::new().layer(Layer::seeded(5, 1, 100));
+    let single = Attested::new(&Index::new().image(image));
+    for (format, expected) in [
+        (r"{{json .Provenance.SLSA}}", slsa),
+        (r"{{.SBOM.SPDX.SPDXID}} {{.Image.OS}}", "SPDXRef-DOCUMENT linux"),
+        (
+            r"{{json .SBOM}}",
+            "{\n  \"SPDX\": {\n    \"SPDXID\": \"SPDXRef-DOCUMENT\",\n    \"name\": 0,\n    \"spdxVersion\": \"SPDX-2.3\"\n  },\n  \
+             \"AdditionalSPDXs\": [\n    {\n      \"SPDXID\": \"SPDXRef-DOCUMENT\",\n      \"name\": 1,\n      \
+             \"spdxVersion\": \"SPDX-2.3\"\n    }\n  ]\n}",
+        ),
+    ] {
+        assert_eq!(single.filled(format), expected, "{format}");
+    }
+    let bare = single
+        .shop
+        .imagetools("inspect --format {{json.SBOM}}{{json.Provenance.SLSA}} HOST/team/app:amd64");
+    assert_eq!(bare.ok().stdout, "{}null");
+}
+
+#[test]
+fn an_index_may_be_made_of_some_platforms_and_tells_what_it_is() {
+    let attested = Attested::new(&Index::multi_platform());
+    let shop = &attested.shop;
+    let [amd64, arm64, v7, attestation] = attested.index.children.as_slice() else {
+        panic!("three images and an attestation")
+    };
+    let file = shop.sandbox.root().join("metadata.json");
+    let made = shop.imagetools(&format!(
+        "create -t OTHER/x/app:1 -t OTHER/x/app:2 --platform linux/amd64,linux/arm/v7 --metadata-file {} HOST/team/attested:1",
+        file.display()
+    ));
+    let made = made.ok();
+    assert_eq!(
+        shop.digests("OTHER/x/app:1"),
+        [amd64.digest.as_str(), &v7.digest, &attestation.digest]
+    );
+    assert!(!made.stderr.contains(&arm64.digest), "{made}");
+    let raw = shop.raw("OTHER/x/app:1");
+    let metadata: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(metadata["containerimage.descriptor"]["digest"], digest(&raw));
+    assert_eq!(metadata["containerimage.descriptor"]["size"], raw.len());
+    assert_eq!(metadata["image.name"], format!("{}/x/app", shop.other.host()));
+    // All of it is the index itself.
+    shop.imagetools("create -t OTHER/x/app:3 -p linux/amd64 -p linux/arm64 -p linux/arm/v7 HOST/team/attested:1")
+        .ok();
+    assert_eq!(shop.raw("OTHER/x/app:3"), attested.index.manifest);
+    for (line, words) in [
+        (
+            "-p linux/s390x HOST/team/attested:1",
+            "none of the manifests match the provided platforms",
+        ),
+        (
+            "-p linux/s390x --prefer-index=false HOST/team/app:amd64",
+            "input platform linux/amd64 does not match any of the provided platforms",
+        ),
+    ] {
+        let run = shop.imagetools(&format!("create -t OTHER/x/app:4 {line}")).fails(1);
+        assert_eq!(run.stderr, format!("ERROR: {words}\n"), "{line}");
+    }
+    shop.imagetools("create -t OTHER/x/app:4 -p amd64 --prefer-index=false HOST/team/app:amd64")
+        .ok();
+    assert_eq!(digest(&shop.raw("OTHER/x/app:4")), shop.amd64.digest);
 }
 
 #[test]

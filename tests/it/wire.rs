@@ -10,6 +10,7 @@ mod lists;
 mod login_walls;
 mod logins;
 mod mirrors;
+mod odd_answers;
 mod odd_servers;
 mod proxies;
 mod realms;

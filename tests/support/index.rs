@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::image::{Blob, Built, Dialect, Image};
@@ -19,6 +21,7 @@ pub(crate) struct Index {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attestation {
     Present,
+    WithSboms,
     Absent,
 }
 
@@ -62,6 +65,12 @@ impl Index {
         self
     }
 
+    /// The same with two SBOMs, the second one signed.
+    pub(crate) fn sboms(mut self) -> Self {
+        self.attested = Attestation::WithSboms;
+        self
+    }
+
     /// Writes the index and all it lists into a layout and lists it in `index.json` as `latest`.
     pub(crate) fn write(&self, folder: &Path) -> Built {
         let layout = Layout::open(folder);
@@ -78,8 +87,12 @@ impl Index {
             descriptors.push(descriptor);
             children.push(child);
         }
-        if self.attested == Attestation::Present {
-            let child = attestation(&layout, &children[0].digest);
+        if self.attested != Attestation::Absent {
+            let sboms: &[bool] = match self.attested {
+                Attestation::WithSboms => &[false, true],
+                _ => &[],
+            };
+            let child = attestation(&layout, &children[0].digest, sboms);
             let mut descriptor = child.descriptor();
             descriptor["annotations"] = json!({
                 "vnd.docker.reference.digest": children[0].digest,
@@ -100,18 +113,42 @@ impl Index {
     }
 }
 
+/// The type of an SBOM's statement.
+const SPDX: &str = "https://spdx.dev/Document";
+
 /// What buildx adds: an in-toto statement as the only layer of an image for no platform.
-fn attestation(layout: &Layout, subject: &str) -> Built {
+/// Each SBOM is one more, in a signed envelope or not.
+fn attestation(layout: &Layout, subject: &str, sboms: &[bool]) -> Built {
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v0.1",
         "predicateType": "https://slsa.dev/provenance/v0.2",
         "subject": [{"name": "image", "digest": {"sha256": subject.trim_start_matches("sha256:")}}],
-        "predicate": {},
+        "predicate": {"builder": {"id": "a&b"}, "buildType": "here"},
     });
     let statement = serde_json::to_vec(&statement).unwrap();
     let diff_id = digest(&statement);
     let mut layer = layout.put(&statement, "application/vnd.in-toto+json").descriptor();
     layer["annotations"] = json!({"in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"});
+    let mut layers = vec![layer];
+    let mut blobs = vec![Blob {
+        digest: diff_id.clone(),
+        size: statement.len() as u64,
+        media_type: "application/vnd.in-toto+json".to_owned(),
+    }];
+    for (number, is_signed) in sboms.iter().enumerate() {
+        let predicate = json!({"spdxVersion": "SPDX-2.3", "name": number, "SPDXID": "SPDXRef-DOCUMENT"});
+        let mut statement = json!({"predicateType": SPDX, "predicate": predicate}).to_string();
+        let mut media_type = "application/vnd.in-toto+json";
+        if *is_signed {
+            statement = json!({"payload": STANDARD.encode(statement), "signatures": []}).to_string();
+            media_type = "application/vnd.in-toto.spdx+dsse";
+        }
+        let blob = layout.put(statement.as_bytes(), media_type);
+        let mut layer = blob.descriptor();
+        blobs.push(blob);
+        layer["annotations"] = json!({"in-toto.io/predicate-type": SPDX});
+        layers.push(layer);
+    }
     let config = json!({
         "architecture": "unknown",
         "os": "unknown",
@@ -127,16 +164,12 @@ fn attestation(layout: &Layout, subject: &str) -> Built {
         "schemaVersion": 2,
         "mediaType": media_type,
         "config": config.descriptor(),
-        "layers": [layer],
+        "layers": layers,
     });
     Built {
         config_digest: config.digest,
-        diff_ids: vec![diff_id.clone()],
-        layers: vec![Blob {
-            digest: diff_id,
-            size: statement.len() as u64,
-            media_type: "application/vnd.in-toto+json".to_owned(),
-        }],
+        diff_ids: vec![diff_id],
+        layers: blobs,
         ..Built::of(layout, &manifest, media_type, Vec::new())
     }
 }

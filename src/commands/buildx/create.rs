@@ -2,16 +2,19 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 
+use serde_json::json;
+
 use super::annotation;
-use crate::commands::{Context, RegistryArgs, Status, cannot_open, switch};
-use crate::error::{Error, Kind, Result};
-use crate::image::{Descriptor, Digest, Reference};
-use crate::jobs::combine::{Combination, Found, Ingredient, Single, combine};
+use crate::commands::{Context, RegistryArgs, Status, cannot_open, platform, switch};
+use crate::error::{During, Error, Kind, Result};
+use crate::image::combined::Combined;
+use crate::image::{Descriptor, Digest, Manifest, Reference, go_json};
+use crate::jobs::combine::{Combination, Found, Ingredient, Single, combine, narrowed};
 use crate::jobs::{News, Reporter};
 use crate::progress::Direction;
 
@@ -32,8 +35,14 @@ pub(super) struct CreateArgs {
     /// Read source descriptor from file
     #[arg(short, long, value_name = "stringArray")]
     file: Vec<PathBuf>,
+    /// Write what was made to this file, as JSON
+    #[arg(long, value_name = "string")]
+    metadata_file: Option<PathBuf>,
+    /// Keep the images for these platforms only
+    #[arg(short, long, value_name = "stringArray", value_delimiter = ',')]
+    platform: Vec<String>,
     /// Make an index of a single source too, instead of a carbon copy
-    #[arg(long)]
+    #[arg(long, value_name = "bool")]
     prefer_index: bool,
     /// How to show progress: auto, plain, tty, rawjson, quiet or none
     #[arg(long, value_name = "string", default_value = "auto", hide_default_value = true)]
@@ -61,10 +70,6 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         .map(|tag| Reference::parse(tag))
         .collect::<Result<Vec<_>>>()?;
     let ingredients = ingredients(&args, &tags)?;
-    let mut annotations = Vec::new();
-    for text in &args.annotation {
-        annotations.extend(annotation::parse(text)?);
-    }
     let begun = Cell::new((0, Instant::now()));
     let combination = Combination {
         registries: context.registries(&args.registry, None)?,
@@ -75,12 +80,7 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         ),
     };
     let found: Vec<Found> = combination.find(&ingredients).await?;
-    let single = if args.prefer_index {
-        Single::Listed
-    } else {
-        Single::AsItIs
-    };
-    let made = combine(&found, &annotations, single)?;
+    let made = make(&args, &found)?;
     if made.leaves_annotations_out {
         context
             .screen
@@ -101,7 +101,48 @@ pub(super) async fn run(args: CreateArgs, context: &Context) -> Result<Status> {
         let seconds = begun.get().1.elapsed().as_secs_f64();
         say(&format!("#{number} DONE {seconds:.1}s"), &args, context);
     }
-    Ok(Status::Done)
+    match &args.metadata_file {
+        Some(path) => write_metadata(path, &made.index, &tags).map(|()| Status::Done),
+        None => Ok(Status::Done),
+    }
+}
+
+/// What comes of the sources that were found.
+fn make(args: &CreateArgs, found: &[Found]) -> Result<Combined> {
+    let mut annotations = Vec::new();
+    for text in &args.annotation {
+        annotations.extend(annotation::parse(text)?);
+    }
+    let platforms = platform::given_each(&args.platform).map_err(platform::invalid)?;
+    let single = if args.prefer_index {
+        Single::Listed
+    } else {
+        Single::AsItIs
+    };
+    let mut made = combine(found, &annotations, single)?;
+    if !platforms.is_empty() {
+        made.index = narrowed(&made.index, found, &platforms)?;
+    }
+    Ok(made)
+}
+
+/// What was made, where another step of a pipeline looks for it.
+fn write_metadata(path: &Path, made: &Manifest, tags: &[Reference]) -> Result<()> {
+    let Descriptor {
+        media_type,
+        digest,
+        size,
+        ..
+    } = &made.descriptor;
+    let mut names: Vec<String> = tags.iter().map(|tag| tag.without_version().to_string()).collect();
+    names.sort();
+    names.dedup();
+    let metadata = json!({
+        "containerimage.descriptor": {"mediaType": media_type, "digest": digest, "size": size},
+        "image.name": names.join(","),
+    });
+    let text = go_json::indented(&metadata.to_string(), "  ");
+    fs::write(path, text).during(format!("writing {}", path.display()))
 }
 
 /// The sources in their order: what is appended to, what files name, what the command line names. One without a
@@ -174,7 +215,7 @@ fn tell(news: &News<'_>, args: &CreateArgs, tags: &[Reference], begun: (usize, I
     let (place, since) = begun;
     let line = match news {
         News::Bringing { part, from } => {
-            format!("copying {} from {from} to {}", part.digest(), tags[place])
+            format!("copying {part} from {from} to {}", tags[place])
         }
         News::Naming(made) => format!("pushing {} to {}", made.digest(), tags[place]),
         _ => return,

@@ -1,20 +1,23 @@
 //! `buildx imagetools inspect`: what a name stands for on its registry
 //! (<https://github.com/docker/buildx/blob/v0.24.0/util/imagetools/printers.go>).
 
+mod attestations;
+mod images;
+
 use std::fmt::Write as _;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::commands::{Context, RegistryArgs, Status};
-use crate::content::Source as _;
 use crate::error::{Error, Kind, Result};
 use crate::image::manifest_list::os_features;
-use crate::image::{Body, Descriptor, ImageManifest, Index, Manifest, Reference};
-use crate::registry::Repository;
-use crate::transfer;
+use crate::image::{Body, Descriptor, Index, Manifest, Reference};
 use crate::ui::one_line;
 use crate::ui::template::{Data, Template};
+
+use attestations::Attestations;
+use images::{Image, go_image, go_names};
 
 /// Show details of an image in the registry
 #[derive(Debug, Args)]
@@ -49,8 +52,14 @@ pub(super) async fn run(args: InspectArgs, context: &Context) -> Result<Status> 
         Some(format) if format.replace(' ', "") == "{{.Manifest}}" => table(&name, &manifest),
         Some(format) => {
             let template = Template::named("", format)?;
-            let data = data(&args.name, &manifest, &repository).await?;
-            template.render(&data)? + "\n"
+            let images = images::of(&manifest, &repository).await?;
+            let attached = if ["SBOM", "Provenance"].iter().any(|field| format.contains(field)) {
+                Some(attestations::of(&manifest, &images, &repository).await?)
+            } else {
+                None
+            };
+            // No line end, as buildx writes none.
+            template.render(&data(&args.name, &manifest, &images, attached)?)?
         }
     };
     context.screen.print(&text);
@@ -119,38 +128,32 @@ fn aligned<S: AsRef<str>>(rows: &[(S, String)]) -> String {
     text
 }
 
-/// What templates are filled with: `.Name`, `.Manifest` and `.Image`, the configs by platform where there are several.
-async fn data(name: &str, manifest: &Manifest, repository: &Repository) -> Result<Data> {
-    let mut images = Vec::new();
-    match &manifest.body {
-        Body::Image(image) => images.push((String::new(), config(image, repository).await?)),
-        Body::Index(index) => {
-            for child in index.manifests.iter().filter(|child| !child.is_attestation()) {
-                let platform = child.platform.as_ref().map(ToString::to_string).unwrap_or_default();
-                if let Body::Image(image) = repository.manifest(&child.digest).await?.body {
-                    images.push((platform, config(&image, repository).await?));
-                }
-            }
-        }
-    }
+/// What templates are filled with: `.Name`, `.Manifest`, `.Image`, `.SBOM` and `.Provenance`, the last three by platform
+/// where there are several.
+fn data(name: &str, manifest: &Manifest, images: &[Image], attached: Option<Attestations>) -> Result<Data> {
     let shown = |make: &dyn Fn(&Value) -> Value| {
-        if let [(_, only)] = images.as_slice() {
-            return make(only);
+        if let [only] = images {
+            return make(&only.config);
         }
-        let members = images.iter().map(|(platform, image)| (platform.clone(), make(image)));
+        let members = images.iter().map(|image| (image.platform.clone(), make(&image.config)));
         Value::Object(members.collect())
     };
     let (image_json, image_fields) = (shown(&Value::clone), shown(&go_image));
     let manifest_json = manifest_json(manifest)?;
     let whole = json!({"name": name, "manifest": manifest_json, "image": image_json});
-    let fields = json!({"Name": name, "Manifest": go_names(&manifest_json), "Image": image_fields});
+    let mut fields = json!({"Name": name, "Manifest": go_names(&manifest_json), "Image": image_fields});
+    let attached = attached.unwrap_or_default();
+    fields["SBOM"] = attached.sbom.fields(images.len() == 1);
+    fields["Provenance"] = attached.provenance.fields(images.len() == 1);
     let mut data = Data::document(&fields)
         .with_json(&[], &whole)
         .with_json(&["Manifest"], &manifest_json)
         .with_json(&["Manifest", "Manifests"], &manifest_json["manifests"])
-        .with_json(&["Image"], &image_json);
-    for (platform, image) in &images {
-        data = data.with_json(&["Image", platform], image);
+        .with_json(&["Image"], &image_json)
+        .with_json(&["SBOM"], &attached.sbom.json(images.len() == 1))
+        .with_json(&["Provenance"], &attached.provenance.json(images.len() == 1));
+    for image in images {
+        data = data.with_json(&["Image", &image.platform], &image.config);
     }
     Ok(data.indented("  "))
 }
@@ -175,102 +178,4 @@ fn manifest_json(manifest: &Manifest) -> Result<Value> {
         shown["annotations"] = annotations.clone();
     }
     Ok(shown)
-}
-
-async fn config(image: &ImageManifest, repository: &Repository) -> Result<Value> {
-    let config = transfer::read(repository, &image.config).await?;
-    // An artifact's own sort of config may be anything.
-    let config: Value = serde_json::from_slice(&config).unwrap_or_default();
-    let mut image = picked(&config, &IMAGE);
-    image.insert("config".to_owned(), Value::Object(picked(&config["config"], &CONFIG)));
-    image.insert(
-        "rootfs".to_owned(),
-        Value::Object(picked(&config["rootfs"], &["type", "diff_ids"])),
-    );
-    if let Some(history) = config["history"].as_array() {
-        let steps = history.iter().map(|step| Value::Object(picked(step, &STEP)));
-        image.insert("history".to_owned(), steps.collect());
-    }
-    Ok(Value::Object(image))
-}
-
-/// The members of `ocispec.Image` in their order, without those that are objects.
-const IMAGE: [&str; 7] = [
-    "created",
-    "author",
-    "architecture",
-    "os",
-    "os.version",
-    "os.features",
-    "variant",
-];
-const CONFIG: [&str; 10] = [
-    "User",
-    "ExposedPorts",
-    "Env",
-    "Entrypoint",
-    "Cmd",
-    "Volumes",
-    "WorkingDir",
-    "Labels",
-    "StopSignal",
-    "ArgsEscaped",
-];
-const STEP: [&str; 5] = ["created", "created_by", "author", "comment", "empty_layer"];
-
-/// The members that say something.
-fn picked(json: &Value, names: &[&str]) -> Map<String, Value> {
-    let said = |name: &&str| {
-        let value = json.get(*name)?;
-        let is_empty = matches!(value, Value::Null | Value::Bool(false)) || *value == json!("") || *value == json!([]);
-        (!is_empty).then(|| ((*name).to_owned(), value.clone()))
-    };
-    names.iter().filter_map(said).collect()
-}
-
-/// The members by the names of Go's fields.
-fn go_image(config: &Value) -> Value {
-    let mut image = go_names(config);
-    if let (Some(image), Some(config)) = (image.as_object_mut(), config.get("config")) {
-        // Its members have Go's names already, and labels have their own.
-        image.insert("Config".to_owned(), config.clone());
-    }
-    image
-}
-
-/// The same with the first letter of each member's name large, as Go has it; what people name stays.
-fn go_names(json: &Value) -> Value {
-    match json {
-        Value::Array(items) => items.iter().map(go_names).collect(),
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| {
-                let value = if name == "annotations" {
-                    value.clone()
-                } else {
-                    go_names(value)
-                };
-                (go_name(name), value)
-            };
-            Value::Object(members.iter().map(member).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn go_name(name: &str) -> String {
-    match name {
-        "os" => "OS".to_owned(),
-        "urls" => "URLs".to_owned(),
-        "rootfs" => "RootFS".to_owned(),
-        "diff_ids" => "DiffIDs".to_owned(),
-        "os.version" => "OSVersion".to_owned(),
-        "os.features" => "OSFeatures".to_owned(),
-        name => name.split('_').map(with_large_letter).collect(),
-    }
-}
-
-fn with_large_letter(word: &str) -> String {
-    let mut letters = word.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }

@@ -53,6 +53,28 @@ async fn what_is_stored_is_found_until_it_is_erased() {
     assert_eq!(calls(folder.path()).len(), 7);
 }
 
+#[test]
+fn an_answer_is_found_among_what_a_wrapper_prints() {
+    let login = r#"{"ServerURL":"h","Username":"alice","Secret":"s3cret-pw"}"#;
+    for printed in [
+        format!("{login}\nlogged out of the vault\n"),
+        format!("Using profile [default]\n{login}"),
+        format!("\u{feff}{login}\r\n"),
+        format!("a {{brace}} in a line\n  {login}\n{{}}\n"),
+    ] {
+        assert_eq!(
+            read_login(printed.as_bytes()).map(|(user, _)| user).as_deref(),
+            Some("alice"),
+            "{printed}"
+        );
+    }
+    for nonsense in ["[]", "no", "x {", "[1]\n{"] {
+        assert!(read_login(nonsense.as_bytes()).is_none(), "{nonsense}");
+    }
+    // Nothing at all is no login, and no failure.
+    assert_eq!(read_login(b"").map(|(user, _)| user).as_deref(), Some(""));
+}
+
 #[tokio::test]
 async fn failures_are_told_in_docker_s_words() {
     let (_folder, helper) = with(BROKEN);

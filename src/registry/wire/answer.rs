@@ -39,6 +39,8 @@ pub(in crate::registry) struct Answer {
 
 /// A body, and what is needed to read it.
 struct Unread {
+    /// What of it was looked at already.
+    start: Bytes,
     response: Response,
     exchange: Exchange,
     resolver: Resolver,
@@ -54,6 +56,7 @@ impl Answer {
             is_elsewhere: false,
             is_final: false,
             unread: Unread {
+                start: Bytes::new(),
                 response,
                 exchange,
                 resolver: resolver.clone(),
@@ -107,6 +110,21 @@ impl Answer {
         Ok(body)
     }
 
+    /// The beginning of a refusal's body, which is still there to be read.
+    pub(super) async fn look_at_refusal(&mut self) -> &[u8] {
+        let unread = &mut self.unread;
+        let deadline = Instant::now() + unread.idle_timeout;
+        let mut start = BytesMut::from(&*unread.start);
+        while start.len() < MAX_REFUSAL
+            && let Ok(Ok(Some(chunk))) = timeout_at(deadline, unread.response.chunk()).await
+        {
+            unread.exchange.read(chunk.len());
+            start.extend_from_slice(&chunk);
+        }
+        unread.start = start.freeze();
+        &unread.start
+    }
+
     /// The beginning of a refusal's body, as far as it can be had.
     pub(super) async fn read_refusal(self) -> Bytes {
         self.read_start(MAX_REFUSAL)
@@ -142,8 +160,9 @@ impl Answer {
 
     /// The body as it comes. A failure ends it and is always one that may pass.
     pub(in crate::registry) fn stream(self) -> ByteStream {
-        let parts = (self.unread, self.url);
-        Box::pin(stream::unfold(Some(parts), |parts| async move {
+        let mut unread = self.unread;
+        let start = Some(std::mem::take(&mut unread.start)).filter(|start| !start.is_empty());
+        let rest = stream::unfold(Some((unread, self.url)), |parts| async move {
             let (mut unread, url) = parts?;
             let failure = match timeout(unread.idle_timeout, unread.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
@@ -156,7 +175,8 @@ impl Answer {
             };
             unread.exchange.failed(&failure);
             Some((Err(failure), None))
-        }))
+        });
+        Box::pin(stream::iter(start.map(Ok)).chain(rest))
     }
 }
 

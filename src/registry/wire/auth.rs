@@ -97,7 +97,7 @@ impl Auth {
             Some(challenge) => Some((challenge, Realm::of(challenge, endpoint, base).await)),
             None => None,
         };
-        // Where the token server cannot be asked, a password will do for a host that takes one as well.
+        // Where the token server cannot be asked or does not answer, a password will do for a host that takes one as well.
         if let Some((challenge, realm)) = realm.filter(|(_, realm)| realm.is_ok() || by_scheme("basic").is_none()) {
             let realm = realm?;
             let scopes = Scope::merge(challenge.scopes().into_iter().chain(scopes.iter().cloned()));
@@ -108,10 +108,16 @@ impl Auth {
             };
             if !last.is_some_and(is_spent) {
                 let refused = last.map(|last| &last.header.value);
-                let proof = self.token(endpoint, &realm, scopes, refused).await?;
-                // Not before: where there is no token for this, other requests may do without one.
-                self.wanted.replace(Some(Wanted::Bearer(realm)));
-                return Ok(Some(proof));
+                match self.token(endpoint, &realm, scopes, refused).await {
+                    // Not before: where there is no token for this, other requests may do without one.
+                    Ok(proof) => {
+                        self.wanted.replace(Some(Wanted::Bearer(realm)));
+                        return Ok(Some(proof));
+                    }
+                    Err(e)
+                        if e.kind() == Kind::Unavailable && by_scheme("basic").is_some() && self.has_credential() => {}
+                    Err(e) => return Err(e),
+                }
             }
         }
         // Harbor asks for another scheme than the one just shown (harbor#18856).
@@ -140,6 +146,15 @@ impl Auth {
             Some(Credential::Basic { .. }) => self.password(endpoint).await.map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// The password for a host that refuses and does not say what it wants; none where there is none.
+    pub(super) async fn guessed(&self, endpoint: &Endpoint) -> Result<Option<Proof>> {
+        let proof = self.unasked(endpoint).await?;
+        if proof.is_some() {
+            self.wanted.replace(Some(Wanted::Basic));
+        }
+        Ok(proof)
     }
 
     /// Whether there is a credential, looked for now if it was not before.

@@ -9,6 +9,8 @@ pub(super) struct Challenge {
     parameters: Vec<(String, String)>,
 }
 
+/// The schemes that registries use, in lower case.
+const KNOWN_SCHEMES: [&str; 2] = ["basic", "bearer"];
 /// More parameters than any server sends.
 const MAX_PARAMETERS: usize = 32;
 
@@ -54,14 +56,22 @@ impl Challenge {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether it is of a scheme that is spoken here.
+    pub(super) fn is_known(&self) -> bool {
+        KNOWN_SCHEMES.contains(&self.scheme.as_str())
+    }
+
     /// The scopes a bearer challenge asks for.
     pub(super) fn scopes(&self) -> Vec<Scope> {
         self.parameter("scope").map(Scope::parse_list).unwrap_or_default()
     }
 }
 
-/// A token or a quoted string, and what follows it.
+/// A token or a quoted string, and what follows it. Quotes of the other sort are no part of a URL or a scope.
 fn parse_value(text: &str) -> (String, &str) {
+    if let Some((value, rest)) = text.strip_prefix('\'').and_then(|text| text.split_once('\'')) {
+        return (value.to_owned(), rest);
+    }
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ' ', '\t']).unwrap_or(text.len());
         return (text[..end].to_owned(), &text[end..]);
@@ -174,6 +184,16 @@ mod tests {
             (bearer.parameter("realm"), bearer.parameter("service")),
             (Some("r"), Some("s"))
         );
+    }
+
+    #[test]
+    fn quotes_of_the_other_sort_are_quotes() {
+        let [bearer] = Challenge::parse("Bearer realm='https://h/a,b', service='s'")
+            .try_into()
+            .unwrap();
+        let found = (bearer.parameter("realm"), bearer.parameter("service"));
+        assert_eq!(found, (Some("https://h/a,b"), Some("s")));
+        assert!(bearer.is_known() && !Challenge::parse("Negotiate")[0].is_known());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RANGE,
+    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
     RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use reqwest::{StatusCode, Url};
@@ -21,6 +21,9 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// The most schemes of challenges that are named, and the longest part of one, in characters.
+const SHOWN_SCHEMES: usize = 4;
+const SHOWN_SCHEME: usize = 40;
 /// Over how long a quota counts, at least: longer than anyone waits for it.
 const QUOTA_WINDOW: Duration = Duration::from_hours(1);
 /// Refused after it is read, but better than a registry's "not found" for what is there.
@@ -73,6 +76,24 @@ pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     lines
         .flat_map(|line| Challenge::parse(&String::from_utf8_lossy(line.as_bytes())))
         .collect()
+}
+
+/// What a host wants that wants no proof of a sort that is known here, such as Negotiate.
+pub(in crate::registry) fn strange_schemes(headers: &HeaderMap) -> Option<String> {
+    let challenges = challenges(headers);
+    if challenges.is_empty() || challenges.iter().any(Challenge::is_known) {
+        return None;
+    }
+    let mut schemes: Vec<String> = challenges
+        .iter()
+        .map(|challenge| challenge.scheme.chars().take(SHOWN_SCHEME).collect())
+        .take(SHOWN_SCHEMES)
+        .collect();
+    schemes.dedup();
+    let schemes = schemes.join(" or ");
+    Some(format!(
+        "it wants {schemes}, and no more than Basic and Bearer can be answered"
+    ))
 }
 
 pub(in crate::registry) fn content_type(headers: &HeaderMap) -> Option<&str> {
@@ -138,70 +159,6 @@ pub(in crate::registry) fn location(headers: &HeaderMap, asked: &Url) -> Result<
     }
 }
 
-/// The place where a list goes on.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::registry) enum NextPage {
-    /// It is at its end.
-    None,
-    At(Url),
-    /// It goes on, but this is no address.
-    Unreadable(String),
-}
-
-/// The longest link that is followed, and the longest part of another one that is shown, in bytes.
-const MAX_LINK: usize = 16 << 10;
-const SHOWN_LINK: usize = 200;
-
-/// The next page of a list (RFC 8288).
-pub(in crate::registry) fn next_page(headers: &HeaderMap, asked: &Url) -> NextPage {
-    for line in headers.get_all(LINK) {
-        let line = String::from_utf8_lossy(line.as_bytes());
-        let next = links(&line).find(|(_, parameters)| is_next(parameters));
-        if let Some((target, _)) = next {
-            return resolve(target.trim(), asked);
-        }
-    }
-    NextPage::None
-}
-
-/// The links of one line with their parameters. Cloudflare's serverless-registry writes a lone one without `<>`.
-fn links(line: &str) -> impl Iterator<Item = (&str, &str)> {
-    let bare = if line.contains('<') { None } else { line.split_once(';') };
-    let pieces = line.split('<').skip(1).map(|piece| match piece.split_once('>') {
-        Some(both) => both,
-        None => piece.split_once(';').unwrap_or((piece, "")),
-    });
-    bare.into_iter().chain(pieces)
-}
-
-fn is_next(parameters: &str) -> bool {
-    parameters.split([';', ',']).any(|parameter| {
-        let Some((name, value)) = parameter.split_once('=') else {
-            return false;
-        };
-        let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
-        name.trim().eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
-    })
-}
-
-/// The page on the origin that was asked: proxies that end TLS forget it in their links (`pulp_container#220`), others
-/// name a host that only they know (git-pkgs/proxy#280). A list stays at its path: Artifactory's links lack the part
-/// of it that names the repository key (renovate#15030).
-fn resolve(target: &str, asked: &Url) -> NextPage {
-    let link = (target.len() <= MAX_LINK).then(|| asked.join(target).ok()).flatten();
-    let Some(link) = link.filter(|link| matches!(link.scheme(), "http" | "https")) else {
-        let shown = target.chars().take(SHOWN_LINK).filter(|c| !c.is_control());
-        return NextPage::Unreadable(shown.collect());
-    };
-    let mut next = asked.clone();
-    next.set_query(link.query());
-    let end = |url: &Url| url.path().rsplit('/').next().map(str::to_owned);
-    if end(&link) != end(asked) {
-        next.set_path(link.path());
-    }
-    NextPage::At(next)
-}
-
 /// `bytes 5-9/10`: where a partial answer begins, and how long the whole is if the server says.
 pub(in crate::registry) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let (range, total) = text(headers, &CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
@@ -264,58 +221,6 @@ mod tests {
 
     fn location_of(target: &str, asked: &Url) -> Result<String> {
         location(&headers("location", target), asked).map(|url| url.to_string())
-    }
-
-    #[test]
-    fn the_next_page_is_found_among_links() {
-        let asked = Url::parse("https://h/v2/_catalog?n=2").unwrap();
-        let next = |line: &str| next_page(&headers("link", line), &asked);
-        let page = || NextPage::At(Url::parse("https://h/v2/_catalog?last=b&n=2").unwrap());
-        for line in [
-            r#"</v2/_catalog?last=b&n=2>; rel="next""#,
-            r#"</x>; rel="prev", <?last=b&n=2>; title="a, b"; Rel=next"#,
-            r#"<?last=b&n=2>; rel = "last Next""#,
-            "http://h/v2/_catalog?last=b&n=2; rel=next",
-            "<http://h/v2/_catalog?last=b&n=2>; rel=next",
-            "<https://internal:5000/v2/_catalog?last=b&n=2>; rel=next",
-            "</_catalog?last=b&n=2>; rel=next",
-            "<?last=b&n=2; rel=next",
-        ] {
-            assert_eq!(next(line), page(), "{line}");
-        }
-        for none in [
-            "",
-            "<",
-            "</x>",
-            r#"</x>; rel="last""#,
-            "</x>; rel=nextish",
-            "rel=next",
-            "<>>>;<<",
-        ] {
-            assert_eq!(next(none), NextPage::None, "{none}");
-        }
-        for unreadable in ["https://[", "ftp://h/x", &"x".repeat(MAX_LINK + 1)] {
-            let found = next(&format!("<{unreadable}>; rel=next"));
-            assert!(matches!(found, NextPage::Unreadable(link) if unreadable.starts_with(&link)));
-        }
-    }
-
-    #[test]
-    fn a_list_keeps_its_path_and_its_origin() {
-        let asked = Url::parse("https://h:8443/v2/key/app/tags/list?n=3").unwrap();
-        let next = |target: &str| match next_page(&headers("link", &format!("<{target}>; rel=next")), &asked) {
-            NextPage::At(url) => url.to_string(),
-            other => panic!("{other:?}"),
-        };
-        let page = "https://h:8443/v2/key/app/tags/list?last=b";
-        for target in [
-            "/v2/app/tags/list?last=b",
-            "/key/app/tags/list?last=b",
-            "http://h/v2/key/app/tags/list?last=b",
-        ] {
-            assert_eq!(next(target), page, "{target}");
-        }
-        assert_eq!(next("https://x/pages/2?last=b"), "https://h:8443/pages/2?last=b");
     }
 
     #[test]

@@ -59,14 +59,14 @@ impl Host {
 
     async fn send_again(&self, request: &Request, backoff: &mut Backoff) -> Result<Answer> {
         loop {
-            let result = Box::pin(self.ask(request)).await;
+            let mut result = Box::pin(self.ask(request)).await;
             if let Err(e) = &result
                 && !self.endpoint.has_answered()
             {
                 backoff.limit_to(first_tries(e));
             }
-            let wait = match &result {
-                Ok(answer) => pause_after(answer, backoff),
+            let wait = match &mut result {
+                Ok(answer) => pause_after(answer, backoff).await,
                 Err(e) if may_pass_later(e) => backoff.after_failure(e.retry_after()),
                 Err(_) => None,
             };
@@ -138,15 +138,8 @@ impl Host {
             if sent == PROOFS || !is_own {
                 return Ok(answer);
             }
-            let better = if proof.is_none() && may_hide(&answer) {
-                Box::pin(self.learn(base, request)).await.map_err(worded)?
-            } else if wants_proof(&answer) {
-                self.improve(base, &answer, proof.as_ref(), request)
-                    .await
-                    .map_err(worded)?
-            } else {
-                None
-            };
+            let better = self.next_proof(base, &answer, proof.as_ref(), request).await;
+            let better = better.map_err(worded)?;
             match better {
                 Some(better) => proof = Some(better),
                 // A login that is refused is no reason to see less than without one.
@@ -156,6 +149,30 @@ impl Host {
             answer.discard().await;
         }
         Err(Error::new(Kind::Unauthorized, "no proof is good enough"))
+    }
+
+    /// What to show to a host after this answer, if there is anything better than the `last` proof.
+    async fn next_proof(
+        &self,
+        base: &Url,
+        answer: &Answer,
+        last: Option<&Proof>,
+        request: &Request,
+    ) -> Result<Option<Proof>> {
+        if last.is_none() && may_hide(answer) {
+            return match Box::pin(self.learn(base, request)).await? {
+                None if answer.status == StatusCode::UNAUTHORIZED && !self.auth.is_learned() => {
+                    self.auth.guessed(&self.endpoint).await
+                }
+                learned => Ok(learned),
+            };
+        }
+        let is_wanted = wants_proof(answer)
+            || (last.is_none() && may_want_proof(answer) && self.auth.finds_credential(&self.endpoint).await);
+        if is_wanted {
+            return self.improve(base, answer, last, request).await;
+        }
+        Ok(None)
     }
 
     async fn first_proof(&self, base: &Url, request: &Request) -> Result<Option<Proof>> {
@@ -228,6 +245,7 @@ impl Host {
     pub(in crate::registry) async fn refusal(&self, answer: Answer) -> Refusal {
         let (status, headers, is_elsewhere) = (answer.status, answer.headers.clone(), answer.is_elsewhere);
         let is_final = answer.is_final;
+        let strange = headers::strange_schemes(&headers).filter(|_| status == StatusCode::UNAUTHORIZED);
         // Where blobs are stored nobody asks for a login by a challenge: what does is another registry.
         let is_challenge = status == StatusCode::UNAUTHORIZED && headers.contains_key(WWW_AUTHENTICATE);
         let other =
@@ -242,13 +260,14 @@ impl Host {
         let host = self.endpoint.domain.clone();
         failure.login.clue = match (failure.kind(), self.auth.has_credential()) {
             (Kind::Unauthorized | Kind::Denied, _) if other.is_some() => other.map(|to| Clue::SentOn { host, to }),
+            _ if strange.is_some() => None,
             (Kind::Unauthorized | Kind::Denied, false) => Some(Clue::LoginNeeded { host }),
             (Kind::Unauthorized, true) if self.auth.trouble().is_none() => Some(Clue::LoginRefused { host }),
             _ if failure.is_unreadable() => Some(Clue::NoRegistry { host }),
             _ => None,
         };
         if matches!(failure.kind(), Kind::Unauthorized | Kind::Denied) {
-            failure.login.trouble = self.auth.trouble();
+            failure.login.trouble = strange.or_else(|| self.auth.trouble());
         }
         failure
     }
@@ -287,6 +306,13 @@ fn wants_proof(answer: &Answer) -> bool {
         }
 }
 
+/// Whether it is refused by another word than the right one, with what would help beside it.
+fn may_want_proof(answer: &Answer) -> bool {
+    !answer.is_elsewhere
+        && matches!(answer.status.as_u16(), 403 | 404)
+        && headers::challenges(&answer.headers).iter().any(Challenge::is_known)
+}
+
 /// Whether it may be there for others: refused without a word of what would help.
 fn may_hide(answer: &Answer) -> bool {
     !answer.is_elsewhere
@@ -308,10 +334,21 @@ fn may_pass_later(failure: &Error) -> bool {
 }
 
 /// The wait before the same request is sent again; none when this answer is the last word.
-fn pause_after(answer: &Answer, backoff: &mut Backoff) -> Option<std::time::Duration> {
-    let is_worth_it = answer.status == StatusCode::TOO_MANY_REQUESTS || may_pass(answer.status);
+async fn pause_after(answer: &mut Answer, backoff: &mut Backoff) -> Option<std::time::Duration> {
+    let is_worth_it =
+        answer.status == StatusCode::TOO_MANY_REQUESTS || may_pass(answer.status) || is_throttled(answer).await;
     let asked = headers::requested_wait(answer.status, &answer.headers);
     is_worth_it.then(|| backoff.after_failure(asked)).flatten()
+}
+
+/// Whether it says in words that there were too many requests: ECR does so with 400 as well.
+async fn is_throttled(answer: &mut Answer) -> bool {
+    if answer.status != StatusCode::BAD_REQUEST {
+        return false;
+    }
+    let (status, headers) = (answer.status, answer.headers.clone());
+    let body = answer.look_at_refusal().await;
+    Refusal::new(status, &headers, body).kind() == Kind::RateLimited
 }
 
 /// A failure to get a proof, with the request it was for in front, as docker's client library puts it.

@@ -40,6 +40,8 @@ const UNSUPPORTED: &str = "UNSUPPORTED";
 const UNAUTHORIZED: &str = "UNAUTHORIZED";
 pub(in crate::registry) const DENIED: &str = "DENIED";
 const TOO_MANY_REQUESTS: &str = "TOOMANYREQUESTS";
+/// The same in the words of Amazon's other services, which stand behind ECR.
+const THROTTLED: [&str; 3] = ["ThrottlingException", "Throttling", "TooManyRequestsException"];
 pub(in crate::registry) const DIGEST_INVALID: &str = "DIGEST_INVALID";
 const SIZE_INVALID: &str = "SIZE_INVALID";
 pub(in crate::registry) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
@@ -247,6 +249,11 @@ impl Refusal {
 
 impl Reason {
     fn of(code: &str, message: Option<String>, has_detail: bool) -> Self {
+        let code = if THROTTLED.contains(&code) {
+            TOO_MANY_REQUESTS
+        } else {
+            code
+        };
         let (code, built_in) = *CODES.iter().find(|(known, _)| *known == code).unwrap_or(&CODES[0]);
         let message = message.filter(|m| !m.is_empty()).unwrap_or_else(|| built_in.to_owned());
         Self {
@@ -317,7 +324,11 @@ struct Body {
     // The Hub and its token server have forms of their own.
     details: Option<Value>,
     detail: Option<Value>,
+    #[serde(alias = "Message")]
     message: Option<Value>,
+    /// What Amazon's services have in place of a code, at the end of a name with dots and a `#`.
+    #[serde(rename = "__type")]
+    amazon_s: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -336,11 +347,12 @@ fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Reason>, String> {
         [None, None]
     };
     let mut plain = std::iter::once(body.details).chain(elsewhere).flatten();
+    let amazon_s = body.amazon_s.as_deref().and_then(|name| name.rsplit(['#', '.']).next());
     if let Some(message) = plain.find_map(|v| v.as_str().map(str::to_owned)) {
         let code = match status.as_u16() {
             401 => UNAUTHORIZED,
             429 => TOO_MANY_REQUESTS,
-            _ => UNKNOWN,
+            _ => amazon_s.unwrap_or(UNKNOWN),
         };
         return Ok(vec![Reason::of(code, Some(message), true)]);
     }

@@ -50,9 +50,12 @@ pub(super) struct NewToken {
     pub(super) identity: Option<Secret>,
 }
 
+/// Go, and so docker, takes the members' names in any case.
 #[derive(Deserialize)]
 struct TokenAnswer {
+    #[serde(alias = "Token")]
     token: Option<String>,
+    #[serde(alias = "Access_Token", alias = "AccessToken")]
     access_token: Option<String>,
     /// A number; some servers write it as a text.
     expires_in: Option<Value>,
@@ -106,11 +109,13 @@ pub(super) async fn fetch(
         let message = "the token server's answer is not valid JSON";
         Error::new(Kind::Unauthorized, message).during(doing())
     })?;
-    let given = |token: Option<String>| token.filter(|t| !t.is_empty()).map(Secret::new);
-    let token = given(reply.token).or(given(reply.access_token)).ok_or_else(|| {
-        let message = "authorization server did not include a token in the response";
-        Error::new(Kind::Unauthorized, message)
-    })?;
+    // As docker, containerd and crane choose where both are given and differ.
+    let token = given(reply.access_token.as_deref())
+        .or(given(reply.token.as_deref()))
+        .ok_or_else(|| {
+            let message = "authorization server did not include a token in the response";
+            Error::new(Kind::Unauthorized, message)
+        })?;
     if token.expose().len() > MAX_TOKEN {
         let message = format!("the token is longer than {MAX_TOKEN} bytes");
         return Err(Error::new(Kind::Unauthorized, message).during(doing()));
@@ -118,8 +123,14 @@ pub(super) async fn fetch(
     Ok(NewToken {
         token,
         life: life(reply.expires_in.as_ref()),
-        identity: given(reply.refresh_token),
+        identity: given(reply.refresh_token.as_deref()),
     })
+}
+
+/// A secret, where there is one.
+fn given(text: Option<&str>) -> Option<Secret> {
+    let text = text.unwrap_or_default().trim();
+    (!text.is_empty()).then(|| Secret::new(text.to_owned()))
 }
 
 /// The lifetime that the server says, where that makes sense.

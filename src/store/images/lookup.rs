@@ -23,7 +23,7 @@ pub(in crate::store) fn find(text: &str, index: &Index, cache: &ManifestCache) -
     let (place, name) = match locate(text, &groups) {
         Ok(located) => located,
         Err(e) => {
-            let (id, root) = locate_part(text, &groups, cache).ok_or(e)?;
+            let Part { id, root, .. } = locate_part(text, &groups, cache).ok_or(e)?;
             let image = Group::new(id, root.clone()).into_image(cache);
             return Ok(Found {
                 image,
@@ -90,11 +90,31 @@ fn stands_for(image: &Group, is_meant: impl Fn(&Digest) -> bool) -> bool {
     image.manifests.iter().chain(pulled).any(is_meant)
 }
 
+/// One of several platforms of an image.
+pub(in crate::store) struct Part<'a> {
+    id: Digest,
+    root: Descriptor,
+    whole: &'a Group,
+}
+
+impl Part<'_> {
+    /// What whoever takes it for an image may do with it.
+    pub(in crate::store) fn clue(&self) -> Option<Clue> {
+        let platform = self.root.platform.as_ref()?.to_string();
+        let name = self.whole.names().first().map(|name| name.familiar().to_owned());
+        let image = name.unwrap_or_else(|| self.whole.id.short().to_owned());
+        Some(Clue::PartOf { platform, image })
+    }
+}
+
 /// One of several platforms of an image, by the digest of its manifest or of its config: no image of the list, for an
 /// index alone leads to it.
-fn locate_part(text: &str, images: &[Group], cache: &ManifestCache) -> Option<(Digest, Descriptor)> {
-    let mut found = None;
-    for manifest in images.iter().flat_map(|image| &image.manifests) {
+pub(in crate::store) fn locate_part<'a>(text: &str, images: &'a [Group], cache: &ManifestCache) -> Option<Part<'a>> {
+    let mut found: Option<Part<'_>> = None;
+    let manifests = images
+        .iter()
+        .flat_map(|image| image.manifests.iter().map(move |it| (image, it)));
+    for (whole, manifest) in manifests {
         let Ok(root) = cache.manifest(manifest) else { continue };
         let Body::Index(index) = &root.body else { continue };
         for child in &index.manifests {
@@ -107,8 +127,11 @@ fn locate_part(text: &str, images: &[Group], cache: &ManifestCache) -> Option<(D
                 continue;
             }
             match &found {
-                None => found = Some((id, child.clone())),
-                Some((known, _)) if *known == id => {}
+                None => {
+                    let root = child.clone();
+                    found = Some(Part { id, root, whole });
+                }
+                Some(known) if known.id == id => {}
                 Some(_) => return None,
             }
         }

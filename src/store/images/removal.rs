@@ -52,7 +52,14 @@ pub(in crate::store) fn remove(
     images: &mut Vec<Group>,
     cache: &ManifestCache,
 ) -> Result<(Removed, Vec<IndexEntry>)> {
-    let (place, name) = lookup::locate(text, images)?;
+    let located = lookup::locate(text, images).map_err(|e| {
+        let part = lookup::locate_part(text, images, cache);
+        match part.and_then(|part| part.clue()) {
+            Some(clue) => e.with_clue(clue),
+            None => e,
+        }
+    });
+    let (place, name) = located?;
     let image = &mut images[place];
     let name = name.filter(|_| !lookup::is_id_prefix(&image.id, text));
     let untagged = match &name {

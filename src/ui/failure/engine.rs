@@ -1,8 +1,16 @@
 //! Advice for commands that run or build something: who does that, and what rdock has in its place.
 
+const NO_BUILDERS: &str =
+    "rdock moves images between registries, archives and its store; it has no cluster, no plugins and no builders";
+
 /// One line for the command as it was typed, its own words first: `run`, `-p`, `5000:5000`, `registry:2`.
 pub(super) fn hint(words: &[String], program: &str) -> String {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["buildx", command, ..] = words.as_slice()
+        && !matches!(*command, "build" | "bake")
+    {
+        return NO_BUILDERS.to_owned();
+    }
     let (command, rest) = match words.as_slice() {
         ["container" | "image" | "builder" | "buildx", command, rest @ ..] | [command, rest @ ..] => (*command, rest),
         [] => ("", &[][..]),
@@ -25,10 +33,7 @@ pub(super) fn hint(words: &[String], program: &str) -> String {
         },
         "trust" => "rdock verifies digests, not signatures: sign and verify with cosign".to_owned(),
         "events" => format!("what {program} serve is asked is in its own log"),
-        "swarm" | "node" | "service" | "secret" | "config" | "plugin" | "use" | "ls" => {
-            "rdock moves images between registries, archives and its store; it has no cluster, no plugins and no builders"
-                .to_owned()
-        }
+        "swarm" | "node" | "service" | "secret" | "config" | "plugin" | "scout" | "init" => NO_BUILDERS.to_owned(),
         "exec" | "run" | "create" => format!("containers are run by podman, with the same arguments: podman {command}"),
         _ => "containers, volumes and networks are podman's, with the same arguments: podman".to_owned(),
     }
@@ -68,6 +73,9 @@ mod tests {
             ("compose -f prod.yaml push", "rdock push NAME"),
             ("compose up -d", "podman compose"),
             ("logs web", "podman"),
+            ("buildx create --use", "no builders"),
+            ("buildx inspect", "no builders"),
+            ("scout cves web", "no plugins"),
         ] {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             let hint = hint(&words, "rdock");

@@ -155,12 +155,12 @@ impl Data {
         self
     }
 
-    /// Has `json` print documents over several lines, as buildx's does.
+    /// Has `json` print documents over several lines and with Go's care for HTML, as buildx's does.
     #[must_use]
     pub fn indented(mut self, indent: &str) -> Self {
         for origin in self.origins.values_mut() {
             if let Origin::Document(text) = origin {
-                *text = go_json::indented(text, indent);
+                *text = go_json::indented(&go_json::embedded(text), indent);
             }
         }
         self
@@ -172,7 +172,7 @@ impl Data {
 }
 
 /// Docker's lists and maps that print as empty where the document has `null`; other nulls are no values.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 24] = [
     "Cmd",
     "Entrypoint",
     "Env",
@@ -182,8 +182,23 @@ const LISTS: [&str; 9] = [
     "RepoTags",
     "RepoDigests",
     "Manifests",
+    "SystemStatus",
+    "DriverStatus",
+    "Volume",
+    "Network",
+    "Authorization",
+    "Log",
+    "GenericResources",
+    "RemoteManagers",
+    "Warnings",
+    "SecurityOptions",
+    "DefaultAddressPools",
+    "CDISpecDirs",
+    "DiscoveredDevices",
+    "ServerErrors",
+    "ClientErrors",
 ];
-pub(super) const MAPS: [&str; 5] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data"];
+pub(super) const MAPS: [&str; 6] = ["Labels", "Volumes", "ExposedPorts", "Annotations", "Data", "Runtimes"];
 /// Docker's sets: maps to empty structures, which Go prints as `{}`.
 const SETS: [&str; 2] = ["Volumes", "ExposedPorts"];
 /// The name that a set's element goes by.

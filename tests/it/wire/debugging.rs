@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::{HOST, Line, PASSWORD, World, ask_for_password, ask_for_token, basic_of_alice, log_in, log_in_by_token};
 use crate::support::fault::Reply;
+use crate::support::hub::Hub;
+use crate::support::image::Image;
 use crate::support::process::{Run, write_program};
 use crate::support::recorder::Recorder;
+use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
 /// Everything secret that these tests send or are sent. A signature, a session and a token each begin so.
@@ -147,7 +150,7 @@ fn no_token_server_s_secret_is_shown() {
             log_in(&line.sandbox, &line.recorder.host());
         }
         ask_for_token(&line.recorder, &format!("{}/token?key=s1gn3d", tokens.url()));
-        let answer = json!({"token": "good", "refresh_token": "secret-refresh", "access_token": "t0ken"});
+        let answer = json!({"token": "t0ken", "refresh_token": "secret-refresh", "access_token": "good"});
         tokens.on(|_| true).respond(move |_| Some(Reply::json(200, &answer)));
         let run = debug(&line.sandbox, &["pull", &line.name()]).ok();
         assert_silent(&run);
@@ -189,4 +192,93 @@ fn a_mirror_and_a_helper_have_names_too() {
     let shows = format!("shows DOCKER_AUTH_CONFIG auths[\"{}\"]", line.recorder.host());
     assert!(run.stderr.contains(&shows), "{run}");
     assert_silent(&run);
+}
+
+#[test]
+fn no_mirror_shows_a_secret() {
+    let hub = Hub::new();
+    let mut sandbox = Sandbox::new();
+    hub.internet().apply(&mut sandbox);
+    log_in(&sandbox, "https://index.docker.io/v1/");
+    let image = Image::small().write(&sandbox.root().join("image"));
+    hub.seed("library/nginx", "latest", &image);
+    hub.redirect_blobs();
+    let (tokens, registry) = (Recorder::alone(), Registry::open());
+    tokens
+        .on(|_| true)
+        .respond(|_| Some(Reply::json(200, &json!({"token": "t0ken-of-the-mirror"}))));
+    registry.push("library/nginx", "latest", &image);
+    let mirrors = [Recorder::alone(), Recorder::front(&registry.host())];
+    // One that asks for a token and lacks the image, and one whose blobs are elsewhere by signed URLs, and hurt there.
+    let challenge = format!("Bearer realm=\"{}/token?key=s1gn3d\",service=\"x\"", tokens.url());
+    mirrors[0]
+        .on(|r| r.header("authorization").is_none())
+        .answer(401, &[("WWW-Authenticate", &challenge)], "s1gn3d");
+    mirrors[0].on(|_| true).answer(404, &[], "t0ken-of-the-mirror");
+    mirrors[1].on_path("GET", "?sig=s1gn3d").corrupt_at(5);
+    mirrors[1]
+        .on(|r| r.is("GET", "/blobs/") && !r.path.contains("sig="))
+        .respond(|r| Some(Reply::new(307, "").header("Location", &format!("{}?sig=s1gn3d", r.path))));
+    let urls: Vec<String> = mirrors.iter().map(Recorder::url).collect();
+    super::write_docker_file(&sandbox, "daemon.json", &json!({"registry-mirrors": urls}).to_string());
+    for arguments in [
+        &["pull", "nginx"] as &[&str],
+        &["pull", "nginx"],
+        &["pull", "-a", "nginx"],
+        &["digest", "nginx"],
+    ] {
+        let run = debug(&sandbox, arguments).ok();
+        assert_silent(&run);
+        assert!(
+            urls.iter()
+                .all(|url| run.stderr.contains(&format!("> HEAD {url}/v2/library/nginx/"))
+                    || run.stderr.contains(&format!("> GET {url}/v2/library/nginx/"))),
+            "{run}"
+        );
+    }
+    assert!(!tokens.requests().is_empty() && mirrors[1].count(|r| r.path.contains("sig=s1gn3d")) > 0);
+}
+
+#[test]
+fn standard_output_is_the_same_with_and_without_it() {
+    // What a run leaves behind must not differ: each has a world of its own.
+    let says = |is_debugging: bool, arguments: &[&str]| {
+        let line = Line::small();
+        line.pull().ok();
+        line.sandbox
+            .rdock(&["tag", &line.name(), &line.name().replace("app", "new")])
+            .ok();
+        let host = line.recorder.host();
+        let words: Vec<String> = arguments.iter().map(|word| word.replace("HOST", &host)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let flag: &[&str] = if is_debugging { &["-D"] } else { &[] };
+        let run = line.sandbox.rdock_stdin(&[flag, &words].concat(), PASSWORD);
+        assert_eq!(run.code, 0, "{run}");
+        assert_eq!(run.stderr.contains("debug: #1 > "), is_debugging, "{run}");
+        let mut lines: Vec<String> = run.stdout.replace(&host, "HOST").lines().map(str::to_owned).collect();
+        // Layers come in any order.
+        lines.sort();
+        lines
+    };
+    for arguments in [
+        &["pull", "HOST/team/app"] as &[&str],
+        &["push", "HOST/team/new"],
+        &["copy", "HOST/team/app", "HOST/team/third"],
+        &["copy", "--dry-run", "HOST/team/app", "HOST/team/third"],
+        &["tags", "HOST/team/app"],
+        &["tags", "--long", "HOST/team/app"],
+        &["catalog", "HOST"],
+        &["search", "HOST/app"],
+        &["digest", "HOST/team/app"],
+        &["inspect", "--remote", "HOST/team/app"],
+        &["rmi", "--remote", "HOST/team/app"],
+        &["login", "-u", "alice", "--password-stdin", "HOST"],
+        &["manifest", "inspect", "HOST/team/app"],
+        &["manifest", "inspect", "-v", "HOST/team/app"],
+        &["manifest", "create", "HOST/team/list:1", "HOST/team/app"],
+        &["buildx", "imagetools", "inspect", "HOST/team/app"],
+        &["buildx", "imagetools", "create", "--dry-run", "HOST/team/app"],
+    ] {
+        assert_eq!(says(true, arguments), says(false, arguments), "{arguments:?}");
+    }
 }

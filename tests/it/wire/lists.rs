@@ -44,7 +44,7 @@ fn thousands_of_tags_come_page_by_page() {
 fn every_page_comes_however_the_link_to_it_is_written() {
     let other = Recorder::alone();
     let elsewhere = other.url();
-    let forms: [(&str, String); 14] = [
+    let forms: [(&str, String); 19] = [
         ("</v2/key/x/tags/list?", format!("<{elsewhere}/v2/key/x/tags/list?")),
         (
             "</v2/key/x/tags/list?",
@@ -66,6 +66,18 @@ fn every_page_comes_however_the_link_to_it_is_written() {
         (
             "</v2/key/x/tags/list?from=2>; rel=\"next\"",
             "/v2/key/x/tags/list?from=2; rel=next".to_owned(),
+        ),
+        (
+            "</v2/key/x/tags/list?from=2>; rel=\"next\"",
+            "/v2/key/x/tags/list?from=2".to_owned(),
+        ),
+        ("rel=\"next\"", "rel='next'".to_owned()),
+        // What stands beside a link is not read by go-containerregistry.
+        ("; rel=\"next\"", String::new()),
+        ("?from", "?x=a&amp;from".to_owned()),
+        (
+            "</v2/key/x/tags/list?from=2>",
+            "<\"/v2/key/x/tags/list?from=2\">".to_owned(),
         ),
     ];
     for (right, written) in forms {

@@ -8,8 +8,9 @@ use reqwest::header::{
 use reqwest::{StatusCode, Url};
 
 use super::super::challenge::{Challenge, Scope};
-use super::super::headers::{self, NextPage};
+use super::super::headers;
 use super::super::mirror::Mirror;
+use super::super::next_page::{NextPage, next_page};
 use super::super::no_proxy::NoProxy;
 use super::super::origin::{encrypted_again, same_origin, same_owner};
 use super::super::refusal::Refusal;
@@ -130,7 +131,7 @@ fn a_list_goes_on_where_it_began_whatever_its_link_says() {
     target.longest = 40 << 10;
     target.check(|input| {
         let headers = line(LINK, input)?;
-        Some(match headers::next_page(&headers, &asked) {
+        Some(match next_page(&headers, &asked) {
             NextPage::None => 0,
             NextPage::At(url) => {
                 assert!(same_origin(&url, &asked) && !has_login(&url), "{url}");
