@@ -214,27 +214,6 @@ impl Layout {
     }
 }
 
-fn has_no_blob(paths: &Paths) -> bool {
-    let folders = Algorithm::ALL.map(|algorithm| fs::read_dir(paths.blob_folder(algorithm)));
-    folders.into_iter().flatten().all(|mut blobs| blobs.next().is_none())
-}
-
-fn is_vacant(paths: &Paths) -> Result<bool> {
-    let names = fs::read_dir(paths.root()).and_then(|entries| {
-        entries
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<io::Result<Vec<_>>>()
-    });
-    match names {
-        Ok(names) => {
-            let are_first = names.iter().all(|name| FIRST_NAMES.iter().any(|first| name == first));
-            Ok(are_first && has_no_blob(paths))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(e) => Err(e).during(format!("reading the store {}", paths.root().display())),
-    }
-}
-
 fn write_new(paths: &Paths, bytes: &[u8]) -> io::Result<NamedTempFile> {
     make_folder(&paths.ingest())?;
     let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(paths.ingest())?;
