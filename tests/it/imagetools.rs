@@ -288,9 +288,10 @@ fn what_was_attested_is_shown_by_platform_or_of_the_only_image() {
     ] {
         assert_eq!(single.filled(format), expected, "{format}");
     }
-    let bare = single
-        .shop
-        .imagetools("inspect --format {{json.SBOM}}{{json.Provenance.SLSA}} HOST/team/app:amd64");
+    let name = format!("{}/team/app:amd64", single.shop.registry.host());
+    let format = "{{json .SBOM}}{{json .Provenance.SLSA}}";
+    let words = ["buildx", "imagetools", "inspect", "--format", format, &name];
+    let bare = single.shop.sandbox.run("docker", &words);
     assert_eq!(bare.ok().stdout, "{}null");
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::headers;
-use super::server_text::{printable, quoted, shortened};
+use super::server_text::{digests_in, printable, quoted, shortened};
 use crate::error::{Clue, Error, Kind};
 use crate::image::{Digest, null};
 
@@ -369,16 +369,6 @@ fn from_body(status: StatusCode, body: &[u8]) -> Result<Vec<Reason>, String> {
         reason
     });
     Ok(reasons.collect())
-}
-
-/// The digests that stand in a text, or in that of a JSON value.
-fn digests_in(text: &str) -> impl Iterator<Item = Digest> {
-    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == ':'));
-    words.filter_map(|word| {
-        // No digest has this in its digits: of several it is the last.
-        let at = word.rfind("sha")?;
-        Digest::parse(word[at..].trim_end_matches(':')).ok()
-    })
 }
 
 fn complaint(body: &[u8], error: &serde_json::Error) -> String {

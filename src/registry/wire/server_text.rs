@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::image::Digest;
+
 /// A server's words without the means to steer a terminal.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -40,4 +42,14 @@ pub(super) fn quoted(body: &[u8]) -> String {
     }
     quoted.push_str(if text.chars().count() > SHOWN { "...\"" } else { "\"" });
     quoted
+}
+
+/// The digests that stand in a text, or in that of a JSON value.
+pub(super) fn digests_in(text: &str) -> impl Iterator<Item = Digest> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == ':'));
+    words.filter_map(|word| {
+        // No digest has this in its digits: of several it is the last.
+        let at = word.rfind("sha")?;
+        Digest::parse(word[at..].trim_end_matches(':')).ok()
+    })
 }
