@@ -163,7 +163,7 @@ fn push_sends_one_platform_when_asked_to() {
         .ok();
     let run = shop.sandbox.rdock(&["push", "--platform", "nosuchos", &name]).fails(1);
     assert!(
-        run.stderr.starts_with("\"nosuchos\": unknown operating system"),
+        run.stderr.starts_with("invalid platform: \"nosuchos\": unknown operating system"),
         "{run}"
     );
 }
