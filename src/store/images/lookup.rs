@@ -61,9 +61,13 @@ pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, O
     if let Some(place) = images.iter().position(bears_it) {
         return Ok((place, Some(stored)));
     }
-    let by_id = only(images, |image| is_id_prefix(&image.id, text));
-    let by_manifest = || only(images, |image| stands_for(image, |digest| is_id_prefix(digest, text)));
-    if let Some(place) = by_id.or_else(by_manifest) {
+    // A prefix that several IDs share means none of them, and no manifest that alone begins so.
+    let place = if has_id(images, text) {
+        only(images, |image| is_id_prefix(&image.id, text))
+    } else {
+        only(images, |image| stands_for(image, |digest| is_id_prefix(digest, text)))
+    };
+    if let Some(place) = place {
         return Ok((place, None));
     }
     let error = no_such_image(name.or_latest().familiar());
@@ -73,6 +77,11 @@ pub(in crate::store) fn locate(text: &str, images: &[Group]) -> Result<(usize, O
     } else {
         error.with_clue(Clue::NearestNames(near))
     })
+}
+
+/// Whether an ID begins so.
+fn has_id(images: &[Group], text: &str) -> bool {
+    images.iter().any(|image| is_id_prefix(&image.id, text))
 }
 
 /// The one place of an image that fits.
@@ -110,6 +119,9 @@ impl Part<'_> {
 /// One of several platforms of an image, by the digest of its manifest or of its config: no image of the list, for an
 /// index alone leads to it.
 pub(in crate::store) fn locate_part<'a>(text: &str, images: &'a [Group], cache: &ManifestCache) -> Option<Part<'a>> {
+    if has_id(images, text) {
+        return None;
+    }
     let mut found: Option<Part<'_>> = None;
     let manifests = images
         .iter()
@@ -162,4 +174,27 @@ fn in_the_daemon_s_words(text: &str, e: Error) -> Error {
         Kind::Usage,
         "invalid reference format: repository name must be lowercase",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(id: char, manifest: char) -> Group {
+        let digest = |start: char| Digest::parse(&format!("sha256:{start}{}", "a".repeat(63))).unwrap();
+        Group::new(
+            Digest::parse(&format!("sha256:2{id}{}", "0".repeat(62))).unwrap(),
+            Descriptor::new("m", digest(manifest), 1),
+        )
+    }
+
+    #[test]
+    fn a_prefix_that_several_ids_share_means_no_manifest_either() {
+        let images = [group('1', '2'), group('3', '5')];
+        let found = |text: &str| locate(text, &images).ok().map(|(place, _)| place);
+        assert_eq!(found("2"), None);
+        assert_eq!(found("21"), Some(0));
+        assert_eq!(found("2a"), Some(0));
+        assert_eq!(found("5"), Some(1));
+    }
 }
