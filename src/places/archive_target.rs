@@ -4,10 +4,12 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::OFlags;
 
 use super::new_file::{NewFile, folder_of};
 use crate::archive::Out;
@@ -33,8 +35,10 @@ impl ArchiveTarget {
                     "cowardly refusing to save to a terminal. Use the -o flag or redirect",
                 ));
             }
-            // In the place of a closed one Rust's start-up puts `/dev/null`, which others give on purpose (Python's
-            // `subprocess.DEVNULL`): nothing tells the two apart.
+            if is_closed(&io::stdout()) {
+                let message = "write /dev/stdout: bad file descriptor: standard output is closed";
+                return Err(Error::new(Kind::Io, message));
+            }
             return Ok(Self(To::Out(Arc::default())));
         };
         let folder = folder_of(path);
@@ -136,6 +140,14 @@ impl Write for Pipe {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Whether the stream was closed when the program began. Rust's start-up puts `/dev/null`, open for reading and
+/// writing, in the place of a closed one; a shell opens it for writing alone.
+fn is_closed(stream: &impl AsFd) -> bool {
+    let is_read = rustix::fs::fcntl_getfl(stream).is_ok_and(|flags| flags.contains(OFlags::RDWR));
+    let same = |null: fs::Metadata| rustix::fs::fstat(stream).is_ok_and(|own| own.st_rdev == null.rdev());
+    is_read && fs::metadata("/dev/null").is_ok_and(same)
 }
 
 fn what_is_no_file(sort: fs::FileType) -> Option<&'static str> {

@@ -109,9 +109,9 @@ pub(super) async fn fetch(
         let message = "the token server's answer is not valid JSON";
         Error::new(Kind::Unauthorized, message).during(doing())
     })?;
-    // As docker, containerd and crane choose where both are given and differ.
-    let token = given(reply.access_token.as_deref())
-        .or(given(reply.token.as_deref()))
+    // Where both are given and differ, no document says which is meant.
+    let token = given(reply.token.as_deref())
+        .or(given(reply.access_token.as_deref()))
         .ok_or_else(|| {
             let message = "authorization server did not include a token in the response";
             Error::new(Kind::Unauthorized, message)

@@ -180,9 +180,8 @@ fn a_reader_that_has_had_enough_ends_save_without_a_word() {
     let program = rdock.get_program().to_str().unwrap().to_owned();
     let store = maker.sandbox.store();
     let script = format!(
-        // Python's `subprocess.DEVNULL` is /dev/null for reading and writing.
-        "export RDOCK_HOME={}; {program} save app:1 | head -c 10 | wc -c; {program} save app:1 1<>/dev/null; echo $?; \
-         {program} save app:1 >/dev/null; echo $?; {program} save app:2 1<>/dev/null; echo $?",
+        "export RDOCK_HOME={}; {program} save app:1 | head -c 10 | wc -c; {program} save app:1 >/dev/null; echo $?; \
+         {program} save app:1 >&-; echo $?",
         store.display()
     );
     let run = maker.sandbox.run("bash", &["-c", &script]).ok();

@@ -150,7 +150,7 @@ fn no_token_server_s_secret_is_shown() {
             log_in(&line.sandbox, &line.recorder.host());
         }
         ask_for_token(&line.recorder, &format!("{}/token?key=s1gn3d", tokens.url()));
-        let answer = json!({"token": "t0ken", "refresh_token": "secret-refresh", "access_token": "good"});
+        let answer = json!({"token": "good", "refresh_token": "secret-refresh", "access_token": "t0ken"});
         tokens.on(|_| true).respond(move |_| Some(Reply::json(200, &answer)));
         let run = debug(&line.sandbox, &["pull", &line.name()]).ok();
         assert_silent(&run);

@@ -32,7 +32,7 @@ fn a_token_is_found_however_its_answer_is_written() {
         json!({"token": "", "access_token": "good"}),
         json!({"token": null, "access_token": "good", "expires_in": 0}),
         // As docker, containerd and crane choose.
-        json!({"token": "another", "access_token": "good"}),
+        json!({"token": "good", "access_token": "another"}),
         json!({"token": "good", "access_token": "", "refresh_token": null}),
         json!({"token": "good\n", "issued_at": 1_700_000_000, "scope": ["a"], "token_type": "bearer"}),
         json!({"Token": "good", "expires_in": "300"}),
