@@ -7,6 +7,7 @@ const REGISTRY: support::registry::Program = support::registry::Program::Rdock;
 
 mod architecture;
 mod archives;
+mod attack_tables;
 mod bars;
 mod config_file;
 mod credential_helpers;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::answer::Answer;
 use super::authorization::{Authorization, secrets};
 use super::bounded_map::BoundedMap;
 use super::challenge::Scope;
@@ -89,20 +90,7 @@ pub(super) async fn fetch(
     let doing = || asked(&request.method, &url);
     let answer = endpoint.exchange(&request, &url, proof.as_ref()).await?;
     if !answer.status.is_success() {
-        let (status, headers) = (answer.status, answer.headers.clone());
-        let mut failure = Refusal::new(status, &headers, &answer.read_refusal().await);
-        failure.hide(&login.map(|login| secrets(&login.credential)).unwrap_or_default());
-        let host = endpoint.domain.clone();
-        failure.login.clue = match (failure.kind(), login) {
-            (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
-            // Whoever is just logging in need not be told to.
-            // GHCR denies an expired token even what is public.
-            (Kind::Unauthorized | Kind::Denied, Some(_)) if purpose == Purpose::Work => {
-                Some(Clue::LoginRefused { host })
-            }
-            _ => None,
-        };
-        return Err(failure.whole());
+        return Err(refused(answer, endpoint, login, purpose).await);
     }
     let body = answer.read(MAX_REPLY).await.map_err(|e| e.during(doing()))?;
     let reply: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
@@ -125,6 +113,22 @@ pub(super) async fn fetch(
         life: life(reply.expires_in.as_ref()),
         identity: given(reply.refresh_token.as_deref()),
     })
+}
+
+/// What a token server that gives no token says, without the secrets that it repeats.
+async fn refused(answer: Answer, endpoint: &Endpoint, login: Option<&FoundLogin>, purpose: Purpose) -> Error {
+    let (status, headers) = (answer.status, answer.headers.clone());
+    let mut failure = Refusal::new(status, &headers, &answer.read_refusal().await);
+    failure.hide(&login.map(|login| secrets(&login.credential)).unwrap_or_default());
+    let host = endpoint.domain.clone();
+    failure.login.clue = match (failure.kind(), login) {
+        (Kind::Unauthorized | Kind::Denied, None) => Some(Clue::LoginNeeded { host }),
+        // Whoever is just logging in need not be told to.
+        // GHCR denies an expired token even what is public.
+        (Kind::Unauthorized | Kind::Denied, Some(_)) if purpose == Purpose::Work => Some(Clue::LoginRefused { host }),
+        _ => None,
+    };
+    failure.whole()
 }
 
 /// A secret, where there is one.

@@ -36,6 +36,11 @@ impl Source {
 
 /// All files below `src/`.
 pub(super) fn sources() -> Vec<Source> {
+    sources_in("src")
+}
+
+/// All sources below this folder of the repository.
+pub(super) fn sources_in(folder: &str) -> Vec<Source> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -46,7 +51,7 @@ pub(super) fn sources() -> Vec<Source> {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths = Vec::new();
     walk(&root, &mut paths);
     paths.sort();

@@ -260,46 +260,6 @@ fn waits_of_years_are_not_begun() {
     }
 }
 
-/// What a pull of a public name says when this proxy is between.
-#[track_caller]
-fn pull_by(proxy: &RawServer) -> Run {
-    let (sandbox, url) = (Sandbox::new(), format!("http://user:pr0xy-pw@{}", proxy.host()));
-    let arguments = ["pull", "--stall-timeout", "3s", "reg.example.test/x"];
-    let run = sandbox.rdock_with(&arguments, |command| {
-        command.env("HTTPS_PROXY", &url).env("HTTP_PROXY", &url);
-    });
-    let run = run.fails(1);
-    assert!(
-        !run.stderr.contains("pr0xy-pw") && !run.stderr.contains("panicked"),
-        "{run}"
-    );
-    run
-}
-
-#[test]
-fn a_proxy_that_refuses_or_hangs_up_is_told_so() {
-    for (answer, why) in [
-        (
-            "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-            "Proxy Authentication Required",
-        ),
-        (
-            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
-            "the proxy refuses to connect",
-        ),
-        ("HTTP/1.1 200 OK\r\n\r\n", "EOF"),
-        ("nonsense", "the proxy refuses to connect"),
-        ("", "unexpected EOF"),
-    ] {
-        let run = pull_by(&RawServer::saying(answer));
-        assert!(first_line(&run).contains(why), "{answer}: {run}");
-        assert!(
-            first_line(&run).starts_with("Get \"https://reg.example.test/v2/\": "),
-            "{run}"
-        );
-    }
-}
-
 #[test]
 fn a_host_with_an_authority_of_its_own_is_asked_over_verified_tls_only() {
     for flags in [&[][..], &["--insecure"]] {
@@ -382,55 +342,4 @@ fn a_layer_that_lies_elsewhere_is_not_fetched_from_there() {
         .answer(200, &[("Content-Type", media_type)], manifest.to_string());
     line.pull().fails(1);
     assert_eq!(elsewhere.requests().len(), 0);
-}
-
-/// All sources below these folders.
-fn sources(mut folders: Vec<std::path::PathBuf>) -> String {
-    let mut sources = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
-                sources += &std::fs::read_to_string(path).unwrap();
-            }
-        }
-    }
-    sources
-}
-
-/// The last cell of each row names tests, and nothing else.
-#[test]
-fn every_attack_in_the_table_has_its_test() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = sources(vec![root.join("src"), root.join("tests")]);
-    let is_test = |name: &str| {
-        let after = sources.split(&format!("fn {name}(")).next();
-        let before = after.filter(|before| before.len() < sources.len());
-        before.is_some_and(|before| {
-            before
-                .trim_end()
-                .trim_end_matches("async")
-                .trim_end()
-                .ends_with("test]")
-        })
-    };
-    for (page, least) in [("src/registry/attacks.rs", 90), ("src/server.rs", 40)] {
-        let table = std::fs::read_to_string(root.join(page)).unwrap();
-        let rows = table
-            .lines()
-            .filter(|line| line.starts_with("//! | ") && line.contains('`'));
-        let cells: Vec<&str> = rows
-            .map(|row| row.trim_end_matches(" |").rsplit(" | ").next().unwrap())
-            .collect();
-        let names: Vec<&str> = cells
-            .iter()
-            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-            .collect();
-        assert!(names.len() >= least, "{page}: {}", names.len());
-        assert!(cells.iter().all(|cell| cell.contains('`')), "{page}: {cells:?}");
-        let lost: Vec<&&str> = names.iter().filter(|name| !is_test(name)).collect();
-        assert!(lost.is_empty(), "{page} names what is no test: {lost:?}");
-    }
 }

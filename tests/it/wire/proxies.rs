@@ -1,10 +1,11 @@
-//! Proxies beside those of HTTP, and variables that name none.
+//! Proxies of all kinds, those that refuse, and variables that name none.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::mpsc;
 
 use super::first_line;
+use crate::support::process::Run;
 use crate::support::raw::RawServer;
 use crate::support::sandbox::Sandbox;
 
@@ -53,5 +54,45 @@ fn what_is_no_proxy_is_named_and_not_gone_around() {
             "{run}"
         );
         assert!(!run.stderr.contains("pr0xy-pw"), "{run}");
+    }
+}
+
+/// What a pull of a public name says when this proxy is between.
+#[track_caller]
+fn pull_by(proxy: &RawServer) -> Run {
+    let (sandbox, url) = (Sandbox::new(), format!("http://user:pr0xy-pw@{}", proxy.host()));
+    let arguments = ["pull", "--stall-timeout", "3s", "reg.example.test/x"];
+    let run = sandbox.rdock_with(&arguments, |command| {
+        command.env("HTTPS_PROXY", &url).env("HTTP_PROXY", &url);
+    });
+    let run = run.fails(1);
+    assert!(
+        !run.stderr.contains("pr0xy-pw") && !run.stderr.contains("panicked"),
+        "{run}"
+    );
+    run
+}
+
+#[test]
+fn a_proxy_that_refuses_or_hangs_up_is_told_so() {
+    for (answer, why) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            "Proxy Authentication Required",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            "the proxy refuses to connect",
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\n", "EOF"),
+        ("nonsense", "the proxy refuses to connect"),
+        ("", "unexpected EOF"),
+    ] {
+        let run = pull_by(&RawServer::saying(answer));
+        assert!(first_line(&run).contains(why), "{answer}: {run}");
+        assert!(
+            first_line(&run).starts_with("Get \"https://reg.example.test/v2/\": "),
+            "{run}"
+        );
     }
 }

@@ -1,6 +1,39 @@
 use super::*;
 use crate::tests::fuzz::Target;
 
+/// What the grammar is made of.
+const WORDS: [&str; 29] = [
+    "{{",
+    "}}",
+    "{{-",
+    "-}}",
+    "{{range ",
+    "{{if ",
+    "{{else}}",
+    "{{end}}",
+    "{{with ",
+    "{{json .}}",
+    ".Config",
+    ".Env",
+    "$",
+    "|",
+    "(",
+    ")",
+    "{{define \"a\"}}",
+    "{{template \"a\" .}}",
+    "printf \"%s\"",
+    "index ",
+    "len ",
+    "join ",
+    "{{/*",
+    "*/}}",
+    "`",
+    "\"",
+    "'",
+    "{{break}}",
+    "$x := ",
+];
+
 #[test]
 fn a_template_is_filled_in_or_refused() {
     let recorded: Json = serde_json::from_str(RECORDED).unwrap();
@@ -12,38 +45,7 @@ fn a_template_is_filled_in_or_refused() {
     let document = serde_json::json!({"Id": "sha256:1", "Config": {"Env": ["A=b\u{1b}[31m"], "Labels": {"a": "b"}, "Cmd": null},
         "Size": 7, "RepoTags": ["a:1"]});
     let image = Data::document(&document);
-    let words = [
-        "{{",
-        "}}",
-        "{{-",
-        "-}}",
-        "{{range ",
-        "{{if ",
-        "{{else}}",
-        "{{end}}",
-        "{{with ",
-        "{{json .}}",
-        ".Config",
-        ".Env",
-        "$",
-        "|",
-        "(",
-        ")",
-        "{{define \"a\"}}",
-        "{{template \"a\" .}}",
-        "printf \"%s\"",
-        "index ",
-        "len ",
-        "join ",
-        "{{/*",
-        "*/}}",
-        "`",
-        "\"",
-        "'",
-        "{{break}}",
-        "$x := ",
-    ];
-    let mut target = Target::text("templates", seeds, &words);
+    let mut target = Target::text("templates", seeds, &WORDS);
     target.longest = 600;
     target.cases = 500;
     target.check_texts(|text| {

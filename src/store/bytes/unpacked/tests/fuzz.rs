@@ -2,7 +2,7 @@ use std::io::Write as _;
 
 use super::super::*;
 use super::{add, whole};
-use crate::tests::fuzz::Target;
+use crate::tests::fuzz::{Target, with_checksums};
 use tar::EntryType;
 
 /// Layers that are damaged, packed in each way: the tar inside, and what packs it.
@@ -63,18 +63,4 @@ fn a_layer_is_measured_within_its_limits() {
             digest.map(|it| it.is_some()),
         )
     });
-}
-
-/// The same with each header's sum made right, so that what the header says is looked at.
-fn with_checksums(tar: &[u8]) -> Vec<u8> {
-    let mut mended = tar.to_vec();
-    for block in mended
-        .chunks_exact_mut(512)
-        .filter(|block| &block[257..262] == b"ustar")
-    {
-        block[148..156].fill(b' ');
-        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    }
-    mended
 }
