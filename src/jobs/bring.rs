@@ -9,7 +9,7 @@ use crate::transfer::{self, Limits, Plan};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     Named,
-    /// Blobs by what they speak of.
+    /// What it speaks of leads to it.
     Attached,
 }
 

@@ -36,7 +36,7 @@ pub enum Single {
 /// A manifest or index that was found.
 #[derive(Debug)]
 pub struct Found {
-    /// The text that was asked for.
+    /// The name that was asked for.
     pub name: Reference,
     pub manifest: Manifest,
     /// What an index says of it.

@@ -36,7 +36,7 @@ pub struct Pushed {
 }
 
 impl<'a> Push<'a> {
-    /// The digest of the platform's image alone, if one is named.
+    /// A push of the platform's image alone, if one is named.
     pub fn new(
         means: Means<'a>,
         repository: &Reference,
@@ -202,7 +202,7 @@ impl Sink for Complete {
         }))
     }
 
-    /// An opener that is never needed: nothing that is looked for is missing.
+    /// Receives nothing: nothing that is looked for is missing.
     async fn receive(&self, _: &Descriptor, _: &Opener<'_>) -> Result<Outcome> {
         Ok(Outcome::AlreadyPresent)
     }
